@@ -1,0 +1,3 @@
+if(TARGET lathe)
+  install(TARGETS lathe RUNTIME DESTINATION bin)
+endif()

@@ -1,0 +1,83 @@
+#include "core/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
+
+namespace lathe {
+namespace {
+
+struct LevelFace {
+  const char* name;
+  const char* colour;
+  spdlog::level::level_enum level;
+};
+constexpr std::array<LevelFace, 6> kLevels = {{{"DEBUG", "\x1b[1;36m", spdlog::level::debug},
+                                               {"INFO", "\x1b[1;32m", spdlog::level::info},
+                                               {"WARNING", "\x1b[1;33m", spdlog::level::warn},
+                                               {"ERROR", "\x1b[1;31m", spdlog::level::err},
+                                               {"CRITICAL", "\x1b[1;35m", spdlog::level::critical},
+                                               {"OFF", "", spdlog::level::off}}};
+
+// Level names and colours are ours (row C-17.1), so the line is put together here and the sinks only write it.
+struct Sinks {
+  std::shared_ptr<spdlog::logger> terminal;
+  std::shared_ptr<spdlog::logger> file;
+  bool colours = isatty(STDERR_FILENO) != 0;
+  Sinks() {
+    terminal = std::make_shared<spdlog::logger>("lathe", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    prepare(*terminal);
+  }
+  static void prepare(spdlog::logger& logger) {
+    logger.set_pattern("%Y-%m-%d %H:%M:%S - %v");
+    logger.flush_on(spdlog::level::trace);
+  }
+};
+
+Sinks& sinks() {
+  static Sinks instance;
+  return instance;
+}
+
+}  // namespace
+
+Result<LogLevel> parse_log_level(std::string_view name) {
+  std::string upper(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  for (size_t i = 0; i < kLevels.size(); ++i)
+    if (upper == kLevels[i].name) return static_cast<LogLevel>(i);
+  return error("unknown log level \"", name, "\"; use DEBUG, INFO, WARNING or ERROR");
+}
+
+void set_log_level(LogLevel level) {
+  sinks().terminal->set_level(kLevels[static_cast<size_t>(level)].level);
+  if (sinks().file) sinks().file->set_level(kLevels[static_cast<size_t>(level)].level);
+}
+
+Status set_log_file(const std::string& path) {
+  try {
+    sinks().file = std::make_shared<spdlog::logger>("file", std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
+  } catch (const spdlog::spdlog_ex& e) {
+    return error_at(path, -1, "cannot open the log file: ", e.what());
+  }
+  Sinks::prepare(*sinks().file);
+  sinks().file->set_level(sinks().terminal->level());
+  return {};
+}
+
+void log_text(LogLevel level, std::string_view module, const std::string& text) {
+  const LevelFace& face = kLevels[static_cast<size_t>(level)];
+  const auto line = [&](bool colours) {
+    return join_text(module, " - ", colours ? face.colour : "", face.name, colours ? "\x1b[0m" : "", " - ", text);
+  };
+  sinks().terminal->log(face.level, line(sinks().colours));
+  if (sinks().file) sinks().file->log(face.level, line(false));
+}
+
+}  // namespace lathe

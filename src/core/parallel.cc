@@ -1,0 +1,33 @@
+#include "core/parallel.h"
+
+#include <omp.h>
+
+#include <algorithm>
+
+namespace lathe {
+
+int num_threads() { return omp_get_max_threads(); }
+void set_num_threads(int n) { omp_set_num_threads(std::max(1, n)); }
+
+namespace internal {
+
+void parallel_for_impl(int64_t n, int64_t grain, void* context, RangeFunction function) {
+  if (n <= 0) return;
+  grain = std::max<int64_t>(grain, 1);
+  const int64_t grains = (n + grain - 1) / grain;
+  const int64_t team = std::min<int64_t>(omp_get_max_threads(), grains);
+  if (team <= 1 || omp_in_parallel()) {
+    function(context, 0, n);
+    return;
+  }
+#pragma omp parallel num_threads(static_cast<int>(team))
+  {
+    const int64_t me = omp_get_thread_num(), all = omp_get_num_threads();
+    const int64_t begin = grains * me / all * grain;
+    const int64_t end = std::min(n, grains * (me + 1) / all * grain);
+    if (begin < end) function(context, begin, end);
+  }
+}
+
+}  // namespace internal
+}  // namespace lathe

@@ -1,0 +1,28 @@
+// The output head fused with its loss, in chunks of rows so that the (N, V) logits never exist (trap M9):
+//   z = x W^T (float32 sums, first V rows of W);  z = cap tanh(z / cap) if cap > 0;  nll = log sum exp(z) - z[target]
+// in float32 (rows C-3.4, C-3.21, C-3.22, trap M6). Rows of W beyond V are padding: no logit, no gradient.
+#pragma once
+
+#include "ops/context.h"
+
+namespace lathe::ops {
+
+struct HeadLossOptions {
+  int64_t vocab_size = 0;    // V <= rows of W
+  float softcap = 0;         // 15 in the chat family, 0 = none
+  int64_t chunk_rows = 0;    // 0 = chosen by the op; the result does not depend on it
+};
+
+// x (N, C); w (Vpad, C); targets (N) int32, < 0 = ignored (else checked < V).
+// nll (N) float32: written, 0 where ignored (unweighted).
+void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options, const Tensor& nll);
+
+// The same, and at once the gradients of sum_n factor[n] * nll[n]: dx (N, C) overwritten, dw (Vpad, C) float32 added to
+// (empty = skip). factor (N) float32; rows with factor 0 or an ignored target give zero.
+void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const Tensor& factor,
+                            const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw);
+
+// Logits of the given rows for sampling: z (N, V) float32, softcapped.
+Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options);
+
+}  // namespace lathe::ops

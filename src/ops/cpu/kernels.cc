@@ -1,0 +1,54 @@
+#include "ops/cpu/cpu_kernels.h"
+
+namespace lathe::ops {
+namespace {
+
+void copy(const Tensor& from, const Tensor& to) { to.copy_from(from); }
+void synchronize() {}
+
+}  // namespace
+
+const Kernels& cpu_kernels() {
+  static const Kernels table = {
+      .matmul = cpu::matmul,
+      .add_bias = cpu::add_bias,
+      .bias_backward = cpu::bias_backward,
+      .embedding = cpu::embedding,
+      .embedding_backward = cpu::embedding_backward,
+      .rms_norm = cpu::rms_norm,
+      .rms_norm_backward = cpu::rms_norm_backward,
+      .layer_norm = cpu::layer_norm,
+      .layer_norm_backward = cpu::layer_norm_backward,
+      .rope = cpu::rope,
+      .attention = cpu::attention,
+      .attention_backward = cpu::attention_backward,
+      .attention_cached = cpu::attention_cached,
+      .activation = cpu::activation,
+      .activation_backward = cpu::activation_backward,
+      .swiglu = cpu::swiglu,
+      .swiglu_backward = cpu::swiglu_backward,
+      .add = cpu::add,
+      .mix = cpu::mix,
+      .mix_backward = cpu::mix_backward,
+      .first_columns = cpu::first_columns,
+      .first_columns_backward = cpu::first_columns_backward,
+      .gather_rows = cpu::gather_rows,
+      .cast = cpu::cast,
+      .softcap = cpu::softcap,
+      .value_gate = cpu::value_gate,
+      .value_gate_backward = cpu::value_gate_backward,
+      .smear = cpu::smear,
+      .smear_backward = cpu::smear_backward,
+      .dropout = cpu::dropout,
+      .softmax_loss = cpu::softmax_loss,
+      .adamw = cpu::adamw,
+      .sum_of_squares = cpu::sum_of_squares,
+      .scale = cpu::scale,
+      .copy_to_host = copy,
+      .copy_from_host = copy,
+      .synchronize = synchronize,
+  };
+  return table;
+}
+
+}  // namespace lathe::ops

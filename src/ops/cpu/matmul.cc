@@ -1,0 +1,88 @@
+// Matrix products by oneDNN. One primitive per (shape, layout, dtypes, accumulate), kept in a cache: making one costs a
+// JIT compilation, running one does not. oneDNN's blocked kernel sums each output element over k upwards in fixed
+// blocks, whatever M, N and the number of threads (checked by tests/ops/matmul_test.cc on this machine's ISA).
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#include "ops/cpu/cpu_kernels.h"
+
+namespace lathe::ops::cpu {
+namespace {
+
+using dnnl::memory;
+
+struct Key {
+  int64_t m, k, n;
+  bool ta, tb, accumulate;
+  DType in, out;
+  auto tie() const { return std::tie(m, k, n, ta, tb, accumulate, in, out); }
+  bool operator<(const Key& other) const { return tie() < other.tie(); }
+};
+
+memory::data_type dnnl_type(DType dtype) {
+  return dtype == DType::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+// A primitive with its memory objects; only the pointers change from call to call.
+struct Product {
+  dnnl::matmul primitive;
+  memory a, b, c;
+  std::unordered_map<int, memory> arguments;
+};
+
+struct Engine {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  std::mutex mutex;
+  std::map<Key, Product> products;
+};
+
+Engine& shared_engine() {
+  static Engine instance;
+  return instance;
+}
+
+Product make_product(Engine& shared, const Key& key) {
+  const auto tag = [](bool transposed) { return transposed ? memory::format_tag::ba : memory::format_tag::ab; };
+  const memory::desc a({key.m, key.k}, dnnl_type(key.in), tag(key.ta));
+  const memory::desc b({key.k, key.n}, dnnl_type(key.in), tag(key.tb));
+  const memory::desc c({key.m, key.n}, dnnl_type(key.out), memory::format_tag::ab);
+  dnnl::primitive_attr attributes;
+  if (key.accumulate) {
+    dnnl::post_ops sum;
+    sum.append_sum(1.0f);
+    attributes.set_post_ops(sum);
+  }
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), attributes, shared.engine);
+  Product product{dnnl::matmul(description), memory(a, shared.engine, nullptr), memory(b, shared.engine, nullptr),
+                  memory(c, shared.engine, nullptr), {}};
+  product.arguments = {{DNNL_ARG_SRC, product.a}, {DNNL_ARG_WEIGHTS, product.b}, {DNNL_ARG_DST, product.c}};
+  return product;
+}
+
+}  // namespace
+
+void matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {
+  const Key key{c.dim(0), ta == Transpose::kYes ? a.dim(0) : a.dim(1), c.dim(1), ta == Transpose::kYes, tb == Transpose::kYes,
+                accumulate, a.dtype(), c.dtype()};
+  if (key.m == 0 || key.n == 0) return;
+  if (key.k == 0) {
+    if (!accumulate) c.fill_zero();
+    return;
+  }
+  Engine& shared = shared_engine();
+  const std::lock_guard<std::mutex> lock(shared.mutex);
+  auto found = shared.products.find(key);
+  if (found == shared.products.end()) found = shared.products.emplace(key, make_product(shared, key)).first;
+  Product& product = found->second;
+  product.a.set_data_handle(a.raw());
+  product.b.set_data_handle(b.raw());
+  product.c.set_data_handle(c.raw());
+  product.primitive.execute(shared.stream, product.arguments);
+  shared.stream.wait();
+}
+
+}  // namespace lathe::ops::cpu

@@ -1,0 +1,67 @@
+// The device seam: one table of kernels per device. Front files (ops/<op>.cc) check the operands, make the results and
+// call through kernels_of(ctx.device()); nothing else includes this header. A kernel trusts its operands. cuda_missing.cc stands
+// in where CUDA is not built; a CUDA kernel goes to ops/cuda/<op>.cu without touching any caller.
+// Arguments are those of the public op (see its header); results are passed in, empty tensors mean "skip".
+#pragma once
+
+#include "ops/attention.h"
+#include "ops/activation.h"
+#include "ops/dropout.h"
+#include "ops/elementwise.h"
+#include "ops/head_loss.h"
+#include "ops/matmul.h"
+#include "ops/update.h"
+
+namespace lathe::ops {
+
+struct Kernels {
+  using T = const Tensor&;
+  // matmul.h: the stream order is the call order.
+  void (*matmul)(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate);
+  void (*add_bias)(T y, T bias);
+  void (*bias_backward)(T dy, T dbias);
+  void (*embedding)(T table, T ids, T y);
+  void (*embedding_backward)(T dy, T ids, T dtable);
+  void (*rms_norm)(T x, T weight, float eps, float scale, T y, T inv_rms);
+  void (*rms_norm_backward)(T dy, T x, T weight, float scale, T inv_rms, T dx, T dweight);
+  void (*layer_norm)(T x, T weight, T bias, float eps, T y, T mean, T inv_std);
+  void (*layer_norm_backward)(T dy, T x, T weight, T mean, T inv_std, T dx, T dweight, T dbias);
+  void (*rope)(T x, T cosine, T sine, T positions, int64_t heads, int direction, T y);
+  void (*attention)(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp);
+  void (*attention_backward)(T dy, T q, T k, T v, T y, const AttentionShape& shape, T log_sum_exp, T dq, T dk, T dv);
+  void (*attention_cached)(T q, T k_cache, T v_cache, T lengths, const AttentionShape& shape, T y);
+  void (*activation)(T x, Activation kind, T y);
+  void (*activation_backward)(T dy, T x, Activation kind, T dx);
+  void (*swiglu)(T gate, T up, T y);
+  void (*swiglu_backward)(T dy, T gate, T up, T dgate, T dup);
+  void (*add)(T a, T b, T y);
+  void (*mix)(T a, const MixCoefficient& alpha, T b, const MixCoefficient& beta, T y);
+  void (*mix_backward)(T dy, T a, const MixCoefficient& alpha, T b, const MixCoefficient& beta, T da, T db, T dalpha, T dbeta);
+  void (*first_columns)(T x, T y);
+  void (*first_columns_backward)(T dy, T dx);
+  void (*gather_rows)(T x, T rows, T y);
+  void (*cast)(T x, T y);
+  void (*softcap)(T logits, float cap);
+  void (*value_gate)(T v, T e, T gate, float scale, T y);
+  void (*value_gate_backward)(T dy, T e, T gate, float scale, T de, T dgate);
+  void (*smear)(T x, T w, T lambda, T previous, int64_t batch, T y, T gate);
+  void (*smear_backward)(T dy, T x, T w, T lambda, int64_t batch, T gate, T dx, T dw, T dlambda);
+  void (*dropout)(T x, float rate, DropoutKey key, T y);
+  // logits: a float32 (rows, V) scratch that already holds x W^T; turns it into nll and, where dlogits is not empty,
+  // dlogits (rows, Vpad) of the activation dtype: factor * (softmax - onehot) through the softcap, zero beyond V.
+  void (*softmax_loss)(T logits, T targets, T factor, int64_t vocab_size, float softcap, T nll, T dlogits);
+  void (*adamw)(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T compute);
+  double (*sum_of_squares)(T x);
+  void (*scale)(T x, float factor);
+  void (*copy_to_host)(T device, T host);
+  void (*copy_from_host)(T host, T device);
+  void (*synchronize)();
+};
+
+const Kernels& cpu_kernels();
+const Kernels& cuda_kernels();  // throws where CUDA is not built
+
+// Of the context's device, which must not be kMeta.
+const Kernels& kernels_of(Device device);
+
+}  // namespace lathe::ops

@@ -1,0 +1,36 @@
+#include "ops/linear.h"
+
+#include "ops/kernels.h"
+
+namespace lathe::ops {
+
+Tensor linear(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias) {
+  require_activation("[linear]", x);
+  require(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1), "[linear] x ", x.shape(), " and w ", w.shape(), " do not fit");
+  Tensor y = ctx.empty({x.dim(0), w.dim(0)}, x.dtype());
+  matmul(ctx, x, Transpose::kNo, w, Transpose::kYes, y, false);
+  if (bias) {
+    require_tensor("[linear]", "bias", bias, {w.dim(0)}, x.dtype());
+    if (!ctx.meta()) kernels_of(ctx.device()).add_bias(y, bias);
+  }
+  return y;
+}
+
+void linear_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tensor& w, const Tensor& dx, const Tensor& dw,
+                     const Tensor& dbias) {
+  require_tensor("[linear]", "dy", dy, {x.dim(0), w.dim(0)}, x.dtype());
+  if (dx) {
+    require_tensor("[linear]", "dx", dx, x.shape(), x.dtype());
+    matmul(ctx, dy, Transpose::kNo, w, Transpose::kNo, dx, false);
+  }
+  if (dw) {
+    require_tensor("[linear]", "dw", dw, w.shape(), DType::kFloat32);
+    matmul(ctx, dy, Transpose::kYes, x, Transpose::kNo, dw, true);
+  }
+  if (dbias) {
+    require_tensor("[linear]", "dbias", dbias, {w.dim(0)}, DType::kFloat32);
+    if (!ctx.meta()) kernels_of(ctx.device()).bias_backward(dy, dbias);
+  }
+}
+
+}  // namespace lathe::ops

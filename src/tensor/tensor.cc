@@ -93,6 +93,8 @@ Tensor Tensor::borrow(void* data, Shape shape, DType dtype) { return Tensor(Stor
 
 Device Tensor::device() const { return storage_ ? storage_->device : Device::kCpu; }
 
+bool Tensor::is_unique() const { return storage_ != nullptr && storage_->count == 1; }
+
 Tensor Tensor::reshape(Shape shape) const {
   require(shape.elements() == elements(), "[tensor] reshape of ", shape_, " to ", shape);
   Tensor view = *this;

@@ -40,6 +40,7 @@ class Tensor {
   int64_t bytes() const { return elements() * dtype_size(dtype_); }
   DType dtype() const { return dtype_; }
   Device device() const;
+  bool is_unique() const;  // no other handle shares the memory
 
   void* raw() const { return data_; }  // null on the meta device
   template <class T>

@@ -19,6 +19,7 @@ void rope(T x, T cosine, T sine, T positions, int64_t heads, int direction, T y)
 void attention(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp);
 void attention_backward(T dy, T q, T k, T v, T y, const AttentionShape& shape, T log_sum_exp, T dq, T dk, T dv);
 void attention_cached(T q, T k_cache, T v_cache, T lengths, const AttentionShape& shape, T y);
+void append_to_cache(T x, T cache, T starts);
 void activation(T x, Activation kind, T y);
 void activation_backward(T dy, T x, Activation kind, T dx);
 void swiglu(T gate, T up, T y);

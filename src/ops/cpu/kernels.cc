@@ -23,6 +23,7 @@ const Kernels& cpu_kernels() {
       .attention = cpu::attention,
       .attention_backward = cpu::attention_backward,
       .attention_cached = cpu::attention_cached,
+      .append_to_cache = cpu::append_to_cache,
       .activation = cpu::activation,
       .activation_backward = cpu::activation_backward,
       .swiglu = cpu::swiglu,

@@ -1,0 +1,102 @@
+// The shape of a transformer, as values: the chat family (seed state, newest state, older state) and the LLaMA / GPT-2
+// family are settings of one model, not classes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/result.h"
+
+namespace lathe::model {
+
+enum class Family { kChat, kLlama, kGpt2 };            // which tensor names and which initialisation
+enum class Norm { kRms, kLayer };
+enum class Positions { kRope, kLearned };
+enum class Mlp { kReluSquared, kGelu, kGeluTanh, kSwiglu };
+enum class ShortWindow { kHalf, kQuarter };             // row C-3.17, row C-3.44
+enum class ChatState { kSeed, kNewest, kOld };          // rows C-3.1, C-3.38, C-3.35
+
+struct RopeScaling {                                    // LLaMA 3's frequency scaling; factor 0 = none
+  double factor = 0, low_freq_factor = 1, high_freq_factor = 4;
+  int64_t original_length = 8192;
+};
+
+struct ModelConfig {
+  Family family = Family::kChat;
+  ChatState chat_state = ChatState::kSeed;
+
+  int64_t sequence_len = 2048;
+  int64_t vocab_size = 32768;     // not padded (row C-3.4)
+  int64_t n_layer = 12;
+  int64_t n_head = 6;             // H
+  int64_t n_kv_head = 6;          // G
+  int64_t n_embd = 768;           // C
+  int64_t head_dim = 0;           // D; 0 = C / H
+  int64_t mlp_hidden = 0;         // 0 = 4 C
+  std::string window_pattern = "SSSL";
+  ShortWindow short_window = ShortWindow::kHalf;
+  int64_t vocab_multiple = 64;    // table rows are padded to a multiple of this
+
+  Norm norm = Norm::kRms;
+  bool norm_weight = false;       // learned scale
+  bool norm_bias = false;         // LayerNorm only
+  double norm_eps = 1.1920928955078125e-07;
+  Mlp mlp = Mlp::kReluSquared;
+  Positions positions = Positions::kRope;
+  double rope_base = 10000;
+  bool rope_bf16_tables = true;   // cos and sin rounded to bfloat16 (row C-3.13)
+  int rope_direction = 1;         // +1 chat family, -1 LLaMA (row C-3.12)
+  int64_t rope_length = 0;        // positions in the tables; 0 = 10 * sequence_len
+  RopeScaling rope_scaling;
+  bool attention_bias = false, mlp_bias = false;
+  bool tied_embeddings = false;
+  double dropout = 0;
+  double softcap = 15;            // 0 = none
+
+  // Chat family only.
+  bool embedding_norm = true;     // x = norm(wte[ids]) (row C-3.6)
+  bool qk_norm = true;            // after rope (row C-3.11)
+  double qk_scale = 1;            // 1.2 in the newest state (row C-3.42)
+  bool lambdas = true;            // residual and x0 lambdas (row C-3.7)
+  bool value_embeds = true;       // rows C-3.15, C-3.16
+  int64_t gate_channels = 32;     // 12 in the newest state
+  double gate_scale = 2;          // 3 in the newest state
+  bool smear = false;             // row C-3.39
+  bool backout = false;           // row C-3.41
+
+  int64_t head_width() const { return head_dim > 0 ? head_dim : n_embd / n_head; }
+  int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
+  int64_t padded_vocab() const { return (vocab_size + vocab_multiple - 1) / vocab_multiple * vocab_multiple; }
+  int64_t table_length() const { return rope_length > 0 ? rope_length : 10 * sequence_len; }
+  bool has_value_embed(int64_t layer) const { return value_embeds && layer % 2 == (n_layer - 1) % 2; }
+
+  // All constraints (rows C-3.3, C-3.16, C-3.17, ...); call before building a model from outside data.
+  Status validate() const;
+  // Window of a layer in earlier positions; -1 = all (rows C-3.17, C-3.18).
+  int64_t window(int64_t layer) const;
+
+  Json to_json() const;
+  // Unknown keys are errors. Keys missing in an older chat checkpoint get that state's values (row C-6.10), each with a
+  // log line.
+  static Result<ModelConfig> from_json(const Json& json, const std::string& path);
+};
+
+// The chat family by the size rule of row C-3.30: C = depth * aspect_ratio rounded up to a multiple of head_dim.
+struct ChatSize {
+  int64_t depth = 20, aspect_ratio = 64, head_dim = 128, sequence_len = 2048, vocab_size = 32768;
+  std::string window_pattern = "SSSL";
+  ChatState state = ChatState::kSeed;
+};
+ModelConfig chat_config(const ChatSize& size);
+void apply_chat_state(ModelConfig& config, ChatState state);
+
+struct PlainSize {
+  int64_t n_layer = 12, n_head = 12, n_kv_head = 12, n_embd = 768, mlp_hidden = 0, sequence_len = 1024, vocab_size = 50257;
+  bool tied = false;
+};
+ModelConfig llama_config(const PlainSize& size);  // RMSNorm, rope, SwiGLU, no biases
+ModelConfig gpt2_config(const PlainSize& size);   // LayerNorm, learned positions, tanh GELU, biases
+
+}  // namespace lathe::model

@@ -1,0 +1,14 @@
+// The rotary tables, in the reference's order of float32 operations (row C-3.13): inv_freq = 1 / base^(2j/D),
+// angle = t * inv_freq, cos and sin; rounded to bfloat16 where the family says so; LLaMA 3's scaling.
+#pragma once
+
+#include "model/config.h"
+#include "tensor/tensor.h"
+
+namespace lathe::model {
+
+std::vector<float> rope_inverse_frequencies(const ModelConfig& config);
+// Both (table_length, D/2) float32.
+void make_rope_tables(const ModelConfig& config, Tensor& cosine, Tensor& sine);
+
+}  // namespace lathe::model

@@ -1,0 +1,96 @@
+// The one decoder-only transformer of the project; training, evaluation, roll-outs and serving all run forward() here.
+// Letters: B sequences, T positions, N = B*T rows ordered (b, t), C width, H/G query and key/value heads, D head width.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/functions.h"
+#include "model/config.h"
+#include "model/kv_cache.h"
+
+namespace lathe::model {
+
+struct Batch {
+  Tensor ids;           // (N) int32, 0 <= id < vocab_size
+  int64_t batch = 1;    // B; N must be a multiple
+  KvCache* cache = nullptr;  // inference: continue at cache->length(); its rows are the sequences
+  // Dropout (training only): stream of this forward pass; call numbers are dropout_call * 4096 + place.
+  bool training = false;
+  std::array<uint32_t, 2> dropout_key{};
+  uint64_t dropout_call = 0;
+};
+
+// Counts of row C-3.28.
+struct ParameterCounts {
+  int64_t wte = 0, value_embeds = 0, lm_head = 0, transformer_matrices = 0, scalars = 0, positions = 0, norms = 0, total = 0;
+  int64_t scaling() const { return transformer_matrices + lm_head; }  // row C-5.6
+};
+
+class Transformer {
+ public:
+  // dtype: activation dtype. With Device::kMeta nothing is allocated (for planning). Weights are not initialised.
+  // with_gradients: gradient buffers for training. config must be valid.
+  Transformer(ModelConfig config, DType dtype, Device device = Device::kCpu, bool with_gradients = false);
+  ~Transformer();
+  Transformer(const Transformer&) = delete;
+  Transformer& operator=(const Transformer&) = delete;
+
+  const ModelConfig& config() const { return config_; }
+  DType dtype() const { return dtype_; }
+
+  // Draws the initial weights (rows C-3.23, C-3.24, C-3.45; GPT-2/LLaMA: normal 0.02): counter-based, by tensor name.
+  void initialise(uint64_t seed);
+  // Refreshes the activation-dtype copies after the masters were written.
+  void refresh_compute();
+
+  // In model order (row C-4.2 depends on it).
+  std::vector<autograd::Parameter*> parameters() const;
+  autograd::Parameter* find(std::string_view name) const;
+  autograd::Parameter& head_weight() const;  // lm_head, or the embedding when tied
+
+  // Hidden states after the last norm, (N, C). With a cache the keys and values are appended and the cache advanced.
+  // Throws std::invalid_argument when positions exceed the table length (row C-3.14) or an id is out of range.
+  autograd::Var forward(autograd::Tape& tape, const Batch& batch);
+  // Per-token losses (N) of forward()'s result; records the gradients of sum factor * nll on a recording tape.
+  Tensor loss(autograd::Tape& tape, const autograd::Var& hidden, const Tensor& targets, const Tensor& factor);
+  // Logits (N, vocab_size) float32 of hidden rows, softcapped.
+  Tensor logits(ops::Context& ctx, const Tensor& hidden);
+
+  ParameterCounts counts() const;
+  double flops_per_token() const;  // rows C-3.29, C-3.46, at T = sequence_len
+
+  // Inputs and outputs of the blocks, for parity tests: called with ("block0.input", x) and so on when set.
+  using Probe = void (*)(void* context, const std::string& name, const Tensor& x);
+  void set_probe_for_test(Probe probe, void* context) { probe_ = probe, probe_context_ = context; }
+
+ private:
+  struct Layer;
+  autograd::Parameter* add(const std::string& name, Shape shape);
+  autograd::Var norm(autograd::Tape& tape, const autograd::Var& x, autograd::Parameter* weight, autograd::Parameter* bias);
+  autograd::Var attention(autograd::Tape& tape, int64_t i, const autograd::Var& x, const Batch& batch);
+  autograd::Var mlp(autograd::Tape& tape, int64_t i, const autograd::Var& x);
+  autograd::Var embed(autograd::Tape& tape, const Batch& batch);
+  autograd::Var drop(autograd::Tape& tape, const autograd::Var& x, const Batch& batch, int64_t place);
+  void prepare_positions(autograd::Tape& tape, const Batch& batch);
+  void probe(const std::string& name, const Tensor& x) {
+    if (probe_) probe_(probe_context_, name, x);
+  }
+
+  ModelConfig config_;
+  DType dtype_;
+  Device device_;
+  bool with_gradients_;
+  std::vector<std::unique_ptr<autograd::Parameter>> parameters_;
+  std::vector<Layer> layers_;
+  autograd::Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr, *resid_lambdas_ = nullptr, *x0_lambdas_ = nullptr;
+  autograd::Parameter *smear_gate_ = nullptr, *smear_lambda_ = nullptr, *backout_lambda_ = nullptr;
+  autograd::Parameter *final_norm_weight_ = nullptr, *final_norm_bias_ = nullptr;
+  Tensor cosine_, sine_;          // (table_length, D/2) float32
+  Tensor positions_, starts_, lengths_;  // of the forward pass under way
+  Probe probe_ = nullptr;
+  void* probe_context_ = nullptr;
+};
+
+}  // namespace lathe::model

@@ -129,6 +129,15 @@ Var add(Tape& tape, const Var& a, const Var& b) {
   return out;
 }
 
+Var reshape(Tape& tape, const Var& x, Shape shape) {
+  Var out = tape.result(x.value.reshape(shape), x.wants_grad());
+  if (out.wants_grad())
+    tape.record(out, [x = Var{Tensor(), x.slot}, before = x.value.shape()](Tape& t, const Tensor& dy) {
+      t.add_grad(x, dy.reshape(before));
+    });
+  return out;
+}
+
 Var first_columns(Tape& tape, const Var& x, int64_t columns) {
   Var out = tape.result(ops::first_columns(tape.ctx(), x.value, columns), x.wants_grad());
   if (out.wants_grad())

@@ -240,16 +240,16 @@ Var Transformer::forward(Tape& tape, const Batch& batch) {
   Var middle;
   for (int64_t i = 0; i < config_.n_layer; ++i) {
     const Layer& layer = layers_[static_cast<size_t>(i)];
-    const std::string prefix = probe_ ? "block" + std::to_string(i) + "." : std::string();
+    const std::string prefix = probe_ ? "block." + std::to_string(i) + "." : std::string();
     if (resid_lambdas_) x = autograd::mix(tape, x, {resid_lambdas_, i, 1}, x0, {x0_lambdas_, i, 1});
-    probe(prefix + "input", x.value);
+    probe(prefix + "in", x.value);
     Var y = attention(tape, i, norm(tape, x, layer.norm1_weight, layer.norm1_bias), batch);
-    probe(prefix + "attention", y.value);
+    probe(prefix + "attn", y.value);
     x = autograd::add(tape, x, drop(tape, y, batch, 2 * i));
     y = mlp(tape, i, norm(tape, x, layer.norm2_weight, layer.norm2_bias));
     probe(prefix + "mlp", y.value);
     x = autograd::add(tape, x, drop(tape, y, batch, 2 * i + 1));
-    probe(prefix + "output", x.value);
+    probe(prefix + "out", x.value);
     if (config_.backout && i == config_.n_layer / 2) middle = x;
   }
   if (batch.cache) batch.cache->advance(batch.ids.dim(0) / batch.batch);

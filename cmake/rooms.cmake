@@ -40,6 +40,8 @@ function(lathe_program)
     add_executable(lathe "${CMAKE_SOURCE_DIR}/src/cli/main.cc")
     target_link_libraries(lathe PRIVATE lathe_flags lathe_cli)
     set_target_properties(lathe PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}" INSTALL_RPATH "$ORIGIN/../lib/lathe")
+    # RPATH and not RUNPATH: the libraries beside an installed lathe find each other through it, too.
+    target_link_options(lathe PRIVATE -Wl,--disable-new-dtags)
   endif()
 endfunction()
 

@@ -64,7 +64,7 @@ std::string family_arms(const std::vector<Entry>& all) {
 std::string bash_script(const std::vector<Entry>& all) {
   return "# bash completion of lathe; load it with: source <(lathe completions bash)\n"
          "_lathe() {\n"
-         "  local word=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} second=${COMP_WORDS[2]} verbs= flags=\n"
+         "  local word=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]-} second=${COMP_WORDS[2]-} verbs= flags=\n"
          "  COMPREPLY=()\n"
          "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
          "    COMPREPLY=($(compgen -W \"" + joined(words_after(all, "")) + " --help --version\" -- \"$word\"))\n"

@@ -73,6 +73,12 @@ HWY_INLINE void store(Vec value, E* to, Part part) {
   for (int64_t i = 0; i < part.n; ++i) to[i] = whole[i];
 }
 
+// Zero in the lanes beyond a part.
+HWY_INLINE Vec keep(Vec value, All) { return value; }
+HWY_INLINE Vec keep(Vec value, Part part) {
+  return hn::IfThenElseZero(hn::FirstN(kFloats, static_cast<size_t>(part.n)), value);
+}
+
 // Calls step(i, part) over [begin, end): whole vectors, then what is left.
 template <class Step>
 HWY_INLINE void for_vectors(int64_t begin, int64_t end, Step&& step) {

@@ -13,4 +13,12 @@ void require_tensor(const char* op, const char* name, const Tensor& x, const Sha
           dtype_name(x.dtype()));
 }
 
+void require_indices(const char* op, const char* name, const Tensor& x, const Shape& shape, int64_t limit) {
+  require_tensor(op, name, x, shape, DType::kInt32);
+  if (x.device() != Device::kCpu) return;
+  const auto values = x.span<int32_t>();
+  for (size_t i = 0; i < values.size(); ++i)
+    require(values[i] >= 0 && values[i] < limit, op, " ", name, "[", i, "] is ", values[i], ", outside 0 .. ", limit - 1);
+}
+
 }  // namespace lathe::ops

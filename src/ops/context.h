@@ -36,5 +36,7 @@ class Context {
 void require_activation(const char* op, const Tensor& x);
 // Throws unless `x` has this shape and dtype.
 void require_tensor(const char* op, const char* name, const Tensor& x, const Shape& shape, DType dtype);
+// Throws unless `x` is int32 of this shape and every value lies in [0, limit); values are looked at on the CPU only.
+void require_indices(const char* op, const char* name, const Tensor& x, const Shape& shape, int64_t limit);
 
 }  // namespace lathe::ops

@@ -48,7 +48,7 @@ Status update_meta(const fs::path& run, const CheckpointMeta& meta);
 Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step);
 // Strict: missing or extra tensors, other shapes or dtypes are errors that name the tensor (row C-6.8).
 Status load_weights(const fs::path& file, model::Transformer& model);
-Status load_optimizer(const fs::path& file, optim::Optimizer& optimizer);
+Status load_optimizer(const fs::path& file, const Json& metadata, optim::Optimizer& optimizer);
 
 // Bytes a checkpoint of this model will take, for the check of free space at the start (trap R11).
 int64_t checkpoint_bytes(const model::Transformer& model, const optim::Optimizer* optimizer);

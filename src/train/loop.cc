@@ -125,7 +125,10 @@ Result<Loop::StepOutcome> Loop::train_step() {
   outcome.loss = outcome.valid_targets > 0 ? sum / static_cast<double>(outcome.valid_targets) : 0;
   if (!std::isfinite(outcome.loss)) return not_finite("loss");
   if (hooks_.schedule) multiplier_ = hooks_.schedule(optimizer_, state_.step, source_.progress());
-  LATHE_TRY_STATUS(optimizer_.step(ctx_, &world_));
+  LATHE_TRY_STATUS(optimizer_.average_gradients());
+  float clip = 1;
+  if (settings_.grad_clip > 0) clip = optim::clip_factor(optimizer_.gradient_norm(ctx_), settings_.grad_clip);
+  optimizer_.step(ctx_, clip);
   ++state_.step;
   return outcome;
 }
@@ -137,8 +140,7 @@ Status Loop::resume() {
     return error_at((checkpoint_folder(run_, step) / "meta.json").string(), -1, "the checkpoint was trained with another tokenizer (",
                     saved.tokenizer_hash.substr(0, 12), "..., now ", meta_.tokenizer_hash.substr(0, 12), "...)");
   LATHE_TRY_STATUS(load_weights(checkpoint_folder(run_, step) / "model.safetensors", model_));
-  LATHE_TRY_STATUS(load_optimizer(checkpoint_folder(run_, step) / "optimizer.safetensors", optimizer_));
-  LATHE_TRY_STATUS(optimizer_.load_json(saved.optimizer));
+  LATHE_TRY_STATUS(load_optimizer(checkpoint_folder(run_, step) / "optimizer.safetensors", saved.optimizer, optimizer_));
   LATHE_TRY_STATUS(source_.restore(saved.loader_state));
   state_.from_json(saved.loop_state);
   state_.step = step;
@@ -152,7 +154,7 @@ Status Loop::save() {
   meta_.model_config = model_.config().to_json();
   meta_.loader_state = source_.state();
   meta_.loop_state = state_.to_json();
-  meta_.optimizer = optimizer_.to_json();
+  meta_.optimizer = optimizer_.metadata();
   meta_.val_bpb = state_.val_bpb;
   LATHE_TRY_STATUS(save_checkpoint(run_, meta_, model_, &optimizer_));
   log_info("checkpoint", "saved ", checkpoint_folder(run_, state_.step).string());

@@ -31,6 +31,7 @@ struct LoopSettings {
   int64_t sequence_len = 1;        // T
   int64_t accumulation = 1;        // micro batches of an optimizer step
   LossNormalisation normalisation = LossNormalisation::kGlobal;
+  double grad_clip = 0;            // global norm; 0 = none (row C-4.21)
   int64_t eval_every = -1;         // -1: never (rows C-5.15)
   bool eval_at_end = false;        // at the end even so (row C-8.15)
   int64_t sample_every = -1;

@@ -1,5 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/io/file.h>
+#include <arrow/util/compression.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
@@ -69,10 +70,25 @@ class ParquetFile : public DocumentFile {
     return guarded(path_, [&]() -> Result<bool> {
       auto table = reader_->ReadRowGroup(static_cast<int>(index), {column_});
       if (!table.ok()) return damaged_group(index, table.status().message());
-      for (const auto& chunk : (*table)->column(0)->chunks())
-        LATHE_TRY_STATUS(append(*chunk, index, texts));
+      for (const auto& chunk : (*table)->column(0)->chunks()) LATHE_TRY_STATUS(append(*chunk, index, texts));
       return true;
     });
+  }
+
+  ParquetShape shape() const {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    ParquetShape shape;
+    for (int i = 0; i < metadata->num_columns(); ++i)
+      shape.columns.push_back(metadata->schema()->Column(i)->path()->ToDotString());
+    for (int i = 0; i < metadata->num_row_groups(); ++i) {
+      const auto group = metadata->RowGroup(i);
+      const auto chunk = group->ColumnChunk(column_);
+      shape.group_documents.push_back(group->num_rows());
+      shape.compression = arrow::util::Codec::GetCodecAsString(chunk->compression());
+      shape.dictionary |= chunk->has_dictionary_page();
+      shape.statistics |= chunk->is_stats_set();
+    }
+    return shape;
   }
 
   Result<DocumentFileSize> measure() override {
@@ -107,7 +123,8 @@ class ParquetFile : public DocumentFile {
           if (coded.IsValid(i)) texts.push_back(values.at(static_cast<size_t>(coded.GetValueIndex(i))));
         return {};
       }
-      default: return damaged_group(group, "the column \"text\" has type " + chunk.type()->ToString());
+      default:
+        return damaged_group(group, "the column \"text\" has type " + chunk.type()->ToString());
     }
   }
 
@@ -158,7 +175,8 @@ class AtomicOutput : public arrow::io::OutputStream {
 
 class ParquetFileWriter : public ParquetWriter {
  public:
-  ParquetFileWriter(fs::path path, int64_t group_documents) : path_(std::move(path)), group_documents_(group_documents) {}
+  ParquetFileWriter(fs::path path, int64_t group_documents)
+      : path_(std::move(path)), group_documents_(group_documents) {}
 
   Status open() {
     LATHE_TRY(auto file, AtomicFileWriter::open(path_));
@@ -233,6 +251,12 @@ Result<std::unique_ptr<DocumentFile>> open_parquet(const fs::path& path) {
   auto file = std::make_unique<ParquetFile>(path);
   LATHE_TRY_STATUS(file->open());
   return std::unique_ptr<DocumentFile>(std::move(file));
+}
+
+Result<ParquetShape> parquet_shape(const fs::path& path) {
+  ParquetFile file(path);
+  LATHE_TRY_STATUS(file.open());
+  return guarded(path, [&]() -> Result<ParquetShape> { return file.shape(); });
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t group_documents) {

@@ -1,9 +1,12 @@
 #include "train/checkpoint.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <set>
 
@@ -135,14 +138,13 @@ Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const mo
     fs::remove_all(temporary, code);
     return written;
   }
-  // An older folder of the same step (a run that was started again) steps aside until the new one stands.
-  const fs::path aside = run / format_text(".saving_old_%06lld", static_cast<long long>(meta.step));
-  if (fs::exists(final_folder, code)) fs::rename(final_folder, aside, code);
-  fs::rename(temporary, final_folder, code);
-  if (code) return error_at(final_folder.string(), -1, "cannot put the checkpoint in place: ", code.message());
+  // Where a folder of this step stands already (a run that was started again) the two change places in one operation, so
+  // that there is a whole one at every moment; the old one then goes with the leftovers.
+  const unsigned flags = fs::exists(final_folder, code) ? RENAME_EXCHANGE : 0;
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), flags) != 0)
+    return error_at(final_folder.string(), -1, "cannot put the checkpoint in place: ", std::strerror(errno));
   LATHE_TRY_STATUS(sync_folder(run));
-  fs::remove_all(aside, code);
-  return {};
+  return remove_leftovers(run);
 }
 
 Status update_meta(const fs::path& run, const CheckpointMeta& meta) {

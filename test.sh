@@ -27,8 +27,8 @@ build() {
   local preset=$1
   shift
   echo "== build $preset"
-  cmake --preset "$preset" >"build-$preset.tmp" 2>&1 || { cat "build-$preset.tmp"; rm -f "build-$preset.tmp"; exit 1; }
-  rm -f "build-$preset.tmp"
+  mkdir -p build
+  cmake --preset "$preset" >"build/configure-$preset.log" 2>&1 || { cat "build/configure-$preset.log"; exit 1; }
   cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
 }
 

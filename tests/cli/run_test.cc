@@ -35,6 +35,7 @@ std::string config_file(const TemporaryFolder& folder, std::string_view text) {
   return path.string();
 }
 
+// L-15.1
 TEST(Run, DefaultsGiveWayToTheConfigFileAndThatToFlags) {
   const TemporaryFolder folder;
   const std::string config = config_file(folder, "{\n  // chosen by hand\n  \"_why\": \"a test\",\n  \"depth\": 8,\n  \"temperature\": 0.5\n}\n");

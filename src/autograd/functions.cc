@@ -15,6 +15,7 @@ namespace {
 // The gradient buffer that a backward adds to, or an empty tensor for a frozen or absent parameter.
 Tensor grad_of(Parameter* parameter) {
   if (parameter == nullptr || !parameter->trainable || !parameter->grad) return Tensor();
+  if (!parameter->has_grad) parameter->grad.fill_zero();  // the first use after an optimizer step
   parameter->has_grad = true;
   return parameter->grad;
 }

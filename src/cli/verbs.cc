@@ -5,11 +5,15 @@
 
 namespace lathe::cli {
 
+std::unique_ptr<Verb> make_bench_gemm();
+std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
 
 VerbList make_verbs() {
   VerbList verbs;
+  verbs.push_back(make_bench_gemm());
+  verbs.push_back(make_bench_train());
   verbs.push_back(make_doctor());
   verbs.push_back(make_completions());
   return verbs;

@@ -44,22 +44,20 @@ void LoopState::from_json(const Json& json) {
   total_training_time = json.get_double("total_training_time", 0);
 }
 
-Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, BatchSource& source,
-           dist::Communicator& world, CheckpointMeta meta, fs::path run_folder, Metrics* metrics, const Clock& clock)
+Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, StageData data, dist::Communicator& world,
+           CheckpointMeta meta, fs::path run_folder, Metrics* metrics, const Clock& clock)
     : settings_(std::move(settings)),
       hooks_(std::move(hooks)),
       model_(model),
       optimizer_(optimizer),
-      source_(source),
+      data_(std::move(data)),
       world_(world),
       meta_(std::move(meta)),
       run_(std::move(run_folder)),
       metrics_(metrics),
       clock_(clock),
       tape_(ctx_, true) {
-  const size_t tokens = static_cast<size_t>(settings_.accumulation * settings_.batch * settings_.sequence_len);
-  ids_.resize(tokens);
-  targets_.resize(tokens);
+  batches_.resize(static_cast<size_t>(settings_.accumulation));
   factor_ = Tensor::zeros({settings_.batch * settings_.sequence_len}, DType::kFloat32);
 }
 
@@ -78,7 +76,7 @@ Status Loop::reserve_memory() {
 Error Loop::not_finite(const char* what) const {
   std::string last = "no checkpoint was saved yet";
   if (const Result<int64_t> step = latest_step(run_); step.ok()) last = "the last good checkpoint is " + checkpoint_folder(run_, step.value()).string();
-  return error("the ", what, " is not finite at step ", state_.step, " (data position: ", source_.position_text(), "); ", last,
+  return error("the ", what, " is not finite at step ", state_.step, " (data position: ", data_.loader->state().dump(), "); ", last,
                ". Lower the learning rates or look at the data there, then go on with --resume-from-step");
 }
 
@@ -86,35 +84,35 @@ Result<Loop::StepOutcome> Loop::train_step() {
   LATHE_TRY_STATUS(reserve_memory());
   const int64_t micro = settings_.batch * settings_.sequence_len;
   StepOutcome outcome;
-  for (int64_t m = 0; m < settings_.accumulation; ++m) {
-    const size_t begin = static_cast<size_t>(m * micro), length = static_cast<size_t>(micro);
-    LATHE_TRY(const bool more, source_.next(std::span(ids_).subspan(begin, length), std::span(targets_).subspan(begin, length)));
-    if (!more) {
-      outcome.ended = true;
-      return outcome;
-    }
+  const auto count_valid = [](const data::TokenBatch& b) {
+    return static_cast<double>(std::count_if(b.targets().begin(), b.targets().end(), [](int32_t t) { return t >= 0; }));
+  };
+  double valid = 0;
+  for (data::TokenBatch& batch : batches_) {
+    LATHE_TRY_STATUS(data_.loader->next(batch));
+    LATHE_CHECK(batch.rows == settings_.batch && batch.columns == settings_.sequence_len, "a batch of ", batch.rows, " x ", batch.columns);
+    valid += count_valid(batch);
   }
-  double valid = static_cast<double>(std::count_if(targets_.begin(), targets_.end(), [](int32_t t) { return t >= 0; }));
+  if (data_.progress) progress_ = data_.progress();
   outcome.valid_targets = static_cast<int64_t>(valid);
   LATHE_TRY_STATUS(world_.all_reduce(&valid, 1, dist::ElementType::kFloat64, dist::Reduction::kMean));
 
   double sum = 0;
   for (int64_t m = 0; m < settings_.accumulation; ++m) {
-    int32_t* ids = ids_.data() + m * micro;
-    int32_t* targets = targets_.data() + m * micro;
-    const double micro_valid = static_cast<double>(std::count_if(targets, targets + micro, [](int32_t t) { return t >= 0; }));
+    data::TokenBatch& tokens = batches_[static_cast<size_t>(m)];
+    const double micro_valid = count_valid(tokens);
     const double divisor = settings_.normalisation == LossNormalisation::kGlobal ? valid : micro_valid * static_cast<double>(settings_.accumulation);
     const float factor = divisor > 0 ? static_cast<float>(1.0 / divisor) : 0.0f;  // a fully masked batch adds nothing (trap L1)
     std::fill_n(factor_.data<float>(), micro, factor);
 
     model::Batch batch;
-    batch.ids = Tensor::borrow(ids, {micro}, DType::kInt32);
+    batch.ids = Tensor::borrow(tokens.inputs().data(), {micro}, DType::kInt32);
     batch.batch = settings_.batch;
     batch.training = true;
     batch.dropout_key = rng_key(settings_.seed, "dropout");
     batch.dropout_call = static_cast<uint64_t>((state_.step * settings_.accumulation + m) * world_.size() + world_.rank());
     const autograd::Var hidden = model_.forward(tape_, batch);
-    const Tensor nll = model_.loss(tape_, hidden, Tensor::borrow(targets, {micro}, DType::kInt32), factor_);
+    const Tensor nll = model_.loss(tape_, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32), factor_);
     double micro_sum = 0;
     for (const float x : nll.span<float>()) micro_sum += static_cast<double>(x);
     sum += micro_sum;
@@ -124,7 +122,7 @@ Result<Loop::StepOutcome> Loop::train_step() {
   }
   outcome.loss = outcome.valid_targets > 0 ? sum / static_cast<double>(outcome.valid_targets) : 0;
   if (!std::isfinite(outcome.loss)) return not_finite("loss");
-  if (hooks_.schedule) multiplier_ = hooks_.schedule(optimizer_, state_.step, source_.progress());
+  if (hooks_.schedule) multiplier_ = hooks_.schedule(optimizer_, state_.step, progress_.share);
   LATHE_TRY_STATUS(optimizer_.average_gradients());
   float clip = 1;
   if (settings_.grad_clip > 0) clip = optim::clip_factor(optimizer_.gradient_norm(ctx_), settings_.grad_clip);
@@ -141,7 +139,7 @@ Status Loop::resume() {
                     saved.tokenizer_hash.substr(0, 12), "..., now ", meta_.tokenizer_hash.substr(0, 12), "...)");
   LATHE_TRY_STATUS(load_weights(checkpoint_folder(run_, step) / "model.safetensors", model_));
   LATHE_TRY_STATUS(load_optimizer(checkpoint_folder(run_, step) / "optimizer.safetensors", saved.optimizer, optimizer_));
-  LATHE_TRY_STATUS(source_.restore(saved.loader_state));
+  LATHE_TRY_STATUS(data_.loader->restore(saved.loader_state, data_.resume_mode));
   state_.from_json(saved.loop_state);
   state_.step = step;
   state_.val_bpb = saved.val_bpb;
@@ -152,7 +150,7 @@ Status Loop::save() {
   meta_.step = state_.step;
   meta_.stage = settings_.stage;
   meta_.model_config = model_.config().to_json();
-  meta_.loader_state = source_.state();
+  meta_.loader_state = data_.loader->state();
   meta_.loop_state = state_.to_json();
   meta_.optimizer = optimizer_.metadata();
   meta_.val_bpb = state_.val_bpb;
@@ -192,15 +190,14 @@ Status Loop::validate_and_sample(bool last) {
 
 std::string Loop::step_line(double loss, double multiplier, double seconds) const {
   const int64_t tokens = settings_.accumulation * settings_.batch * settings_.sequence_len * world_.size();
-  const double progress = source_.progress();
   const int64_t n = settings_.num_iterations, done = state_.step - 1;
   std::string line = n > 0 ? format_text("step %05lld/%05lld (%.2f%%)", static_cast<long long>(done), static_cast<long long>(n),
                                          100.0 * static_cast<double>(done) / static_cast<double>(n))
-                           : format_text("step %05lld (%.2f%%)", static_cast<long long>(done), 100.0 * std::max(progress, 0.0));
+                           : format_text("step %05lld (%.2f%%)", static_cast<long long>(done), 100.0 * std::max(progress_.share, 0.0));
   const double mfu = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * static_cast<double>(tokens) / seconds / settings_.peak_flops : 0;
   line += format_text(" | loss: %.6f | lrm: %.2f | dt: %.2fms | tok/sec: %s | mfu: %.2f | epoch: %lld | total time: %.2fm", loss, multiplier,
                       seconds * 1000, with_thousands(static_cast<int64_t>(static_cast<double>(tokens) / seconds)).c_str(), mfu,
-                      static_cast<long long>(source_.epoch()), state_.total_training_time / 60);
+                      static_cast<long long>(progress_.epoch), state_.total_training_time / 60);
   if (n > 0 && done > kUntimedSteps)
     line += format_text(" | eta: %.1fm", state_.total_training_time / static_cast<double>(done - kUntimedSteps) * static_cast<double>(n - done) / 60);
   return line;
@@ -222,10 +219,7 @@ Result<LoopResult> Loop::run(const std::atomic<int>* stop) {
     if (last) break;
     const double start = clock_.seconds();
     LATHE_TRY(const StepOutcome outcome, train_step());
-    if (outcome.ended) {
-      ended = true;
-      continue;
-    }
+    ended = progress_.ended;
     const double seconds = std::max(clock_.seconds() - start, 1e-9);
     const int64_t index = state_.step - 1;
     if (index > kUntimedSteps) state_.total_training_time += seconds;
@@ -245,7 +239,7 @@ Result<LoopResult> Loop::run(const std::atomic<int>* stop) {
       values["train/dt"] = seconds;
       values["train/tok_per_sec"] = tokens / seconds;
       values["train/mfu"] = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * tokens / seconds / settings_.peak_flops : 0.0;
-      values["train/epoch"] = source_.epoch();
+      values["train/epoch"] = progress_.epoch;
       LATHE_TRY_STATUS(metrics_->log(index, values));
     }
   }

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "core/clock.h"
+#include "data/token_loader.h"
 #include "dist/communicator.h"
 #include "model/transformer.h"
 #include "optim/optimizer.h"
-#include "train/batch_source.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
@@ -42,6 +42,18 @@ struct LoopSettings {
   double peak_flops = 0;           // of row C-5.23; 0 = unknown: the mfu column is 0
   uint64_t seed = 42;
   bool save = true;                // false: dry run
+};
+
+// What a stage trains on. The loader outlives the loop.
+struct StageProgress {
+  double share = -1;      // of the data that has been used, for stages that end with it; -1: endless
+  int64_t epoch = 1;
+  bool ended = false;     // the batch handed out last was the last one
+};
+struct StageData {
+  data::TokenLoader* loader = nullptr;
+  std::function<StageProgress()> progress;
+  data::ResumeMode resume_mode = data::ResumeMode::kExact;
 };
 
 struct LoopHooks {
@@ -73,17 +85,16 @@ struct LoopResult {
 class Loop {
  public:
   // All references outlive the loop. `meta` holds what checkpoints record of the run (settings, tokenizer hash).
-  Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, BatchSource& source,
-       dist::Communicator& world, CheckpointMeta meta, fs::path run_folder, Metrics* metrics, const Clock& clock = Clock::real());
+  Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, StageData data, dist::Communicator& world,
+       CheckpointMeta meta, fs::path run_folder, Metrics* metrics, const Clock& clock = Clock::real());
 
   // Reads the checkpoint of settings.resume_from_step: weights, optimizer, data position, loop state.
   Status resume();
   // stop: set by a signal handler; the step under way is finished and saved.
   Result<LoopResult> run(const std::atomic<int>* stop);
 
-  // One optimizer step without logging or saving, for tests and measurements. Returns the mean loss; false at the end.
+  // One optimizer step without logging or saving, for tests and measurements. Returns the mean loss.
   struct StepOutcome {
-    bool ended = false;
     double loss = 0;           // mean over all valid targets of the step
     double last_micro_loss = 0;
     int64_t valid_targets = 0;
@@ -107,7 +118,7 @@ class Loop {
   LoopHooks hooks_;
   model::Transformer& model_;
   optim::Optimizer& optimizer_;
-  BatchSource& source_;
+  StageData data_;
   dist::Communicator& world_;
   CheckpointMeta meta_;
   fs::path run_;
@@ -118,7 +129,8 @@ class Loop {
   LoopState state_;
   bool reserved_ = false;
   double multiplier_ = 1;
-  std::vector<int32_t> ids_, targets_;  // accumulation * B * T
+  std::vector<data::TokenBatch> batches_;  // the micro batches of the step under way
+  StageProgress progress_;
   Tensor factor_;                       // (B*T) float32
 };
 

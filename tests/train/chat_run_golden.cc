@@ -115,7 +115,6 @@ void check_run(const RunCase& c, const std::filesystem::path& folder, const Json
     optimizer.set_lr_multiplier(multiplier);
     optimizer.set_muon(momentum, step_decay);
     optimizer.step(ctx);
-    for (autograd::Parameter* p : parameters) p->grad.fill_zero();
   }
 
   std::vector<std::string> noise;

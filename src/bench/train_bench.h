@@ -3,6 +3,7 @@
 
 #include "bench/presets.h"
 #include "core/json.h"
+#include "tensor/dtype.h"
 
 namespace lathe::bench {
 

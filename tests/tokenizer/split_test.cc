@@ -69,7 +69,8 @@ TEST(Split, UnicodeClasses) {
 TEST(Split, ClassOfEveryCodePoint) {
   const CharTable& table = CharTable::get();
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-    const int expected = (testing::mini_regex::is_letter(c) ? kLetter : 0) | (testing::mini_regex::is_number(c) ? kNumber : 0) |
+    const int expected = (testing::mini_regex::is_letter(c) ? kLetter : 0) |
+                         (testing::mini_regex::is_number(c) ? kNumber : 0) |
                          (testing::mini_regex::is_space(c) ? kSpace : 0) | (c == '\r' || c == '\n' ? kNewline : 0);
     ASSERT_EQ(table.at(c), expected) << "U+" << std::hex << static_cast<uint32_t>(c);
   }
@@ -79,7 +80,8 @@ TEST(Split, ClassOfEveryCodePoint) {
 TEST(Split, EqualsTheRegularExpression) {
   const testing::MiniRegex regex{std::string(chat_split().regex)};
   const std::u32string alphabet =
-      U"'''sSdDmMtTlLvVeErRaZ\u017F\u212A 1\uFF12\u2167\u00BD   \t\n\n\r\u00A0\u2028\u0085\u001C\u200B\u3000.!-_\u00E9\u0301"
+      U"'''sSdDmMtTlLvVeErRaZ\u017F\u212A 1\uFF12\u2167\u00BD   "
+      U"\t\n\n\r\u00A0\u2028\u0085\u001C\u200B\u3000.!-_\u00E9\u0301"
       U"\u4E2D\U0001F600\u0378\uFFFD";
   Rng rng(1, "split");
   for (int round = 0; round < 100000; ++round) {
@@ -92,8 +94,20 @@ TEST(Split, EqualsTheRegularExpression) {
 
 TEST(TrapT5, InvalidBytesActAsOneSignEachAndNoneIsLost) {
   Rng rng(2, "split");
-  const std::vector<std::string> parts = {"a", " ", "1", "\n", ".", "\xC3\xA9", "\xFF", "\xC3", "\xE4\xB8", "\x80",
-                                          "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC0\x80", "\xF0\x9F\x98"};
+  const std::vector<std::string> parts = {"a",
+                                          " ",
+                                          "1",
+                                          "\n",
+                                          ".",
+                                          "\xC3\xA9",
+                                          "\xFF",
+                                          "\xC3",
+                                          "\xE4\xB8",
+                                          "\x80",
+                                          "\xED\xA0\x80",
+                                          "\xF4\x90\x80\x80",
+                                          "\xC0\x80",
+                                          "\xF0\x9F\x98"};
   for (int round = 0; round < 5000; ++round) {
     std::string text;
     for (uint64_t i = rng.below(10); i > 0; --i) text += parts[rng.below(parts.size())];

@@ -9,7 +9,9 @@ namespace {
 
 using testing::take;
 
-Tokenizer bytes_only() { return take(Tokenizer::from_tokens(tokens_of_merges({{0xF0, 0x9F}, {0x98, 0x80}, {0xE4, 0xBD}}))); }
+Tokenizer bytes_only() {
+  return take(Tokenizer::from_tokens(tokens_of_merges({{0xF0, 0x9F}, {0x98, 0x80}, {0xE4, 0xBD}})));
+}
 
 // C-11.12, C-11.5
 TEST(StreamDecoder, HoldsAnIncompleteCharacterBackAndFlushesIt) {
@@ -18,7 +20,9 @@ TEST(StreamDecoder, HoldsAnIncompleteCharacterBackAndFlushesIt) {
   EXPECT_EQ(decoder.push(256), "") << "F0 9F begins an emoji";
   EXPECT_EQ(decoder.push(257), "😀");
   EXPECT_EQ(decoder.push(258), "");
-  EXPECT_EQ(decoder.push('b'), "\uFFFD" "b");
+  EXPECT_EQ(decoder.push('b'),
+            "\uFFFD"
+            "b");
   EXPECT_EQ(decoder.push(0xC3), "");
   EXPECT_EQ(decoder.flush(), "\uFFFD");
   EXPECT_EQ(decoder.flush(), "");

@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "core/rng.h"
+#include "core/sha256.h"
 #include "tests/ref/testing.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/bpe_trainer.h"
@@ -57,6 +58,15 @@ TEST(TrapT1, TokenizersOfEqualSizeHaveDifferentHashes) {
     EXPECT_EQ(hashes[i].size(), 64u);
     for (size_t j = 0; j < i; ++j) EXPECT_NE(hashes[i], hashes[j]) << i << " and " << j;
   }
+}
+
+// The definition in docs/formats/tokenizer.md, computed here from its words.
+TEST(TrapT1, HashFollowsTheDocumentedBytes) {
+  const Tokenizer tokenizer = take(Tokenizer::from_tokens(tokens_of_merges({{'t', 'h'}}), {"<|z|>", "<|a|>"}));
+  std::string bytes = "bpe\n" + std::string(chat_split().regex) + "\n";
+  for (int32_t id = 0; id < 257; ++id)
+    bytes += to_base64(tokenizer.token_bytes_of(id)) + " " + std::to_string(id) + "\n";
+  EXPECT_EQ(tokenizer.hash(), sha256_hex(bytes + R"({"<|a|>":258,"<|z|>":257})"));
 }
 
 TEST(TrapT1, HashIsThatOfTheContentWhateverTheFile) {

@@ -58,6 +58,10 @@ TEST(Render, RefusesInvalidContent) {
   EXPECT_NE(error_of(R"({"messages":[{"role":"user"}]})").find("missing"), std::string::npos);
   EXPECT_NE(error_of(R"({"text":"x"})").find("messages"), std::string::npos);
   EXPECT_NE(error_of(R"([1])").find("messages"), std::string::npos);
+  for (const char* role : {"user", "system"}) {
+    const Json json = take(parse_json(join_text(R"({"messages":[{"role":")", role, R"(","content":[]}]})")));
+    EXPECT_FALSE(conversation_from_json(json).ok()) << role;
+  }
   // The same when built in memory.
   Conversation built{{Message{Role::kUser, std::vector<Part>{}}}};
   EXPECT_FALSE(render_conversation(small(), built).ok());

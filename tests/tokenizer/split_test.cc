@@ -92,6 +92,26 @@ TEST(Split, EqualsTheRegularExpression) {
   }
 }
 
+TEST(TrapT5, CodePointsAreReadStrictly) {
+  Rng rng(14, "utf8");
+  constexpr std::string_view kEdges =
+      "\x7F\x80\x8F\x90\x9F\xA0\xBF\xC0\xC1\xC2\xDF\xE0\xE1\xEC\xED\xEE\xEF\xF0\xF1\xF3\xF4\xF5\xFF";
+  int valid = 0;
+  for (int round = 0; round < 200000; ++round) {
+    std::string bytes;
+    for (uint64_t n = 1 + rng.below(5); n > 0; --n) bytes += kEdges[rng.below(kEdges.size())];
+    utf8proc_int32_t expected = 0;
+    const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(bytes.data()),
+                                         static_cast<utf8proc_ssize_t>(bytes.size()), &expected);
+    const CodePoint point = read_code_point(bytes, 0);
+    ASSERT_EQ(point.value, length > 0 ? static_cast<char32_t>(expected) : kInvalidByte)
+        << ::testing::PrintToString(bytes);
+    ASSERT_EQ(point.length, length > 0 ? static_cast<size_t>(length) : 1);
+    valid += length > 1;
+  }
+  EXPECT_GT(valid, 1000);
+}
+
 TEST(TrapT5, InvalidBytesActAsOneSignEachAndNoneIsLost) {
   Rng rng(2, "split");
   const std::vector<std::string> parts = {"a",

@@ -29,6 +29,17 @@ TEST(StreamDecoder, HoldsAnIncompleteCharacterBackAndFlushesIt) {
   EXPECT_EQ(decoder.push(0xA9), "\uFFFD") << "after a flush nothing is left of the held bytes";
 }
 
+// C-11.12: bytes that no continuation can make valid are not held back.
+TEST(StreamDecoder, ImpossibleBytesAreSentAtOnce) {
+  for (const std::vector<int32_t>& ids :
+       {std::vector<int32_t>{0xF5}, {0xC1}, {0x80}, {0xE0, 0x9F}, {0xED, 0xA0}, {0xF4, 0x90}}) {
+    StreamDecoder decoder(bytes_only());
+    std::string sent;
+    for (const int32_t id : ids) sent += decoder.push(id);
+    EXPECT_EQ(sent.size(), 3 * ids.size()) << ::testing::PrintToString(ids);
+  }
+}
+
 // C-2.18, C-11.12
 TEST(StreamDecoder, EqualsDecodingAtOnceAndNeverSendsAHalfCharacter) {
   const Tokenizer tokenizer = bytes_only();

@@ -11,7 +11,8 @@ namespace lathe::tokenizer {
 class BpeModel : public TokenModel {
  public:
   // Error when a token is empty or repeated, or a single byte is missing.
-  static Result<std::shared_ptr<const BpeModel>> make(const SplitPattern& split, const std::vector<std::string>& tokens);
+  static Result<std::shared_ptr<const BpeModel>> make(const SplitPattern& split,
+                                                      const std::vector<std::string>& tokens);
   // The model's keys of a tokenizer.json.
   static Result<std::shared_ptr<const BpeModel>> from_json(const Json& file, const std::string& path);
   // A tiktoken rank file: per line the token in base64, a space, its rank; the ranks 0..n-1 in order.

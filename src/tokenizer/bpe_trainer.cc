@@ -74,7 +74,8 @@ Result<TrainResult> train_bpe(const TrainSettings& settings, const NextDocuments
   report.count_seconds = counted - start;
 
   const int64_t wanted = settings.vocab_size - static_cast<int64_t>(settings.special_tokens.size()) - 256;
-  LATHE_TRY(const std::vector<Merge> merges, learn_merges(counts.pieces, counts.weights, wanted, settings.min_pair_count));
+  LATHE_TRY(const std::vector<Merge> merges,
+            learn_merges(counts.pieces, counts.weights, wanted, settings.min_pair_count));
   report.merges = static_cast<int64_t>(merges.size());
   LATHE_TRY(Tokenizer tokenizer, Tokenizer::from_tokens(tokens_of_merges(merges), settings.special_tokens));
   report.merge_seconds = Clock::real().seconds() - counted;

@@ -28,8 +28,7 @@ Result<Message> message_from_json(const Json& json, size_t index) {
   const Json *role = json.find("role"), *content = json.find("content");
   if (!role || !role->is_string()) return error("message ", index, ": \"role\" must be a string");
   const auto known = named<Role>(kRoleNames, role->as_string());
-  if (!known)
-    return error("message ", index, ": unknown role \"", role->as_string(), "\" (system, user or assistant)");
+  if (!known) return error("message ", index, ": unknown role \"", role->as_string(), "\" (system, user or assistant)");
   if (!content) return error("message ", index, ": \"content\" is missing");
   if (content->is_string()) return Message{*known, content->as_string()};
   if (!content->is_array())

@@ -14,8 +14,8 @@ namespace lathe::tokenizer {
 
 enum class Role { kSystem, kUser, kAssistant };
 enum class PartType { kText, kPython, kPythonOutput };
-const char* role_name(Role role);       // "system", "user", "assistant"
-const char* part_name(PartType type);   // "text", "python", "python_output"
+const char* role_name(Role role);      // "system", "user", "assistant"
+const char* part_name(PartType type);  // "text", "python", "python_output"
 
 struct Part {
   PartType type = PartType::kText;

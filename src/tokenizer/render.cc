@@ -39,10 +39,16 @@ class Renderer {
     } else {
       for (const Part& part : std::get<std::vector<Part>>(message.content)) {
         switch (part.type) {
-          case PartType::kText: text(part.text, 1); break;
-          case PartType::kPython: enclosed(markers_.python_start, part.text, markers_.python_end, 1); break;
+          case PartType::kText:
+            text(part.text, 1);
+            break;
+          case PartType::kPython:
+            enclosed(markers_.python_start, part.text, markers_.python_end, 1);
+            break;
           // What the tool answers is never a target.
-          case PartType::kPythonOutput: enclosed(markers_.output_start, part.text, markers_.output_end, 0); break;
+          case PartType::kPythonOutput:
+            enclosed(markers_.output_start, part.text, markers_.output_end, 0);
+            break;
         }
       }
     }

@@ -33,7 +33,8 @@ Result<Tokenizer> Tokenizer::from_model(std::shared_ptr<const TokenModel> model,
       return error("special token ", specials[i], " is listed twice");
   }
   std::string canonical = model->canonical_bytes() + "{";
-  for (const auto& [name, id] : ids) canonical += join_text(canonical.back() == '{' ? "" : ",", Json(name).dump(), ":", id);
+  for (const auto& [name, id] : ids)
+    canonical += join_text(canonical.back() == '{' ? "" : ",", Json(name).dump(), ":", id);
   std::string hash = sha256_hex(canonical + "}");
   return Tokenizer(std::make_shared<const State>(State{std::move(model), std::move(specials), std::move(hash)}));
 }
@@ -49,8 +50,8 @@ Result<Tokenizer> Tokenizer::load(const fs::path& file_or_folder) {
   auto tokenizer = from_model(std::move(parts.model), std::move(parts.special_tokens));
   if (!tokenizer.ok()) return error_at(parts.path.string(), -1, tokenizer.error().message);
   if (!parts.hash.empty() && tokenizer.value().hash() != parts.hash)
-    return error_at(parts.path.string(), -1, "damaged or edited: its content has the SHA-256 ", tokenizer.value().hash(),
-                    ", the file says ", parts.hash);
+    return error_at(parts.path.string(), -1, "damaged or edited: its content has the SHA-256 ",
+                    tokenizer.value().hash(), ", the file says ", parts.hash);
   return tokenizer;
 }
 
@@ -60,9 +61,7 @@ Status Tokenizer::save(const fs::path& folder) const {
   return write_tokenizer(folder, *state_->model, state_->specials, state_->hash);
 }
 
-int64_t Tokenizer::vocab_size() const {
-  return state_->model->size() + static_cast<int64_t>(state_->specials.size());
-}
+int64_t Tokenizer::vocab_size() const { return state_->model->size() + static_cast<int64_t>(state_->specials.size()); }
 
 const std::string& Tokenizer::hash() const { return state_->hash; }
 const std::vector<std::string>& Tokenizer::special_tokens() const { return state_->specials; }

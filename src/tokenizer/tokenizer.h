@@ -44,7 +44,8 @@ enum class TokenBytes {
 
 class Tokenizer {
  public:
-  // A folder that holds tokenizer.json, such a file, or a tiktoken rank file (*.tiktoken: chat split and specials).
+  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl), such a file, or a tiktoken rank file
+  // (*.tiktoken: with the chat split and special tokens).
   static Result<Tokenizer> load(const fs::path& file_or_folder);
   // <base>/tokenizer, the place every verb reads (row C-2.33).
   static Result<Tokenizer> load_base(const fs::path& base);

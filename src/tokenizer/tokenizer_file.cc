@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "tokenizer/bpe_model.h"
+#include "tokenizer/tiktoken_pickle.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::tokenizer {
@@ -34,24 +35,36 @@ Result<TokenizerParts> read_native(const fs::path& path) {
   return parts;
 }
 
+Result<TokenizerParts> read_ranks(const fs::path& path) {
+  LATHE_TRY(const std::string text, read_file(path));
+  TokenizerParts parts{path, nullptr, chat_special_tokens(), ""};
+  LATHE_TRY(parts.model, BpeModel::from_ranks(chat_split(), text, path.string()));
+  return parts;
+}
+
+Result<TokenizerParts> read_pickle(const fs::path& path) {
+  LATHE_TRY(TiktokenPickle encoding, read_tiktoken_pickle(path));
+  const SplitPattern* split = find_split(encoding.pattern);
+  if (!split) return error_at(path.string(), -1, "unknown split pattern ", encoding.pattern);
+  auto model = BpeModel::make(*split, encoding.tokens);
+  if (!model.ok()) return error_at(path.string(), -1, model.error().message);
+  return TokenizerParts{path, std::move(model).value(), std::move(encoding.special_tokens), ""};
+}
+
 }  // namespace
 
 Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder) {
   std::error_code code;
-  const bool folder = fs::is_directory(file_or_folder, code);
-  const bool ranks = !folder && file_or_folder.extension() == ".tiktoken";
   // A name without an ending that does not exist was meant as a folder.
-  const bool file = !folder && file_or_folder.has_extension();
-  const fs::path path = file ? file_or_folder : file_or_folder / kTokenizerFile;
+  const bool file = !fs::is_directory(file_or_folder, code) && file_or_folder.has_extension();
+  fs::path path = file ? file_or_folder : file_or_folder / kTokenizerFile;
+  if (!file && !fs::exists(path, code) && fs::exists(file_or_folder / kPickleFile, code))
+    path = file_or_folder / kPickleFile;
   if (!fs::exists(path, code))
     return error_at(path.string(), -1, "no tokenizer found; train one with: lathe tokenizer train");
-  if (!ranks) return read_native(path);
-  TokenizerParts parts;
-  parts.path = path;
-  LATHE_TRY(const std::string text, read_file(path));
-  LATHE_TRY(parts.model, BpeModel::from_ranks(chat_split(), text, path.string()));
-  parts.special_tokens = chat_special_tokens();
-  return parts;
+  if (path.extension() == ".pkl") return read_pickle(path);
+  if (path.extension() == ".tiktoken") return read_ranks(path);
+  return read_native(path);
 }
 
 Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<std::string>& special_tokens,

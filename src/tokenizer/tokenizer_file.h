@@ -20,8 +20,8 @@ struct TokenizerParts {
   std::string hash;  // as the file states it; empty when it states none
 };
 
-// A folder that holds tokenizer.json, such a file, or a *.tiktoken rank file. A missing file is an error that names
-// the path and the command that makes it.
+// A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl), such a file, or a *.tiktoken rank file.
+// A missing file is an error that names the path and the command that makes it.
 Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder);
 
 Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<std::string>& special_tokens,

@@ -27,7 +27,7 @@ const std::string& round_trip_sample() {
       "Numbers: 7, 42, 1984, 3.14159, 1,000,000\n"
       "Contractions: can't, we'll, they've, you're, I'm, she'd\n"
       "Symbols: # $ % & @ ~ ^ | \\ / <> [] {} () == != += -> \"quoted\"\n"
-      "Unicode: \u65e9\u4e0a\u597d\uff0c\u4e16\u754c \U0001f30d\U0001f680";
+      "Unicode: \u65E9\u4E0A\u597D\uFF0C\u4E16\u754C \U0001F30D\U0001F680";
   return text;
 }
 

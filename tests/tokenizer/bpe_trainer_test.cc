@@ -24,7 +24,8 @@ NextDocuments source_of(std::vector<std::string> documents, size_t per_call = 10
   };
 }
 
-std::vector<Merge> learn(const std::vector<std::pair<std::string, int64_t>>& weighted, int64_t count, int64_t min_count = 1) {
+std::vector<Merge> learn(const std::vector<std::pair<std::string, int64_t>>& weighted, int64_t count,
+                         int64_t min_count = 1) {
   BytesMap pieces;
   std::vector<int64_t> weights;
   for (const auto& [piece, weight] : weighted) {
@@ -99,8 +100,7 @@ TEST(TrainBpe, BytesComeFirstAndMergesFollow) {
   TrainSettings settings;
   settings.vocab_size = 256 + 9 + 2;
   const Tokenizer tokenizer = take(train_bpe(settings, source_of({"abab abab"}))).tokenizer;
-  for (int32_t id = 0; id < 256; ++id)
-    EXPECT_EQ(tokenizer.token_bytes_of(id), std::string(1, static_cast<char>(id)));
+  for (int32_t id = 0; id < 256; ++id) EXPECT_EQ(tokenizer.token_bytes_of(id), std::string(1, static_cast<char>(id)));
   EXPECT_EQ(tokenizer.token_bytes_of(256), "ab");
   EXPECT_EQ(tokenizer.token_bytes_of(257), "abab");
 }
@@ -109,7 +109,8 @@ TEST(TrainBpe, BytesComeFirstAndMergesFollow) {
 TEST(TrainBpe, NoMergeCrossesAPiece) {
   TrainSettings settings;
   settings.vocab_size = 400;
-  const Tokenizer tokenizer = take(train_bpe(settings, source_of({"e\u0301. e\u0301. e\u0301. 12 12 12 345345"}))).tokenizer;
+  const Tokenizer tokenizer =
+      take(train_bpe(settings, source_of({"e\u0301. e\u0301. e\u0301. 12 12 12 345345"}))).tokenizer;
   for (int32_t id = 256; id < tokenizer.vocab_size() - 9; ++id) {
     const std::string token(tokenizer.token_bytes_of(id));
     const auto digits = std::count_if(token.begin(), token.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -152,7 +153,7 @@ TEST(TrainBpe, CutsDocumentsInCharactersAndStopsAfterTheDocumentThatExceedsTheTo
   settings.doc_cap = 3;
   settings.max_chars = 6;
   // Three characters of two bytes each; the total 6 does not exceed 6, so the third document is still read.
-  for (const size_t per_call : {1, 2, 100}) {
+  for (const size_t per_call : {1u, 2u, 100u}) {
     const auto result = take(train_bpe(settings, source_of({"ééé!!", "ééé??", "zz", "never"}, per_call)));
     EXPECT_EQ(result.report.documents, 3);
     EXPECT_EQ(result.report.characters, 8);
@@ -162,7 +163,8 @@ TEST(TrainBpe, CutsDocumentsInCharactersAndStopsAfterTheDocumentThatExceedsTheTo
 }
 
 TEST(TrainBpe, PassesTheSourcesErrorOn) {
-  const auto result = train_bpe({}, [](std::vector<std::string>&) -> Status { return error_at("a.parquet", 7, "torn"); });
+  const auto result =
+      train_bpe({}, [](std::vector<std::string>&) -> Status { return error_at("a.parquet", 7, "torn"); });
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().path, "a.parquet");
 }
@@ -189,7 +191,7 @@ TEST(TrainBpe, ThreadsAndBatchesDoNotChangeTheResult) {
   std::string hash;
   for (const int threads : {1, 2, 5}) {
     set_num_threads(threads);
-    for (const size_t per_call : {3, 1000}) {
+    for (const size_t per_call : {3u, 1000u}) {
       const Tokenizer tokenizer = take(train_bpe(settings, source_of(random_documents(200), per_call))).tokenizer;
       if (hash.empty()) hash = tokenizer.hash();
       EXPECT_EQ(tokenizer.hash(), hash) << threads << " threads, " << per_call << " a call";
@@ -238,8 +240,9 @@ TEST(TrainReport, StatisticsOverNonZeroLengths) {
   const double squares = 256 * (1 - mean) * (1 - mean) + (2 - mean) * (2 - mean) + (3 - mean) * (3 - mean);
   EXPECT_NEAR(stats.std, std::sqrt(squares / 257), 1e-12);
   const Json section = training_section({}, {}, tokenizer);
-  EXPECT_TRUE(section.dump().starts_with(
-      R"({"max_chars": 2000000000, "doc_cap": 10000, "vocab_size": 32768, "train_time": 0)")) << section.dump();
+  EXPECT_TRUE(
+      section.dump().starts_with(R"({"max_chars": 2000000000, "doc_cap": 10000, "vocab_size": 32768, "train_time": 0)"))
+      << section.dump();
   EXPECT_EQ(section.at("num_special_tokens").as_int(), 9);
   EXPECT_EQ(section.as_object().back().first, "token_bytes_std");
 }

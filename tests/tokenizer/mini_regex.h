@@ -42,14 +42,18 @@ struct MiniRegex::Node {
 
   bool match(const std::u32string& text, size_t at, const Then& then) const {
     switch (kind) {
-      case Kind::kChar: return at < text.size() && accepts(text[at]) && then(at + 1);
-      case Kind::kSequence: return sequence(text, at, 0, then);
+      case Kind::kChar:
+        return at < text.size() && accepts(text[at]) && then(at + 1);
+      case Kind::kSequence:
+        return sequence(text, at, 0, then);
       case Kind::kChoice:
         for (const auto& child : children)
           if (child->match(text, at, then)) return true;
         return false;
-      case Kind::kRepeat: return possessive ? repeat_possessive(text, at, then) : repeat(text, at, 0, then);
-      case Kind::kNotAhead: return !children[0]->match(text, at, [](size_t) { return true; }) && then(at);
+      case Kind::kRepeat:
+        return possessive ? repeat_possessive(text, at, then) : repeat(text, at, 0, then);
+      case Kind::kNotAhead:
+        return !children[0]->match(text, at, [](size_t) { return true; }) && then(at);
     }
     return false;
   }
@@ -81,7 +85,8 @@ inline utf8proc_category_t category(char32_t c) { return utf8proc_category(stati
 inline bool is_letter(char32_t c) { return category(c) >= UTF8PROC_CATEGORY_LU && category(c) <= UTF8PROC_CATEGORY_LO; }
 inline bool is_number(char32_t c) { return category(c) >= UTF8PROC_CATEGORY_ND && category(c) <= UTF8PROC_CATEGORY_NO; }
 inline bool is_space(char32_t c) {
-  return (category(c) >= UTF8PROC_CATEGORY_ZS && category(c) <= UTF8PROC_CATEGORY_ZP) || (c >= 9 && c <= 13) || c == 0x85;
+  return (category(c) >= UTF8PROC_CATEGORY_ZS && category(c) <= UTF8PROC_CATEGORY_ZP) || (c >= 9 && c <= 13) ||
+         c == 0x85;
 }
 inline char32_t fold(char32_t c) {
   utf8proc_int32_t out[8];
@@ -121,15 +126,19 @@ class Parser {
   }
   std::unique_ptr<Node> sequence() {
     auto node = make(Kind::kSequence);
-    while (at_ < pattern_.size() && pattern_[at_] != '|' && pattern_[at_] != ')') node->children.push_back(quantified());
+    while (at_ < pattern_.size() && pattern_[at_] != '|' && pattern_[at_] != ')')
+      node->children.push_back(quantified());
     return node;
   }
   std::unique_ptr<Node> quantified() {
     auto item = atom();
     size_t min = 1, max = 1;
-    if (eat("?")) min = 0;
-    else if (eat("*")) min = 0, max = std::numeric_limits<size_t>::max();
-    else if (eat("+")) max = std::numeric_limits<size_t>::max();
+    if (eat("?"))
+      min = 0;
+    else if (eat("*"))
+      min = 0, max = std::numeric_limits<size_t>::max();
+    else if (eat("+"))
+      max = std::numeric_limits<size_t>::max();
     else if (eat("{")) {
       min = static_cast<size_t>(pattern_.at(at_++) - '0');
       if (!eat(",")) throw std::runtime_error("regex: {m,n} expected");
@@ -187,9 +196,12 @@ class Parser {
     if (eat("\\s")) return is_space;
     if (eat("\\S")) return [](char32_t c) { return !is_space(c); };
     char32_t literal;
-    if (eat("\\r")) literal = '\r';
-    else if (eat("\\n")) literal = '\n';
-    else literal = static_cast<unsigned char>(pattern_.at(at_++));
+    if (eat("\\r"))
+      literal = '\r';
+    else if (eat("\\n"))
+      literal = '\n';
+    else
+      literal = static_cast<unsigned char>(pattern_.at(at_++));
     if (fold_case_) return [=](char32_t c) { return fold(c) == fold(literal); };
     return [=](char32_t c) { return c == literal; };
   }

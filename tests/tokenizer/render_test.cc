@@ -26,8 +26,8 @@ std::string error_of(const std::string& json) {
 
 // C-2.22, C-2.23, C-2.27: parts are encoded on their own, so "a" + "b" stay two tokens.
 TEST(Render, StringBodies) {
-  const Rendered out = take(render_conversation(
-      small(), parse(R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},
+  const Rendered out =
+      take(render_conversation(small(), parse(R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"},
                          {"role":"user","content":"ab"},{"role":"assistant","content":"ab"}])")));
   EXPECT_EQ(out.ids, (Ids{kB, kUs, 'a', kUe, kAs, 'b', kAe, kUs, 256, kUe, kAs, 256, kAe}));
   EXPECT_EQ(out.mask, (Mask{0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1}));
@@ -35,9 +35,10 @@ TEST(Render, StringBodies) {
 
 // C-2.24, C-2.27
 TEST(Render, ToolPartsAndTheirMask) {
-  const Rendered out = take(render_conversation(
-      small(), parse(R"([{"role":"user","content":"q"},{"role":"assistant","content":[
-        {"type":"text","text":"a"},{"type":"text","text":"b"},{"type":"python","text":"1"},{"type":"python_output","text":"2"}]}])")));
+  const Rendered out =
+      take(render_conversation(small(), parse(R"([{"role":"user","content":"q"},{"role":"assistant","content":[
+        {"type":"text","text":"a"},{"type":"text","text":"b"},{"type":"python","text":"1"},
+        {"type":"python_output","text":"2"}]}])")));
   EXPECT_EQ(out.ids, (Ids{kB, kUs, 'q', kUe, kAs, 'a', 'b', kPs, '1', kPe, kOs, '2', kOe, kAe}));
   EXPECT_EQ(out.mask, (Mask{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 1}));
 }
@@ -52,10 +53,15 @@ TEST(Render, RefusesInvalidContent) {
   EXPECT_NE(with(R"([{"type":"text","text":5}])").find("message 1, part 0"), std::string::npos);
   EXPECT_NE(with("5").find("message 1: content must be a string or a list"), std::string::npos);
   EXPECT_EQ(with("[]"), "");
-  EXPECT_NE(error_of(R"({"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]})").find("message 0"), std::string::npos);
+  EXPECT_NE(error_of(R"({"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]})").find("message 0"),
+            std::string::npos);
   EXPECT_NE(error_of(R"({"messages":[{"role":"user"}]})").find("missing"), std::string::npos);
   EXPECT_NE(error_of(R"({"text":"x"})").find("messages"), std::string::npos);
   EXPECT_NE(error_of(R"([1])").find("messages"), std::string::npos);
+  for (const char* role : {"user", "system"}) {
+    const Json json = take(parse_json(join_text(R"({"messages":[{"role":")", role, R"(","content":[]}]})")));
+    EXPECT_FALSE(conversation_from_json(json).ok()) << role;
+  }
   // The same when built in memory.
   Conversation built{{Message{Role::kUser, std::vector<Part>{}}}};
   EXPECT_FALSE(render_conversation(small(), built).ok());
@@ -63,12 +69,14 @@ TEST(Render, RefusesInvalidContent) {
 
 // C-2.26
 TEST(Render, RolesMustAlternateFromTheUserOn) {
-  EXPECT_EQ(error_of(R"({"messages":[{"role":"assistant","content":"x"}]})"), "message 0 is from assistant, expected user");
+  EXPECT_EQ(error_of(R"({"messages":[{"role":"assistant","content":"x"}]})"),
+            "message 0 is from assistant, expected user");
   EXPECT_EQ(error_of(R"({"messages":[{"role":"user","content":"x"},{"role":"user","content":"x"}]})"),
             "message 1 is from user, expected assistant");
   EXPECT_EQ(error_of(R"({"messages":[{"role":"user","content":"x"},{"role":"system","content":"x"}]})"),
             "message 1 is from system, expected assistant");
-  EXPECT_NE(error_of(R"({"messages":[{"role":"tool","content":"x"}]})").find("unknown role \"tool\""), std::string::npos);
+  EXPECT_NE(error_of(R"({"messages":[{"role":"tool","content":"x"}]})").find("unknown role \"tool\""),
+            std::string::npos);
   EXPECT_NE(error_of(R"({"messages":[]})").find("at least one message"), std::string::npos);
 }
 
@@ -81,7 +89,8 @@ TEST(Render, SystemMessageJoinsTheFirstUserMessage) {
   EXPECT_EQ(out.ids, (Ids{kB, kUs, 's', '\n', '\n', 'u', kUe, kAs, 'x', kAe, kUs, 'v', kUe}));
   EXPECT_EQ(conversation, before);
   EXPECT_NE(error_of(R"({"messages":[{"role":"system","content":"s"}]})").find("message 1"), std::string::npos);
-  EXPECT_NE(error_of(R"({"messages":[{"role":"system","content":"s"},{"role":"assistant","content":"x"}]})").find("message 1"),
+  EXPECT_NE(error_of(R"({"messages":[{"role":"system","content":"s"},{"role":"assistant","content":"x"}]})")
+                .find("message 1"),
             std::string::npos);
 }
 
@@ -89,7 +98,8 @@ TEST(Render, SystemMessageJoinsTheFirstUserMessage) {
 TEST(Render, CutsFromTheRight) {
   EXPECT_EQ(kMaxRenderedTokens, 2048);
   const Conversation conversation = parse(R"([{"role":"user","content":"u"},{"role":"assistant","content":"x"}])");
-  const Rendered all = take(render_conversation(small(), conversation)), cut = take(render_conversation(small(), conversation, 6));
+  const Rendered all = take(render_conversation(small(), conversation)),
+                 cut = take(render_conversation(small(), conversation, 6));
   EXPECT_EQ(all.dropped, 0);
   EXPECT_EQ(cut.dropped, 1);
   EXPECT_EQ(cut.ids, (Ids{kB, kUs, 'u', kUe, kAs, 'x'})) << "assistant_end is cut off";
@@ -111,12 +121,14 @@ TEST(Render, ForCompletionDropsTheLastAnswerAndOpensANewOne) {
 
 // C-2.35
 TEST(Render, OtherKeysAreIgnored) {
-  const Json json = take(parse_json(R"({"letters":["A"],"entry_point":3,"messages":[{"role":"user","content":"u","id":1}],"test":null})"));
+  const Json json = take(
+      parse_json(R"({"letters":["A"],"entry_point":3,"messages":[{"role":"user","content":"u","id":1}],"test":null})"));
   EXPECT_EQ(take(conversation_from_json(json)), parse(R"([{"role":"user","content":"u"}])"));
 }
 
 TEST(Render, ConversationsGoToJsonAndBack) {
-  const Conversation conversation = parse(R"([{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":[
+  const Conversation conversation =
+      parse(R"([{"role":"system","content":"s"},{"role":"user","content":"u"},{"role":"assistant","content":[
         {"type":"text","text":"a"},{"type":"python","text":"1"},{"type":"python_output","text":"2"}]}])");
   EXPECT_EQ(take(conversation_from_json(conversation_to_json(conversation))), conversation);
 }

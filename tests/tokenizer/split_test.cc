@@ -69,7 +69,8 @@ TEST(Split, UnicodeClasses) {
 TEST(Split, ClassOfEveryCodePoint) {
   const CharTable& table = CharTable::get();
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-    const int expected = (testing::mini_regex::is_letter(c) ? kLetter : 0) | (testing::mini_regex::is_number(c) ? kNumber : 0) |
+    const int expected = (testing::mini_regex::is_letter(c) ? kLetter : 0) |
+                         (testing::mini_regex::is_number(c) ? kNumber : 0) |
                          (testing::mini_regex::is_space(c) ? kSpace : 0) | (c == '\r' || c == '\n' ? kNewline : 0);
     ASSERT_EQ(table.at(c), expected) << "U+" << std::hex << static_cast<uint32_t>(c);
   }
@@ -79,7 +80,8 @@ TEST(Split, ClassOfEveryCodePoint) {
 TEST(Split, EqualsTheRegularExpression) {
   const testing::MiniRegex regex{std::string(chat_split().regex)};
   const std::u32string alphabet =
-      U"'''sSdDmMtTlLvVeErRaZ\u017F\u212A 1\uFF12\u2167\u00BD   \t\n\n\r\u00A0\u2028\u0085\u001C\u200B\u3000.!-_\u00E9\u0301"
+      U"'''sSdDmMtTlLvVeErRaZ\u017F\u212A 1\uFF12\u2167\u00BD   "
+      U"\t\n\n\r\u00A0\u2028\u0085\u001C\u200B\u3000.!-_\u00E9\u0301"
       U"\u4E2D\U0001F600\u0378\uFFFD";
   Rng rng(1, "split");
   for (int round = 0; round < 100000; ++round) {
@@ -90,10 +92,42 @@ TEST(Split, EqualsTheRegularExpression) {
   }
 }
 
+TEST(TrapT5, CodePointsAreReadStrictly) {
+  Rng rng(14, "utf8");
+  constexpr std::string_view kEdges =
+      "\x7F\x80\x8F\x90\x9F\xA0\xBF\xC0\xC1\xC2\xDF\xE0\xE1\xEC\xED\xEE\xEF\xF0\xF1\xF3\xF4\xF5\xFF";
+  int valid = 0;
+  for (int round = 0; round < 200000; ++round) {
+    std::string bytes;
+    for (uint64_t n = 1 + rng.below(5); n > 0; --n) bytes += kEdges[rng.below(kEdges.size())];
+    utf8proc_int32_t expected = 0;
+    const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(bytes.data()),
+                                         static_cast<utf8proc_ssize_t>(bytes.size()), &expected);
+    const CodePoint point = read_code_point(bytes, 0);
+    ASSERT_EQ(point.value, length > 0 ? static_cast<char32_t>(expected) : kInvalidByte)
+        << ::testing::PrintToString(bytes);
+    ASSERT_EQ(point.length, length > 0 ? static_cast<size_t>(length) : 1);
+    valid += length > 1;
+  }
+  EXPECT_GT(valid, 1000);
+}
+
 TEST(TrapT5, InvalidBytesActAsOneSignEachAndNoneIsLost) {
   Rng rng(2, "split");
-  const std::vector<std::string> parts = {"a", " ", "1", "\n", ".", "\xC3\xA9", "\xFF", "\xC3", "\xE4\xB8", "\x80",
-                                          "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC0\x80", "\xF0\x9F\x98"};
+  const std::vector<std::string> parts = {"a",
+                                          " ",
+                                          "1",
+                                          "\n",
+                                          ".",
+                                          "\xC3\xA9",
+                                          "\xFF",
+                                          "\xC3",
+                                          "\xE4\xB8",
+                                          "\x80",
+                                          "\xED\xA0\x80",
+                                          "\xF4\x90\x80\x80",
+                                          "\xC0\x80",
+                                          "\xF0\x9F\x98"};
   for (int round = 0; round < 5000; ++round) {
     std::string text;
     for (uint64_t i = rng.below(10); i > 0; --i) text += parts[rng.below(parts.size())];

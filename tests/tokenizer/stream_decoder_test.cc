@@ -9,7 +9,9 @@ namespace {
 
 using testing::take;
 
-Tokenizer bytes_only() { return take(Tokenizer::from_tokens(tokens_of_merges({{0xF0, 0x9F}, {0x98, 0x80}, {0xE4, 0xBD}}))); }
+Tokenizer bytes_only() {
+  return take(Tokenizer::from_tokens(tokens_of_merges({{0xF0, 0x9F}, {0x98, 0x80}, {0xE4, 0xBD}})));
+}
 
 // C-11.12, C-11.5
 TEST(StreamDecoder, HoldsAnIncompleteCharacterBackAndFlushesIt) {
@@ -18,11 +20,24 @@ TEST(StreamDecoder, HoldsAnIncompleteCharacterBackAndFlushesIt) {
   EXPECT_EQ(decoder.push(256), "") << "F0 9F begins an emoji";
   EXPECT_EQ(decoder.push(257), "😀");
   EXPECT_EQ(decoder.push(258), "");
-  EXPECT_EQ(decoder.push('b'), "\uFFFD" "b");
+  EXPECT_EQ(decoder.push('b'),
+            "\uFFFD"
+            "b");
   EXPECT_EQ(decoder.push(0xC3), "");
   EXPECT_EQ(decoder.flush(), "\uFFFD");
   EXPECT_EQ(decoder.flush(), "");
   EXPECT_EQ(decoder.push(0xA9), "\uFFFD") << "after a flush nothing is left of the held bytes";
+}
+
+// C-11.12: bytes that no continuation can make valid are not held back.
+TEST(StreamDecoder, ImpossibleBytesAreSentAtOnce) {
+  for (const std::vector<int32_t>& ids :
+       {std::vector<int32_t>{0xF5}, {0xC1}, {0x80}, {0xE0, 0x9F}, {0xED, 0xA0}, {0xF4, 0x90}}) {
+    StreamDecoder decoder(bytes_only());
+    std::string sent;
+    for (const int32_t id : ids) sent += decoder.push(id);
+    EXPECT_EQ(sent.size(), 3 * ids.size()) << ::testing::PrintToString(ids);
+  }
 }
 
 // C-2.18, C-11.12

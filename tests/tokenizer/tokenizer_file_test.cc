@@ -1,9 +1,11 @@
 #include <fstream>
 
 #include "core/rng.h"
+#include "core/sha256.h"
 #include "tests/ref/testing.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/bpe_trainer.h"
+#include "tokenizer/split.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::tokenizer {
@@ -56,6 +58,15 @@ TEST(TrapT1, TokenizersOfEqualSizeHaveDifferentHashes) {
     EXPECT_EQ(hashes[i].size(), 64u);
     for (size_t j = 0; j < i; ++j) EXPECT_NE(hashes[i], hashes[j]) << i << " and " << j;
   }
+}
+
+// The definition in docs/formats/tokenizer.md, computed here from its words.
+TEST(TrapT1, HashFollowsTheDocumentedBytes) {
+  const Tokenizer tokenizer = take(Tokenizer::from_tokens(tokens_of_merges({{'t', 'h'}}), {"<|z|>", "<|a|>"}));
+  std::string bytes = "bpe\n" + std::string(chat_split().regex) + "\n";
+  for (int32_t id = 0; id < 257; ++id)
+    bytes += to_base64(tokenizer.token_bytes_of(id)) + " " + std::to_string(id) + "\n";
+  EXPECT_EQ(tokenizer.hash(), sha256_hex(bytes + R"({"<|a|>":258,"<|z|>":257})"));
 }
 
 TEST(TrapT1, HashIsThatOfTheContentWhateverTheFile) {
@@ -146,7 +157,8 @@ TEST(TokenizerFile, DamagedRankFilesNameTheByte) {
   const TemporaryFolder folder;
   const fs::path path = folder.path() / "x.tiktoken";
   std::string ranks;
-  for (int id = 0; id < 256; ++id) ranks += to_base64(std::string(1, static_cast<char>(id))) + " " + std::to_string(id) + "\n";
+  for (int id = 0; id < 256; ++id)
+    ranks += to_base64(std::string(1, static_cast<char>(id))) + " " + std::to_string(id) + "\n";
   write(path, ranks);
   EXPECT_EQ(take(Tokenizer::load(path)).vocab_size(), 265);
   const auto offset_of_error = [&](const std::string& line) {
@@ -162,6 +174,50 @@ TEST(TokenizerFile, DamagedRankFilesNameTheByte) {
   EXPECT_EQ(offset_of_error("dGg= \n"), end);
   EXPECT_EQ(offset_of_error("QQ== 256\n"), -1) << "a repeated token";
   EXPECT_EQ(offset_of_error("dGg= 256\r\n\n"), -2) << "this one is right";
+}
+
+// The layout tiktoken's encodings are pickled in by Python's protocol 4: an object of no arguments whose state is a
+// dict.
+std::string pickled(const Tokenizer& tokenizer, const std::string& pattern, int32_t first_id = 0) {
+  const auto text = [](const std::string& s) {
+    return format_text("X%c%c", static_cast<int>(s.size()), 0) + std::string(2, '\0') + s;
+  };
+  const auto number = [&](int32_t id) {
+    id += first_id;
+    return "M" + std::string{static_cast<char>(id & 255), static_cast<char>(id >> 8)};
+  };
+  std::string out = "\x80\x04" + text("tiktoken.core") + text("Encoding") + "\x93)\x81}(";
+  out += text("name") + text("ours") + text("pat_str") + text(pattern) + text("mergeable_ranks") + "}(";
+  for (int32_t id = tokenizer.bos_id() - 1; id >= 0; --id) {
+    const std::string_view token = tokenizer.token_bytes_of(id);
+    out += join_text("C", static_cast<char>(token.size()), token) + number(id);
+  }
+  out += "u" + text("special_tokens") + "}(";
+  for (const std::string& name : tokenizer.special_tokens()) out += text(name) + number(tokenizer.special_id(name));
+  return out + "uub.";
+}
+
+// C-2.12
+TEST(TokenizerFile, TheOriginsPickleIsReadWithoutRunningIt) {
+  const TemporaryFolder folder;
+  const Tokenizer tokenizer = sample();
+  const fs::path path = folder.path() / "tokenizer.pkl";
+  write(path, pickled(tokenizer, std::string(chat_split().regex)));
+  EXPECT_EQ(take(Tokenizer::load(path)).hash(), tokenizer.hash());
+  EXPECT_EQ(take(Tokenizer::load(folder.path())).hash(), tokenizer.hash()) << "the folder as the origin leaves it";
+  const auto refused = [&](const std::string& bytes, const char* expected) {
+    write(path, bytes);
+    const auto result = Tokenizer::load(folder.path());
+    ASSERT_FALSE(result.ok()) << expected;
+    EXPECT_NE(result.error().message.find(expected), std::string::npos) << result.error().message;
+  };
+  const std::string good = pickled(tokenizer, std::string(chat_split().regex));
+  refused(pickled(tokenizer, "other"), "unknown split pattern");
+  refused(pickled(tokenizer, std::string(chat_split().regex), 1), "out of range");
+  refused(good.substr(0, good.size() / 2), "");
+  refused("cos\nsystem\n(X\x04" + std::string(3, '\0') + "truetR.", "not a pickled tiktoken encoding");
+  check(tokenizer.save(folder.path()));
+  EXPECT_EQ(take(Tokenizer::load(folder.path())).hash(), tokenizer.hash()) << "tokenizer.json comes first";
 }
 
 TEST(Base64, RoundTripAndStrictness) {

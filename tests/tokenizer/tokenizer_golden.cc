@@ -54,7 +54,8 @@ TEST(TokenizerGolden, TrainingGivesTheSameTokens) {
     const std::vector<Json> rows = read_jsonl(training_text);
     size_t at = 0;
     const Tokenizer trained = take(train_bpe(settings, [&](std::vector<std::string>& out) -> Status {
-                                for (; at < rows.size() && out.size() < 100; ++at) out.push_back(rows[at].at("text").as_string());
+                                for (; at < rows.size() && out.size() < 100; ++at)
+                                  out.push_back(rows[at].at("text").as_string());
                                 return {};
                               })).tokenizer;
     const Tokenizer expected = take(Tokenizer::load(folder / "ranks.tiktoken"));
@@ -74,7 +75,8 @@ TEST(TokenizerGolden, SpecialIdsAndTokenBytes) {
     const Json file = read_json_or_fail(one.folder / "tokenizer.json");
     EXPECT_EQ(tokenizer.vocab_size(), file.at("vocab_size").as_int());
     ASSERT_EQ(tokenizer.special_tokens().size(), file.at("special_tokens").size());
-    for (const auto& [name, id] : file.at("special_tokens").as_object()) EXPECT_EQ(tokenizer.special_id(name), id.as_int());
+    for (const auto& [name, id] : file.at("special_tokens").as_object())
+      EXPECT_EQ(tokenizer.special_id(name), id.as_int());
     EXPECT_EQ(tokenizer.token_byte_lengths(TokenBytes::kReference), ids_of(file.at("token_bytes")));
     EXPECT_EQ(tokenizer.token_byte_lengths(TokenBytes::kRaw), ids_of(file.at("token_bytes_raw")));
   }
@@ -84,7 +86,8 @@ TEST(TokenizerGolden, SpecialIdsAndTokenBytes) {
 TEST(TokenizerGolden, Encodings) {
   LATHE_NEEDS(golden("tokenizer"));
   std::map<int64_t, std::string> strings;
-  for (const Json& row : read_jsonl(golden("tokenizer") / "strings.jsonl")) strings[row.at("i").as_int()] = row.at("s").as_string();
+  for (const Json& row : read_jsonl(golden("tokenizer") / "strings.jsonl"))
+    strings[row.at("i").as_int()] = row.at("s").as_string();
   size_t compared = 0;
   for (const Case& one : cases()) {
     if (!fs::exists(one.folder / "encodings.jsonl")) continue;
@@ -128,7 +131,8 @@ TEST(RenderGolden, ConversationsToIdsAndMask) {
   ASSERT_FALSE(expected.empty());
   for (const Json& row : expected) {
     SCOPED_TRACE(row.at("i").as_int());
-    const Conversation conversation = take(conversation_from_json(conversations.at(static_cast<size_t>(row.at("i").as_int()))));
+    const Conversation conversation =
+        take(conversation_from_json(conversations.at(static_cast<size_t>(row.at("i").as_int()))));
     const Rendered rendered = take(render_conversation(tokenizer, conversation));
     EXPECT_EQ(rendered.ids, ids_of(row.at("ids")));
     EXPECT_EQ(std::vector<int32_t>(rendered.mask.begin(), rendered.mask.end()), ids_of(row.at("mask")));
@@ -167,7 +171,8 @@ TEST(RenderGolden, PromptOfTheToolTranscripts) {
   LATHE_NEEDS(golden("chat_render"));
   const Tokenizer tokenizer = take(Tokenizer::load(golden("tok512") / "ranks.tiktoken"));
   const Json meta = read_json_or_fail(golden("chat_render") / "meta.json");
-  for (const auto& [name, id] : meta.at("special_tokens").as_object()) EXPECT_EQ(tokenizer.special_id(name), id.as_int());
+  for (const auto& [name, id] : meta.at("special_tokens").as_object())
+    EXPECT_EQ(tokenizer.special_id(name), id.as_int());
   const std::vector<int32_t> prompt = ids_of(meta.at("prompt"));
   ASSERT_GE(prompt.size(), 4u);
   const std::string question = tokenizer.decode(std::span(prompt).subspan(2, prompt.size() - 4));

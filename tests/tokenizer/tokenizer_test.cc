@@ -1,6 +1,9 @@
 #include "tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <chrono>
+#include <thread>
+#include <utility>
 
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -18,11 +21,14 @@ Tokenizer trained(int64_t vocab_size = 400) {
   TrainSettings settings;
   settings.vocab_size = vocab_size;
   bool given = false;
-  return take(train_bpe(settings, [&](std::vector<std::string>& out) -> Status {
-           if (!std::exchange(given, true))
-             out = {"the cat and the hat and then the other cat", "caté caté 你好 你好 <|bos|> <|bos|>", "aaaaaaaaaaaaaaaa bab abba"};
-           return {};
-         })).tokenizer;
+  return take(train_bpe(settings,
+                        [&](std::vector<std::string>& out) -> Status {
+                          if (!std::exchange(given, true))
+                            out = {"the cat and the hat and then the other cat", "caté caté 你好 你好 <|bos|> <|bos|>",
+                                   "aaaaaaaaaaaaaaaa bab abba"};
+                          return {};
+                        }))
+      .tokenizer;
 }
 
 // Joins the pair of lowest id, leftmost first, straight from the rule.
@@ -53,7 +59,7 @@ Ids encode_slowly(const std::vector<std::string>& tokens, const std::string& pie
 // C-2.17: short pieces and long ones, vocabularies with and without a history of merges.
 TEST(BpeEncoder, EqualsTheRuleOnRandomVocabularies) {
   Rng rng(6, "encoder");
-  for (int round = 0; round < 60; ++round) {
+  for (uint64_t round = 0; round < 60; ++round) {
     std::vector<std::string> tokens = tokens_of_merges({});
     for (uint64_t n = 1 + rng.below(25); n > 0; --n) {
       std::string token;
@@ -61,9 +67,9 @@ TEST(BpeEncoder, EqualsTheRuleOnRandomVocabularies) {
       if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
     }
     const BpeEncoder encoder(tokens);
-    for (const uint64_t length : {1, 2, 3, 5, 9, 63, 64, 65, 66, 150}) {
+    for (const size_t length : {1u, 2u, 3u, 5u, 9u, 63u, 64u, 65u, 66u, 150u}) {
       std::string piece;
-      for (uint64_t i = 0; i < length; ++i) piece += static_cast<char>('a' + rng.below(round % 3 + 1));
+      for (size_t i = 0; i < length; ++i) piece += static_cast<char>('a' + rng.below(round % 3 + 1));
       Ids ids;
       encoder.encode_piece(piece, ids);
       ASSERT_EQ(ids, encode_slowly(tokens, piece)) << piece;
@@ -107,9 +113,9 @@ TEST(TrapT5, AnyBytesComeBackExactly) {
 
 // C-2.4, C-2.5
 TEST(Tokenizer, SpecialTokensInTheirOrder) {
-  const std::vector<std::string> expected = {"<|bos|>",          "<|user_start|>",   "<|user_end|>",
-                                             "<|assistant_start|>", "<|assistant_end|>", "<|python_start|>",
-                                             "<|python_end|>",   "<|output_start|>", "<|output_end|>"};
+  const std::vector<std::string> expected = {
+      "<|bos|>",          "<|user_start|>", "<|user_end|>",     "<|assistant_start|>", "<|assistant_end|>",
+      "<|python_start|>", "<|python_end|>", "<|output_start|>", "<|output_end|>"};
   EXPECT_EQ(chat_special_tokens(), expected);
   // 32759 ranks as a trainer would make them: the ids are those of the published vocabulary.
   std::vector<std::string> tokens = tokens_of_merges({});
@@ -170,6 +176,20 @@ TEST(Tokenizer, BatchEqualsSingleTexts) {
   EXPECT_EQ(EncodeOptions{}.num_threads, 8);
 }
 
+TEST(Tokenizer, OneTokenizerServesManyThreads) {
+  const Tokenizer tokenizer = trained();
+  const std::string text = std::string(5000, 'a') + " the cat and the hat caté 你好";
+  const Ids expected = tokenizer.encode(text);
+  std::vector<Ids> found(4);
+  std::vector<std::thread> threads;
+  for (Ids& ids : found)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) ids = tokenizer.encode(text);
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (const Ids& ids : found) EXPECT_EQ(ids, expected);
+}
+
 // C-2.34
 TEST(Tokenizer, EmptyTextGivesNoIds) {
   const Tokenizer tokenizer = trained();
@@ -209,11 +229,13 @@ TEST(Tokenizer, TokenByteLengthsRawAndReference) {
   std::vector<std::string> tokens = tokens_of_merges({});
   for (const char* token : {"\xE4\xBD", "\x80\x80", "你", "\xA0 a"}) tokens.push_back(token);
   const Tokenizer tokenizer = take(Tokenizer::from_tokens(tokens));
-  const Ids raw = tokenizer.token_byte_lengths(TokenBytes::kRaw), reference = tokenizer.token_byte_lengths(TokenBytes::kReference);
+  const Ids raw = tokenizer.token_byte_lengths(TokenBytes::kRaw),
+            reference = tokenizer.token_byte_lengths(TokenBytes::kReference);
   EXPECT_EQ(raw, tokenizer.token_byte_lengths()) << "the default is the true length";
   ASSERT_EQ(raw.size(), static_cast<size_t>(tokenizer.vocab_size()));
   EXPECT_EQ((Ids{raw['a'], raw[0x80], raw[256], raw[257], raw[258], raw[259], raw[260]}), (Ids{1, 1, 2, 2, 3, 3, 0}));
-  EXPECT_EQ((Ids{reference['a'], reference[0x80], reference[256], reference[257], reference[258], reference[259], reference[260]}),
+  EXPECT_EQ((Ids{reference['a'], reference[0x80], reference[256], reference[257], reference[258], reference[259],
+                 reference[260]}),
             (Ids{1, 3, 3, 6, 3, 5, 0}));
 }
 

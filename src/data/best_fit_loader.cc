@@ -120,15 +120,15 @@ class BestFitLoader : public TokenLoader {
   BestFitBuffer<Document> buffer_;
   LastGroup last_;
   bool started_ = false;
-  std::vector<int32_t> row_;                // (T + 1)
-  DocumentList list_;                       // reused
-  std::vector<std::vector<int32_t>> ids_;   // reused
+  std::vector<int32_t> row_;               // (T + 1)
+  DocumentList list_;                      // reused
+  std::vector<std::vector<int32_t>> ids_;  // reused
 };
 
 }  // namespace
 
-std::unique_ptr<TokenLoader> best_fit_loader(std::shared_ptr<const Corpus> corpus, Split split, DocumentEncoder& encoder,
-                                             const PretrainLoaderOptions& options) {
+std::unique_ptr<TokenLoader> best_fit_loader(std::shared_ptr<const Corpus> corpus, Split split,
+                                             DocumentEncoder& encoder, const PretrainLoaderOptions& options) {
   return std::make_unique<BestFitLoader>(std::move(corpus), split, encoder, options);
 }
 

@@ -45,16 +45,17 @@ class Packer : public ConversationPacker {
   Json state() const override {
     Json::Array buffer;
     for (const Buffered* item : buffer_.in_order()) buffer.emplace_back(item->index);
-    return Json(Json::Object{{"last_step", progress_.last_step},
-                             {"approx_progress", progress_.progress},
-                             {"current_epoch", progress_.epoch},
-                             {"loader", name()},
-                             {"size", size_},
-                             {"rank", options_.rank},
-                             {"world", options_.world},
-                             {"seed", static_cast<int64_t>(options_.seed)},
-                             {"position", Json::Array{epoch_, cursor_, consumed_, batches_, progress_.placed, progress_.cut}},
-                             {"buffer", std::move(buffer)}});
+    return Json(
+        Json::Object{{"last_step", progress_.last_step},
+                     {"approx_progress", progress_.progress},
+                     {"current_epoch", progress_.epoch},
+                     {"loader", name()},
+                     {"size", size_},
+                     {"rank", options_.rank},
+                     {"world", options_.world},
+                     {"seed", static_cast<int64_t>(options_.seed)},
+                     {"position", Json::Array{epoch_, cursor_, consumed_, batches_, progress_.placed, progress_.cut}},
+                     {"buffer", std::move(buffer)}});
   }
 
   Status restore(const Json& state, ResumeMode mode) override {
@@ -73,7 +74,8 @@ class Packer : public ConversationPacker {
       return error("loader state: \"position\" is out of range");
     LATHE_TRY(const auto buffer, read_numbers(state, "buffer", -1));
     const Json* progress = state.find("approx_progress");
-    if (progress == nullptr || !progress->is_number()) return error("loader state: \"approx_progress\" must be a number");
+    if (progress == nullptr || !progress->is_number())
+      return error("loader state: \"approx_progress\" must be a number");
     const Json* last = state.find("last_step");
     if (last == nullptr || !last->is_bool()) return error("loader state: \"last_step\" must be true or false");
     LATHE_TRY(progress_.epoch, read_number(state, "current_epoch"));

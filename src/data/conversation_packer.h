@@ -26,7 +26,8 @@ enum class TargetMode {
 };
 
 enum class EpochMode {
-  // An epoch uses every conversation exactly once, in an order shuffled by (seed, epoch), ranks taking every W-th. At its
+  // An epoch uses every conversation exactly once, in an order shuffled by (seed, epoch), ranks taking every W-th. At
+  // its
   // end the buffer is emptied before the next epoch starts. After the last epoch only masked rows follow.
   kExact,
   // The origin: conversations in source order, endless; the buffer runs into the next pass.
@@ -34,7 +35,7 @@ enum class EpochMode {
 };
 
 struct ConversationPackerOptions {
-  int64_t rows = 32;     // B
+  int64_t rows = 32;       // B
   int64_t columns = 2048;  // T
   int32_t bos_id = 0;
   int64_t rank = 0, world = 1;

@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "core/log.h"
 #include "core/sha256.h"
+#include "data/text_document_file.h"
 
 namespace lathe::data {
 namespace {
 
-constexpr int64_t kTailShare = 20;    // one group in twenty validates
-constexpr int64_t kTailGroups = 40;   // a small corpus is cut into about as many groups
+constexpr int64_t kTailShare = 20;   // one group in twenty validates
+constexpr int64_t kTailGroups = 40;  // a small corpus is cut into about as many groups
 
 bool is_parquet(const fs::path& path) { return path.filename().string().ends_with(".parquet"); }
 
@@ -56,7 +56,8 @@ Result<std::shared_ptr<const Corpus>> Corpus::open(const fs::path& path, SplitRu
 Status Corpus::split_last_file() {
   const auto last = static_cast<int64_t>(files_.size()) - 1;
   if (last == 0)
-    return error_at(files_[0].string(), -1, "is the only file, and the last file is the validation set: nothing is left ",
+    return error_at(files_[0].string(), -1,
+                    "is the only file, and the last file is the validation set: nothing is left ",
                     "to train on; add a file, or let the tail of this one validate");
   for (int64_t i = 0; i < last; ++i) train_.push_back({i, 0, -1});
   validation_.push_back({last, 0, -1});
@@ -101,10 +102,12 @@ Status Corpus::sign() {
     std::error_code code;
     const auto bytes = fs::file_size(file, code);
     if (code) return error_at(file.string(), -1, "cannot ask for the size: ", code.message());
-    hash.update(join_text(file.lexically_relative(path_).generic_string(), ' ', file.filename().string(), ' ', bytes, '\n'));
+    hash.update(
+        join_text(file.lexically_relative(path_).generic_string(), ' ', file.filename().string(), ' ', bytes, '\n'));
   }
   for (const auto* parts : {&train_, &validation_}) {
-    for (const CorpusPart& part : *parts) hash.update(join_text(part.file, ' ', part.first_group, ' ', part.end_group, ';'));
+    for (const CorpusPart& part : *parts)
+      hash.update(join_text(part.file, ' ', part.first_group, ' ', part.end_group, ';'));
     hash.update("\n");
   }
   hash.update(join_text(group_documents_));
@@ -119,7 +122,8 @@ Result<std::unique_ptr<DocumentFile>> Corpus::open_file(int64_t file) const {
 
 GroupReader::GroupReader(std::shared_ptr<const Corpus> corpus, Split split, int64_t start, int64_t step)
     : corpus_(std::move(corpus)), split_(split), start_(start), step_(step) {
-  require(start_ >= 0 && step_ > 0, "[group_reader] start must not be negative and step positive, got ", start_, ", ", step_);
+  require(start_ >= 0 && step_ > 0, "[group_reader] start must not be negative and step positive, got ", start_, ", ",
+          step_);
 }
 
 int64_t GroupReader::first_group(int64_t part) const {

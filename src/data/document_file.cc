@@ -7,8 +7,8 @@
 namespace lathe::data {
 
 const std::vector<std::string>& document_endings() {
-  static const std::vector<std::string> endings = {".parquet",  ".jsonl",  ".jsonl.gz", ".jsonl.zst",
-                                                   ".txt",      ".txt.gz", ".txt.zst"};
+  static const std::vector<std::string> endings = {".parquet", ".jsonl",  ".jsonl.gz", ".jsonl.zst",
+                                                   ".txt",     ".txt.gz", ".txt.zst"};
   return endings;
 }
 
@@ -20,7 +20,8 @@ Result<std::unique_ptr<DocumentFile>> open_document_file(const fs::path& path, i
     if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
   if (name.ends_with(".jsonl")) return open_jsonl(path, group_documents);
   if (name.ends_with(".txt")) return open_txt(path, group_documents);
-  return error_at(path.string(), -1, "unknown ending; a corpus is .parquet, .jsonl or .txt, the last two also with .gz or .zst");
+  return error_at(path.string(), -1,
+                  "unknown ending; a corpus is .parquet, .jsonl or .txt, the last two also with .gz or .zst");
 }
 
 }  // namespace lathe::data

@@ -50,8 +50,9 @@ Status DocumentStream::advance() {
     if (++barren_passes_ > 1) {
       const char* name = split_ == Split::kTrain ? "training" : "validation";
       if (options_.world > 1)
-        return error_at(corpus_->path().string(), -1, "rank ", options_.rank, " of ", options_.world, " finds no ", name,
-                        " document: no file has more than ", options_.rank, " group(s); use fewer ranks or more data");
+        return error_at(corpus_->path().string(), -1, "rank ", options_.rank, " of ", options_.world, " finds no ",
+                        name, " document: no file has more than ", options_.rank,
+                        " group(s); use fewer ranks or more data");
       return error_at(corpus_->path().string(), -1, "the corpus holds no ", name, " document");
     }
     ++cursor_.epoch;

@@ -60,7 +60,7 @@ class DocumentStream {
   StreamCursor cursor_;
   std::vector<std::string> texts_;  // of the cursor's group, once loaded
   bool loaded_ = false;
-  int barren_passes_ = 0;           // ends of a pass since the last document
+  int barren_passes_ = 0;  // ends of a pass since the last document
 };
 
 // The documents at `positions` (any order), read with one forward pass over each file: for an exact resume.

@@ -1,5 +1,4 @@
 #include "core/json.h"
-#include "core/log.h"
 #include "data/text_document_file.h"
 
 namespace lathe::data {
@@ -33,15 +32,16 @@ class JsonlFile : public TextDocumentFile {
                       " of the line; a .jsonl file must be UTF-8 (repair it with iconv -c -t UTF-8)");
     auto parsed = parse_json(line, path().string());
     if (!parsed.ok())
-      return error_at(path().string(), -1, where, ", byte ", parsed.error().offset, ": not valid JSON: ",
-                      parsed.error().message);
+      return error_at(path().string(), -1, where, ", byte ", parsed.error().offset,
+                      ": not valid JSON: ", parsed.error().message);
     Json& row = parsed.value();
     if (!row.is_object())
       return error_at(path().string(), -1, where, ": expected an object with a field \"text\", got ", row.type_name());
     Json* field = row.find("text");
     if (field == nullptr) field = row.find("content");
     if (field == nullptr)
-      return error_at(path().string(), -1, where, ": no field \"text\" or \"content\"; its fields are: ", key_list(row));
+      return error_at(path().string(), -1, where,
+                      ": no field \"text\" or \"content\"; its fields are: ", key_list(row));
     if (!field->is_string())
       return error_at(path().string(), -1, where, ": the field \"text\" must be text, not ", field->type_name());
     *text = field->as_string();

@@ -28,7 +28,8 @@ Status LineReader::read_more() {
   }
   if (end_ == buffer_.size()) {
     if (buffer_.size() >= kLongestLine)
-      return error_at(path_.string(), -1, "line ", line_number_ + 1, ": longer than 1 GiB; split it into several lines");
+      return error_at(path_.string(), -1, "line ", line_number_ + 1,
+                      ": longer than 1 GiB; split it into several lines");
     buffer_.resize(buffer_.size() * 2);
   }
   LATHE_TRY(const size_t got, stream_->read(buffer_.data() + end_, buffer_.size() - end_));

@@ -29,7 +29,8 @@ Json stream_state(const DocumentStream& stream, const char* loader, const LastGr
                           {"rank", stream.options().rank},
                           {"world", stream.options().world},
                           {"cursor", Json::Array{cursor.epoch, next.part, next.group, next.index}}});
-  return Json(Json::Object{{"pq_idx", last.part}, {"rg_idx", last.group}, {"epoch", last.epoch}, {"exact", std::move(exact)}});
+  return Json(
+      Json::Object{{"pq_idx", last.part}, {"rg_idx", last.group}, {"epoch", last.epoch}, {"exact", std::move(exact)}});
 }
 
 Status restore_stream(DocumentStream& stream, const char* loader, const Json& state, ResumeMode mode, LastGroup& last,
@@ -37,7 +38,9 @@ Status restore_stream(DocumentStream& stream, const char* loader, const Json& st
   LATHE_TRY(last.part, read_number(state, "pq_idx"));
   LATHE_TRY(last.group, read_number(state, "rg_idx"));
   last.epoch = 1;
-  if (state.contains("epoch")) LATHE_TRY(last.epoch, read_number(state, "epoch"));
+  if (state.contains("epoch")) {
+    LATHE_TRY(last.epoch, read_number(state, "epoch"));
+  }
   exact = nullptr;
   if (mode == ResumeMode::kCompatible) return stream.seek_after(last.part, last.group, last.epoch);
 
@@ -51,7 +54,8 @@ Status restore_stream(DocumentStream& stream, const char* loader, const Json& st
   LATHE_TRY(const int64_t world, read_number(*inner, "world"));
   if (rank != stream.options().rank || world != stream.options().world)
     return error("the loader state is of rank ", rank, " of ", world, ", this is rank ", stream.options().rank, " of ",
-                 stream.options().world, "; resume with as many ranks as before, each with its own state, or in compatible mode");
+                 stream.options().world,
+                 "; resume with as many ranks as before, each with its own state, or in compatible mode");
   if (inner->get_string("corpus", "") != stream.corpus().fingerprint())
     return error_at(stream.corpus().path().string(), -1,
                     "the corpus is not the one of the checkpoint (names, sizes or split of its files differ)", kRemedy);

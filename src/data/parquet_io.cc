@@ -69,8 +69,7 @@ class ParquetFile : public DocumentFile {
     return guarded(path_, [&]() -> Result<bool> {
       auto table = reader_->ReadRowGroup(static_cast<int>(index), {column_});
       if (!table.ok()) return damaged_group(index, table.status().message());
-      for (const auto& chunk : (*table)->column(0)->chunks())
-        LATHE_TRY_STATUS(append(*chunk, index, texts));
+      for (const auto& chunk : (*table)->column(0)->chunks()) LATHE_TRY_STATUS(append(*chunk, index, texts));
       return true;
     });
   }
@@ -107,7 +106,8 @@ class ParquetFile : public DocumentFile {
           if (coded.IsValid(i)) texts.push_back(values.at(static_cast<size_t>(coded.GetValueIndex(i))));
         return {};
       }
-      default: return damaged_group(group, "the column \"text\" has type " + chunk.type()->ToString());
+      default:
+        return damaged_group(group, "the column \"text\" has type " + chunk.type()->ToString());
     }
   }
 
@@ -158,7 +158,8 @@ class AtomicOutput : public arrow::io::OutputStream {
 
 class ParquetFileWriter : public ParquetWriter {
  public:
-  ParquetFileWriter(fs::path path, int64_t group_documents) : path_(std::move(path)), group_documents_(group_documents) {}
+  ParquetFileWriter(fs::path path, int64_t group_documents)
+      : path_(std::move(path)), group_documents_(group_documents) {}
 
   Status open() {
     LATHE_TRY(auto file, AtomicFileWriter::open(path_));

@@ -3,7 +3,9 @@
 namespace lathe::data {
 namespace {
 Error missing(const fs::path& path) {
-  return error_at(path.string(), -1, "this build has no Parquet support; build with -DLATHE_PARQUET=ON, or convert the file to .jsonl.zst");
+  return error_at(
+      path.string(), -1,
+      "this build has no Parquet support; build with -DLATHE_PARQUET=ON, or convert the file to .jsonl.zst");
 }
 }  // namespace
 

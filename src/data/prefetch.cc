@@ -12,7 +12,8 @@ namespace {
 // The worker owns `loader_` from the first next() on; the caller sees finished batches with the state of each.
 class Prefetch : public TokenLoader {
  public:
-  Prefetch(std::unique_ptr<TokenLoader> loader, int depth) : loader_(std::move(loader)), depth_(static_cast<size_t>(depth)) {
+  Prefetch(std::unique_ptr<TokenLoader> loader, int depth)
+      : loader_(std::move(loader)), depth_(static_cast<size_t>(depth)) {
     require(depth > 0, "[prefetch] depth must be positive, got ", depth);
     state_ = loader_->state();
   }
@@ -87,9 +88,9 @@ class Prefetch : public TokenLoader {
   Json state_;  // of the batch handed out last; the caller's
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Prepared> ready_;      // guarded
-  std::vector<TokenBatch> spare_;   // guarded; buffers to use again
-  bool stop_ = false;               // guarded
+  std::deque<Prepared> ready_;     // guarded
+  std::vector<TokenBatch> spare_;  // guarded; buffers to use again
+  bool stop_ = false;              // guarded
   std::thread worker_;
 };
 

@@ -8,8 +8,8 @@
 namespace lathe::data {
 
 struct PretrainLoaderOptions {
-  int64_t rows = 32;          // B
-  int64_t columns = 2048;     // T
+  int64_t rows = 32;       // B
+  int64_t columns = 2048;  // T
   int64_t rank = 0, world = 1;
   int64_t buffer_size = 1000;  // documents the packer chooses from (best fit only)
   int64_t encode_batch = 128;  // documents encoded at a time
@@ -18,8 +18,8 @@ struct PretrainLoaderOptions {
 // Every row begins with a BOS; of a row that nothing fits, the rest is filled from the shortest buffered document, the
 // tail of which is dropped. For the validation split build it anew for each evaluation: always the same batches.
 // `encoder` must outlive the loader.
-std::unique_ptr<TokenLoader> best_fit_loader(std::shared_ptr<const Corpus> corpus, Split split, DocumentEncoder& encoder,
-                                             const PretrainLoaderOptions& options);
+std::unique_ptr<TokenLoader> best_fit_loader(std::shared_ptr<const Corpus> corpus, Split split,
+                                             DocumentEncoder& encoder, const PretrainLoaderOptions& options);
 
 // No packing: one stream of BOS + document tokens cut every rows * columns tokens (the last target of a batch is the
 // first input of the next). Drops nothing; for small corpora with long documents.

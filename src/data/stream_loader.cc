@@ -57,7 +57,8 @@ class StreamLoader : public TokenLoader {
     LATHE_TRY_STATUS(refill());
     if (offset < 0 || offset >= static_cast<int64_t>(documents_.front().ids.size()))
       return error_at(stream_.corpus().path().string(), -1, "the saved position is token ", offset,
-                      " of a document of ", documents_.front().ids.size(), " tokens; the corpus or the tokenizer has changed");
+                      " of a document of ", documents_.front().ids.size(),
+                      " tokens; the corpus or the tokenizer has changed");
     drop_tokens(offset);
     return {};
   }

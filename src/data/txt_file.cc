@@ -107,8 +107,8 @@ class TxtFile : public TextDocumentFile {
   }
 
   bool separated_ = false, separated_known_ = false, warned_ = false;
-  std::string pending_;        // the document being gathered
-  std::string rest_;           // a line longer than a document may be
+  std::string pending_;  // the document being gathered
+  std::string rest_;     // a line longer than a document may be
   size_t rest_used_ = 0;
 };
 

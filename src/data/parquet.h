@@ -25,4 +25,14 @@ class ParquetWriter {
   virtual Status close() = 0;
 };
 
+// What a Parquet file is made of, from its footer: to check files before they are used, and our own.
+struct ParquetShape {
+  std::vector<int64_t> group_documents;  // rows of each row group
+  std::vector<std::string> columns;
+  std::string compression;  // of column `text`: "zstd", "snappy", "uncompressed", ...
+  bool dictionary = false;  // any chunk of it is coded by a dictionary
+  bool statistics = false;  // any chunk of it carries minimum and maximum
+};
+Result<ParquetShape> parquet_shape(const fs::path& path);
+
 }  // namespace lathe::data

@@ -1,5 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/io/file.h>
+#include <arrow/util/compression.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
@@ -72,6 +73,22 @@ class ParquetFile : public DocumentFile {
       for (const auto& chunk : (*table)->column(0)->chunks()) LATHE_TRY_STATUS(append(*chunk, index, texts));
       return true;
     });
+  }
+
+  ParquetShape shape() const {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    ParquetShape shape;
+    for (int i = 0; i < metadata->num_columns(); ++i)
+      shape.columns.push_back(metadata->schema()->Column(i)->path()->ToDotString());
+    for (int i = 0; i < metadata->num_row_groups(); ++i) {
+      const auto group = metadata->RowGroup(i);
+      const auto chunk = group->ColumnChunk(column_);
+      shape.group_documents.push_back(group->num_rows());
+      shape.compression = arrow::util::Codec::GetCodecAsString(chunk->compression());
+      shape.dictionary |= chunk->has_dictionary_page();
+      shape.statistics |= chunk->is_stats_set();
+    }
+    return shape;
   }
 
   Result<DocumentFileSize> measure() override {
@@ -234,6 +251,12 @@ Result<std::unique_ptr<DocumentFile>> open_parquet(const fs::path& path) {
   auto file = std::make_unique<ParquetFile>(path);
   LATHE_TRY_STATUS(file->open());
   return std::unique_ptr<DocumentFile>(std::move(file));
+}
+
+Result<ParquetShape> parquet_shape(const fs::path& path) {
+  ParquetFile file(path);
+  LATHE_TRY_STATUS(file.open());
+  return guarded(path, [&]() -> Result<ParquetShape> { return file.shape(); });
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t group_documents) {

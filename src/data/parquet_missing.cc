@@ -12,5 +12,6 @@ Error missing(const fs::path& path) {
 bool parquet_available() { return false; }
 Result<std::unique_ptr<DocumentFile>> open_parquet(const fs::path& path) { return missing(path); }
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t) { return missing(path); }
+Result<ParquetShape> parquet_shape(const fs::path& path) { return missing(path); }
 
 }  // namespace lathe::data

@@ -70,7 +70,8 @@ class GoldenPacker : public ::testing::Test {
       ASSERT_EQ(size * states.size(), x.values.size());
       ASSERT_TRUE(std::equal(batch.inputs().begin(), batch.inputs().end(), x.values.begin() + std::ptrdiff_t(i * size)))
           << "inputs of batch " << i;
-      ASSERT_TRUE(std::equal(batch.targets().begin(), batch.targets().end(), y.values.begin() + std::ptrdiff_t(i * size)))
+      ASSERT_TRUE(
+          std::equal(batch.targets().begin(), batch.targets().end(), y.values.begin() + std::ptrdiff_t(i * size)))
           << "targets of batch " << i;
       const Json state = packer.state();
       for (const auto& [key, value] : states[i].as_object()) {

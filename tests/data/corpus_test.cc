@@ -13,7 +13,9 @@ using namespace lathe::data::testing;
 
 class CorpusTest : public ::testing::Test {
  protected:
-  void write(const std::string& name, std::string_view bytes) { check(write_file_atomic(folder_.path() / name, bytes)); }
+  void write(const std::string& name, std::string_view bytes) {
+    check(write_file_atomic(folder_.path() / name, bytes));
+  }
   std::string open_error(SplitRule rule = SplitRule::kAuto) { return message(Corpus::open(folder_.path(), rule)); }
   static std::vector<std::string> read(const std::shared_ptr<const Corpus>& corpus, Split split, int64_t start = 0,
                                        int64_t step = 1) {
@@ -37,7 +39,8 @@ TEST_F(CorpusTest, LastShardInSortedOrderValidates) {
   write("shard_00003.parquet.tmp", "half");
   write("readme.txt", "not a shard");
   const auto corpus = take(Corpus::open(folder_.path()));
-  EXPECT_EQ(names(*corpus), (std::vector<std::string>{"shard_00000.parquet", "shard_00001.parquet", "shard_00002.parquet"}));
+  EXPECT_EQ(names(*corpus),
+            (std::vector<std::string>{"shard_00000.parquet", "shard_00001.parquet", "shard_00002.parquet"}));
   auto expected = documents("0", 30);
   for (const auto& text : documents("1", 30)) expected.push_back(text);
   EXPECT_EQ(read(corpus, Split::kTrain), expected);
@@ -81,7 +84,8 @@ TEST_F(CorpusTest, EmptyFolderAndMissingColumnAreErrors) {
   // The same bytes with the column renamed: the name stands in the footer only.
   write_parquet(folder_.path() / "a.parquet", {"x"}, 10);
   std::string bytes = take(read_file(folder_.path() / "a.parquet"));
-  for (size_t at = bytes.find("text"); at != std::string::npos; at = bytes.find("text", at)) bytes.replace(at, 4, "body");
+  for (size_t at = bytes.find("text"); at != std::string::npos; at = bytes.find("text", at))
+    bytes.replace(at, 4, "body");
   write("a.parquet", bytes);
   const std::string error = reading_error(folder_.path() / "a.parquet");
   EXPECT_NE(error.find("no column \"text\"; its columns are: body"), std::string::npos) << error;
@@ -124,7 +128,8 @@ TEST_F(CorpusTest, TwoDocumentsAreEnoughOneIsNot) {
 // Trap L5: no document both trains and validates.
 TEST_F(CorpusTest, TrapL5NoTrainingDocumentValidates) {
   for (const SplitRule rule : {SplitRule::kLastFile, SplitRule::kTail}) {
-    for (const char* name : {"a", "b", "c"}) write_parquet(folder_.path() / (std::string(name) + ".parquet"), documents(name, 77), 8);
+    for (const char* name : {"a", "b", "c"})
+      write_parquet(folder_.path() / (std::string(name) + ".parquet"), documents(name, 77), 8);
     const auto corpus = take(Corpus::open(folder_.path(), rule));
     const auto train = read(corpus, Split::kTrain), validation = read(corpus, Split::kValidation);
     const std::set<std::string> trained(train.begin(), train.end());

@@ -36,7 +36,8 @@ TEST_F(DocumentFileTest, LinesLoseTheirEndsAndTheByteOrderMark) {
 TEST_F(DocumentFileTest, LinesCrossEveryBufferBorder) {
   std::string bytes;
   for (int i = 0; i < 2000; ++i) bytes += std::string(static_cast<size_t>(i * 7 % 900), 'x') + std::to_string(i) + "\n";
-  for (const auto& [name, packed] : {std::pair{"a.txt", bytes}, {"a.txt.gz", gzip(bytes)}, {"a.txt.zst", zstd(bytes)}}) {
+  for (const auto& [name, packed] :
+       {std::pair{"a.txt", bytes}, {"a.txt.gz", gzip(bytes)}, {"a.txt.zst", zstd(bytes)}}) {
     auto lines = take(LineReader::open(write(name, packed)));
     std::string again;
     std::string_view line;
@@ -83,13 +84,15 @@ TEST_F(DocumentFileTest, GroupsAreAddressable) {
 }
 
 TEST_F(DocumentFileTest, TxtIsSplitAtEndOfTextLines) {
-  const fs::path path = write("a.txt", "one\n\nstill one\n<|endoftext|>\n\n two \r\n<|endoftext|>\n<|endoftext|>\nnot <|endoftext|> here");
+  const fs::path path = write(
+      "a.txt", "one\n\nstill one\n<|endoftext|>\n\n two \r\n<|endoftext|>\n<|endoftext|>\nnot <|endoftext|> here");
   EXPECT_EQ(all_documents(path), (Texts{"one\n\nstill one", "two", "not <|endoftext|> here"}));
 }
 
 TEST_F(DocumentFileTest, TxtParagraphsAreGathered) {
   std::string bytes;
-  for (int i = 0; i < 50; ++i) bytes += "paragraph " + std::to_string(i) + std::string(990, 'x') + "\nsecond line\n\n\n";
+  for (int i = 0; i < 50; ++i)
+    bytes += "paragraph " + std::to_string(i) + std::string(990, 'x') + "\nsecond line\n\n\n";
   const Texts texts = all_documents(write("a.txt", bytes));
   ASSERT_EQ(texts.size(), 13u);  // four paragraphs of about 1010 bytes reach 4000
   for (size_t i = 0; i + 1 < texts.size(); ++i) {
@@ -103,7 +106,10 @@ TEST_F(DocumentFileTest, TxtParagraphsAreGathered) {
 TEST_F(DocumentFileTest, FiftyMegabyteLineIsCutBetweenCharacters) {
   std::string bytes;
   bytes.reserve(50 << 20);
-  while (bytes.size() < (50u << 20)) bytes += "\xE2\x82\xAC" "ab";
+  while (bytes.size() < (50u << 20))
+    bytes +=
+        "\xE2\x82\xAC"
+        "ab";
   size_t total = 0;
   for (const std::string& text : all_documents(write("a.txt", bytes))) {
     total += text.size();
@@ -128,7 +134,8 @@ TEST_F(DocumentFileTest, LongParagraphOfManyLinesIsCutAtALineEnd) {
 }
 
 TEST_F(DocumentFileTest, InvalidUtf8OfTxtIsRepaired) {
-  EXPECT_EQ(all_documents(write("a.txt", "caf\xE9 au lait\xC3\n\n\xFF")), (Texts{"caf\xEF\xBF\xBD au lait\xEF\xBF\xBD\n\n\xEF\xBF\xBD"}));
+  EXPECT_EQ(all_documents(write("a.txt", "caf\xE9 au lait\xC3\n\n\xFF")),
+            (Texts{"caf\xEF\xBF\xBD au lait\xEF\xBF\xBD\n\n\xEF\xBF\xBD"}));
 }
 
 TEST_F(DocumentFileTest, BadJsonlNamesFileAndLine) {
@@ -153,7 +160,8 @@ TEST_F(DocumentFileTest, TruncatedCompressedFilesNameTheOffset) {
   for (const auto& [name, packed] : {std::pair{"a.jsonl.gz", gzip(whole)}, {"a.jsonl.zst", zstd(whole)}}) {
     for (const size_t keep : {packed.size() / 2, packed.size() - 1, size_t{3}}) {
       const std::string error = reading_error(write(name, packed.substr(0, keep)));
-      EXPECT_TRUE(contains(error, name) && contains(error, "cut short") && contains(error, std::to_string(keep))) << error;
+      EXPECT_TRUE(contains(error, name) && contains(error, "cut short") && contains(error, std::to_string(keep)))
+          << error;
     }
     std::string damaged = packed;
     for (size_t i = 20; i < 60; ++i) damaged[i] = static_cast<char>(~damaged[i]);

@@ -70,7 +70,8 @@ class GoldenLoader : public ::testing::Test {
       ASSERT_EQ(size, x.values.size() / states.size());
       ASSERT_TRUE(std::equal(batch.inputs().begin(), batch.inputs().end(), x.values.begin() + std::ptrdiff_t(i * size)))
           << "inputs of batch " << i;
-      ASSERT_TRUE(std::equal(batch.targets().begin(), batch.targets().end(), y.values.begin() + std::ptrdiff_t(i * size)))
+      ASSERT_TRUE(
+          std::equal(batch.targets().begin(), batch.targets().end(), y.values.begin() + std::ptrdiff_t(i * size)))
           << "targets of batch " << i;
       const Json state = loader.state();
       for (const auto& [key, value] : states[i].as_object()) ASSERT_EQ(state.at(key), value) << key << " of " << i;

@@ -32,7 +32,8 @@ TEST_F(Parquet, WriterKeepsTheOriginsShape) {
 }
 
 TEST_F(Parquet, KeepsOddTexts) {
-  const std::vector<std::string> texts = {"", std::string("nul\0byte", 8), "\xF0\x9F\x98\x80", std::string(3 << 20, 'x'), "\n"};
+  const std::vector<std::string> texts = {"", std::string("nul\0byte", 8), "\xF0\x9F\x98\x80",
+                                          std::string(3 << 20, 'x'), "\n"};
   write_parquet(path_, texts, 2);
   EXPECT_EQ(all_documents(path_), texts);
 }

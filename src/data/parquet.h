@@ -29,7 +29,7 @@ class ParquetWriter {
 struct ParquetShape {
   std::vector<int64_t> group_documents;  // rows of each row group
   std::vector<std::string> columns;
-  std::string compression;  // of column `text`: "ZSTD", "SNAPPY", "UNCOMPRESSED", ...
+  std::string compression;  // of column `text`: "zstd", "snappy", "uncompressed", ...
   bool dictionary = false;  // any chunk of it is coded by a dictionary
   bool statistics = false;  // any chunk of it carries minimum and maximum
 };

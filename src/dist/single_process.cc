@@ -57,11 +57,15 @@ class SingleProcess : public Communicator {
 int64_t element_bytes(ElementType type) {
   switch (type) {
     case ElementType::kFloat64:
-    case ElementType::kInt64: return 8;
+    case ElementType::kInt64:
+      return 8;
     case ElementType::kFloat32:
-    case ElementType::kInt32: return 4;
-    case ElementType::kBFloat16: return 2;
-    case ElementType::kUInt8: return 1;
+    case ElementType::kInt32:
+      return 4;
+    case ElementType::kBFloat16:
+      return 2;
+    case ElementType::kUInt8:
+      return 1;
   }
   LATHE_CHECK(false, "unknown element type");
   return 0;

@@ -200,9 +200,7 @@ BigInteger::Digits BigInteger::shift_left(const Digits& a, int64_t bits) {
   return out;
 }
 
-int64_t BigInteger::bit_length(const Digits& a) {
-  return a.empty() ? 0 : length(a) * 32 - std::countl_zero(a.back());
-}
+int64_t BigInteger::bit_length(const Digits& a) { return a.empty() ? 0 : length(a) * 32 - std::countl_zero(a.back()); }
 
 std::optional<double> BigInteger::round_to_double(const Digits& a, bool sticky, int64_t exponent) {
   constexpr int64_t kMantissaBits = 53, kSmallestExponent = -1074;

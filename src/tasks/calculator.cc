@@ -10,13 +10,13 @@ namespace lathe::tasks {
 namespace {
 
 constexpr size_t kMaxLength = size_t{1} << 18;
-constexpr int64_t kMaxSteps = 50'000'000;      // some tens of milliseconds
-constexpr int64_t kMaxResultDigits = 4300;     // Python's limit for integer <-> text (C-10.20)
+constexpr int64_t kMaxSteps = 50'000'000;   // some tens of milliseconds
+constexpr int64_t kMaxResultDigits = 4300;  // Python's limit for integer <-> text (C-10.20)
 
 // Row C-10.18: they also hit innocent words, which is why only the compatible mode has them.
-constexpr std::array<std::string_view, 17> kBlocked = {"__",      "import",  "exec", "eval", "compile", "open",
-                                                       "file",    "input",   "raw_input", "globals", "locals", "vars",
-                                                       "dir",     "getattr", "setattr",   "delattr", "hasattr"};
+constexpr std::array<std::string_view, 17> kBlocked = {"__",   "import",  "exec",      "eval",    "compile", "open",
+                                                       "file", "input",   "raw_input", "globals", "locals",  "vars",
+                                                       "dir",  "getattr", "setattr",   "delattr", "hasattr"};
 
 bool all_in(std::string_view text, std::string_view extra, bool letters) {
   return std::all_of(text.begin(), text.end(), [&](char c) {

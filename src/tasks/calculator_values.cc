@@ -32,10 +32,14 @@ MaybeValue integer_operation(BinaryOperator op, const BigInteger& a, const BigIn
 
 MaybeValue float_operation(BinaryOperator op, double a, double b) {
   switch (op) {
-    case BinaryOperator::kAdd: return a + b;
-    case BinaryOperator::kSubtract: return a - b;
-    case BinaryOperator::kMultiply: return a * b;
-    case BinaryOperator::kDivide: return b == 0 ? std::nullopt : MaybeValue(a / b);
+    case BinaryOperator::kAdd:
+      return a + b;
+    case BinaryOperator::kSubtract:
+      return a - b;
+    case BinaryOperator::kMultiply:
+      return a * b;
+    case BinaryOperator::kDivide:
+      return b == 0 ? std::nullopt : MaybeValue(a / b);
     case BinaryOperator::kFloorDivide:
       if (const std::optional<double> quotient = python_floor_quotient(a, b)) return *quotient;
       return std::nullopt;

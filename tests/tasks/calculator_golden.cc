@@ -1,6 +1,5 @@
 // Reference answers of the calculator in compatible mode.
 #include "tasks/calculator.h"
-
 #include "tests/ref/testing.h"
 
 namespace lathe::tasks {

@@ -63,7 +63,8 @@ TEST(Calculator, LongDivisionUndoesLongProducts) {
   uint64_t state = 1;
   const auto digits = [&](int count) {
     std::string out(1, '1');
-    for (int i = 1; i < count; ++i) out += static_cast<char>('0' + (state = state * 6364136223846793005u + 1) % 97 % 10);
+    for (int i = 1; i < count; ++i)
+      out += static_cast<char>('0' + (state = state * 6364136223846793005u + 1) % 97 % 10);
     return out;
   };
   for (int i = 1; i < 60; ++i) {

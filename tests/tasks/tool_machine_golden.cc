@@ -1,12 +1,11 @@
 // Transcripts of the tool state machine, replayed with the reference's tokenizer (its ranks, read here by a slow
 // byte-pair encoder that serves the short results of the calculator).
-#include "tasks/tool_machine.h"
-
 #include <algorithm>
 #include <limits>
 #include <map>
 
 #include "core/file.h"
+#include "tasks/tool_machine.h"
 #include "tests/ref/testing.h"
 
 namespace lathe::tasks {

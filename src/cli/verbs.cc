@@ -9,12 +9,16 @@ std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_plan();
+std::unique_ptr<Verb> make_train();
 
 VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_doctor());
+  verbs.push_back(make_plan());
+  verbs.push_back(make_train());
   verbs.push_back(make_completions());
   return verbs;
 }

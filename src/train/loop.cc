@@ -203,14 +203,14 @@ std::string Loop::step_line(double loss, double multiplier, double seconds) cons
   return line;
 }
 
-Result<LoopResult> Loop::run(const std::atomic<int>* stop) {
+Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   LATHE_TRY_STATUS(reserve_memory());
   LoopResult result;
   std::vector<double> step_seconds;
   bool ended = false;
   while (true) {
     const bool last = ended || (settings_.num_iterations >= 0 && state_.step >= settings_.num_iterations);
-    if (!last && stop != nullptr && stop->load() != 0) {
+    if (!last && stop && stop()) {
       if (settings_.save) LATHE_TRY_STATUS(save());
       result.interrupted = true;
       break;

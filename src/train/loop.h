@@ -3,7 +3,6 @@
 // loss that is not finite. It prints nothing itself: lines go to `print`.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -90,8 +89,8 @@ class Loop {
 
   // Reads the checkpoint of settings.resume_from_step: weights, optimizer, data position, loop state.
   Status resume();
-  // stop: set by a signal handler; the step under way is finished and saved.
-  Result<LoopResult> run(const std::atomic<int>* stop);
+  // stop(): asked before every step (a signal); the step under way is finished and saved. May be empty.
+  Result<LoopResult> run(const std::function<bool()>& stop);
 
   // One optimizer step without logging or saving, for tests and measurements. Returns the mean loss.
   struct StepOutcome {

@@ -1,9 +1,8 @@
 #include "train/plan.h"
 
 #include <algorithm>
-#include <cstdio>
 
-#include "core/file.h"
+#include "core/machine.h"
 #include "core/text.h"
 
 namespace lathe::train {
@@ -30,29 +29,10 @@ int64_t step_bytes(const model::ModelConfig& config, DType dtype, int64_t batch,
   return ctx.arena().peak_bytes();
 }
 
-int64_t meminfo_bytes(std::string_view key) {
-  const Result<std::string> text = read_file("/proc/meminfo");
-  if (!text.ok()) return 0;
-  const size_t at = text.value().find(key);
-  if (at == std::string::npos) return 0;
-  return std::strtoll(text.value().c_str() + at + key.size(), nullptr, 10) * 1024;
-}
-
 }  // namespace
 
 int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len) {
   return step_bytes(config, dtype, batch, sequence_len, true);
-}
-
-int64_t available_memory() {
-  int64_t bytes = meminfo_bytes("MemAvailable:");
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    const Result<std::string> text = read_file(path);
-    if (!text.ok()) continue;
-    const int64_t limit = std::strtoll(text.value().c_str(), nullptr, 10);
-    if (limit > 0) bytes = std::min(bytes, limit);
-  }
-  return bytes;
 }
 
 Plan make_plan(const PlanRequest& request) {
@@ -75,7 +55,7 @@ Plan make_plan(const PlanRequest& request) {
                                           dtype_size(request.dtype)});
   }
   for (const MemoryPart& part : plan.parts) plan.total_bytes += part.bytes;
-  plan.available_bytes = available_memory();
+  plan.available_bytes = available_memory_bytes();
   return plan;
 }
 

@@ -44,7 +44,4 @@ Plan make_plan(const PlanRequest& request);
 // An error that carries the plan's table when the run does not fit.
 Status require_memory(const Plan& plan);
 
-// Bytes that can be had without swapping (MemAvailable, and the cgroup's limit where one is set).
-int64_t available_memory();
-
 }  // namespace lathe::train

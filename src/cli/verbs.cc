@@ -9,7 +9,9 @@ std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_plan();
+std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 
 VerbList make_verbs() {
@@ -17,7 +19,9 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_doctor());
+  verbs.push_back(make_generate());
   verbs.push_back(make_plan());
+  verbs.push_back(make_sft());
   verbs.push_back(make_train());
   verbs.push_back(make_completions());
   return verbs;

@@ -181,18 +181,15 @@ TEST(Muon, SameBitsForAnyThreadCount) {
   const int threads = num_threads();
   for (const MuonForm form : {MuonForm::kSeed, MuonForm::kNewest})
     for (const DType precision : {DType::kFloat32, DType::kBFloat16})
-      for (const Shape shape : {Shape{96, 200}, Shape{200, 96}, Shape{130, 130}}) {
+      for (const Shape shape : {Shape{96, 200}, Shape{200, 97}}) {
         std::vector<Tensor> values;
         for (const int n : {1, 2, 3}) {
           set_num_threads(n);
           ops::Context ctx;
           const auto p = make_parameter("w", shape, 1);
           const ParamGroup group = group_of({p.get()});
-          const MuonState state = make_muon_state(group);
-          for (uint64_t step = 0; step < 2; ++step) {
-            make_gradient(*p, step + 5);
-            muon_step(ctx, group, state, form, precision, 1.0f);
-          }
+          make_gradient(*p, 5);
+          muon_step(ctx, group, make_muon_state(group), form, precision, 1.0f);
           values.push_back(p->value);
         }
         set_num_threads(threads);

@@ -12,7 +12,8 @@ AdamwState make_adamw_state(const Parameter& parameter) {
 }
 
 void adamw_step(ops::Context& ctx, const ParamGroup& group, std::span<AdamwState> states, float grad_scale) {
-  require(states.size() == group.parameters.size(), "[adamw] ", states.size(), " states for ", group.parameters.size(), " parameters");
+  require(states.size() == group.parameters.size(), "[adamw] ", states.size(), " states for ", group.parameters.size(),
+          " parameters");
   for (size_t i = 0; i < states.size(); ++i) {
     const Parameter& p = *group.parameters[i];
     if (!p.has_grad) continue;

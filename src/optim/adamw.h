@@ -16,8 +16,8 @@ struct AdamwState {
 
 AdamwState make_adamw_state(const Parameter& parameter);  // zeros on the parameter's device
 
-// One update of every parameter of the group that has a gradient; the others keep value and state. Gradients are multiplied
-// by grad_scale as they are read. Refreshes the compute copies. states[i] belongs to group.parameters[i].
+// One update of every parameter of the group that has a gradient; the others keep value and state. Gradients are
+// multiplied by grad_scale as they are read. Refreshes the compute copies. states[i] belongs to group.parameters[i].
 void adamw_step(ops::Context& ctx, const ParamGroup& group, std::span<AdamwState> states, float grad_scale);
 
 }  // namespace lathe::optim

@@ -22,7 +22,8 @@ void refresh_compute(const Parameter& p) {
 
 }  // namespace
 
-Ema::Ema(std::vector<Parameter*> parameters, double decay) : parameters_(std::move(parameters)), decay_(static_cast<float>(decay)) {
+Ema::Ema(std::vector<Parameter*> parameters, double decay)
+    : parameters_(std::move(parameters)), decay_(static_cast<float>(decay)) {
   require(decay >= 0 && decay < 1, "[ema] decay must be at least 0 and below 1, got ", decay);
   for (const Parameter* p : parameters_) {
     require(p->value.device() == Device::kCpu, "[ema] runs on the CPU only");
@@ -74,11 +75,13 @@ Status Ema::load(const std::vector<std::pair<std::string, Tensor>>& tensors, int
   if (updates > 0)
     for (size_t k = 0; k < parameters_.size(); ++k) {
       const std::string name = kPrefix + parameters_[k]->name;
-      const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
+      const auto at =
+          std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
       if (at == tensors.end()) return error("the checkpoint has no average ", name);
       const Tensor& tensor = at->second;
       if (tensor.shape() != averages_[k].shape() || tensor.dtype() != DType::kFloat32)
-        return error(name, " is ", tensor.shape(), " ", dtype_name(tensor.dtype()), ", expected ", averages_[k].shape(), " fp32");
+        return error(name, " is ", tensor.shape(), " ", dtype_name(tensor.dtype()), ", expected ", averages_[k].shape(),
+                     " fp32");
       found.push_back(&tensor);
     }
   for (size_t k = 0; k < found.size(); ++k) averages_[k].copy_from(*found[k]);

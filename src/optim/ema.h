@@ -21,8 +21,8 @@ class Ema {
   bool started() const { return updates_ > 0; }  // until then the live weights are the ones to use
   int64_t updates() const { return updates_; }
 
-  // Exchanges the averages with the live weights (and refreshes the compute copies); calling it again brings them back, bit
-  // for bit. Nothing may train or update() in between. Throws before the first update.
+  // Exchanges the averages with the live weights (and refreshes the compute copies); calling it again brings them back,
+  // bit for bit. Nothing may train or update() in between. Throws before the first update.
   void swap();
   bool swapped() const { return swapped_; }
 

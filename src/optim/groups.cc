@@ -29,8 +29,8 @@ std::optional<std::pair<int64_t, std::string_view>> numbered(std::string_view na
 }
 
 Place place_of(std::string_view name) {
-  static constexpr std::string_view kInBlock[] = {"attn.c_q.weight",     "attn.c_k.weight",     "attn.c_v.weight",
-                                                  "attn.c_proj.weight",  "attn.ve_gate.weight", "mlp.c_fc.weight",
+  static constexpr std::string_view kInBlock[] = {"attn.c_q.weight",    "attn.c_k.weight",     "attn.c_v.weight",
+                                                  "attn.c_proj.weight", "attn.ve_gate.weight", "mlp.c_fc.weight",
                                                   "mlp.c_proj.weight"};
   static constexpr std::pair<std::string_view, Place> kSingle[] = {
       {"lm_head.weight", {Place::kHead}},
@@ -47,7 +47,8 @@ Place place_of(std::string_view name) {
   if (const auto block = numbered(name, "transformer.h."))
     for (size_t i = 0; i < std::size(kInBlock); ++i)
       if (block->second == kInBlock[i]) return {Place::kBlock, block->first, static_cast<int64_t>(i)};
-  throw std::invalid_argument(join_text("[groups] no rule for parameter ", name, "; a chat-family model has none of this name"));
+  throw std::invalid_argument(
+      join_text("[groups] no rule for parameter ", name, "; a chat-family model has none of this name"));
 }
 
 ParamGroup adamw_group(double lr, double beta1, double beta2, double weight_decay) {
@@ -74,7 +75,8 @@ std::vector<ParamGroup> chat_groups(std::span<Parameter* const> parameters, int6
   for (Parameter* parameter : parameters)
     if (parameter->trainable) placed.push_back({place_of(parameter->name), parameter});
   std::stable_sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
-    return std::tie(a.place.role, a.place.layer, a.place.within) < std::tie(b.place.role, b.place.layer, b.place.within);
+    return std::tie(a.place.role, a.place.layer, a.place.within) <
+           std::tie(b.place.role, b.place.layer, b.place.within);
   });
 
   const double s = width_factor(width), head = rates.unembedding * s, embedding = rates.embedding * s;
@@ -94,7 +96,8 @@ std::vector<ParamGroup> chat_groups(std::span<Parameter* const> parameters, int6
   std::map<std::pair<int64_t, int64_t>, ParamGroup> by_shape;  // ascending (rows, columns)
   for (const Placed& p : placed) {
     if (p.place.role != Place::kBlock) {
-      require(static_cast<size_t>(p.place.role) < roles.size(), "[groups] ", p.parameter->name, " needs the rules of the newest state");
+      require(static_cast<size_t>(p.place.role) < roles.size(), "[groups] ", p.parameter->name,
+              " needs the rules of the newest state");
       roles[static_cast<size_t>(p.place.role)].parameters.push_back(p.parameter);
       continue;
     }
@@ -147,7 +150,8 @@ void check_groups(std::span<const ParamGroup> groups, std::span<Parameter* const
       require(times == 0, "[groups] ", parameter->name, " is frozen but in a group");
     if (found != count.end()) count.erase(found);
   }
-  if (!count.empty()) require(false, "[groups] ", count.begin()->first->name, " is in a group but not among the parameters");
+  if (!count.empty())
+    require(false, "[groups] ", count.begin()->first->name, " is in a group but not among the parameters");
 }
 
 }  // namespace lathe::optim

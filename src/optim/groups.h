@@ -25,8 +25,8 @@ struct ParamGroup {
   std::vector<Parameter*> parameters;             // not owned; Muon: all of one matrix shape
 };
 
-// The state of the chat family's rules: rows C-4.2 (kSeed; without value embeddings and lambdas also the older state) and
-// C-4.27 (kNewest).
+// The state of the chat family's rules: rows C-4.2 (kSeed; without value embeddings and lambdas also the older state)
+// and C-4.27 (kNewest).
 enum class ChatRules { kSeed, kNewest };
 
 // Rows C-4.6, C-5.3: peak learning rates (before the width factor) and Muon's weight decay.
@@ -40,8 +40,8 @@ struct ChatRates {
 double width_factor(int64_t width);
 
 // The groups of a chat-family model in the order of the rows above; those without parameters are left out. Goes by the
-// names of row C-3.27, whatever the order of `parameters`; frozen parameters are skipped. Throws "[groups] ..." when a name
-// belongs to no group or a block's parameter is no matrix.
+// names of row C-3.27, whatever the order of `parameters`; frozen parameters are skipped. Throws "[groups] ..." when a
+// name belongs to no group or a block's parameter is no matrix.
 std::vector<ParamGroup> chat_groups(std::span<Parameter* const> parameters, int64_t width, const ChatRates& rates,
                                     ChatRules rules);
 

@@ -101,7 +101,8 @@ MuonState make_muon_state(const ParamGroup& group) {
   for (const Parameter* p : group.parameters)
     require(p->value.rank() == 2 && p->value.shape() == first.value.shape(), "[muon] ", p->name, " ", p->value.shape(),
             " does not go with ", first.name, " ", first.value.shape());
-  const int64_t n = static_cast<int64_t>(group.parameters.size()), rows = first.value.dim(0), columns = first.value.dim(1);
+  const int64_t n = static_cast<int64_t>(group.parameters.size()), rows = first.value.dim(0),
+                columns = first.value.dim(1);
   const Device device = first.value.device();
   const Shape second = rows >= columns ? Shape{n, rows, 1} : Shape{n, 1, columns};
   return {Tensor::zeros({n, rows, columns}, DType::kFloat32, device), Tensor::zeros(second, DType::kFloat32, device)};

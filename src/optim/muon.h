@@ -1,5 +1,6 @@
 // Muon: momentum, orthogonalisation, variance reduction, cautious decay, on one matrix at a time.
-// Jordan et al. 2024; NorMuon, arXiv:2510.05491; cautious decay, arXiv:2510.12402. Rows C-4.7 to C-4.16, C-4.23, C-4.28.
+// Jordan et al. 2024; NorMuon, arXiv:2510.05491; cautious decay, arXiv:2510.12402. Rows C-4.7 to C-4.16, C-4.23,
+// C-4.28.
 #pragma once
 
 #include <span>
@@ -24,10 +25,11 @@ struct MuonState {
 // Zeros on the parameters' device. Throws "[muon] ..." unless all parameters are matrices of one shape.
 MuonState make_muon_state(const ParamGroup& group);
 
-// One update of every parameter of the group that has a gradient; the others keep value and state. `precision` is that of
-// the iteration: kFloat32, or kBFloat16 with the rounding points of row C-4.15. lr of the group is multiplied by
+// One update of every parameter of the group that has a gradient; the others keep value and state. `precision` is that
+// of the iteration: kFloat32, or kBFloat16 with the rounding points of row C-4.15. lr of the group is multiplied by
 // sqrt(max(1, R / C)) here. Gradients are multiplied by grad_scale as they are read. Refreshes the compute copies. Work
 // memory comes from the context's arena. CPU and meta only.
-void muon_step(ops::Context& ctx, const ParamGroup& group, const MuonState& state, MuonForm form, DType precision, float grad_scale);
+void muon_step(ops::Context& ctx, const ParamGroup& group, const MuonState& state, MuonForm form, DType precision,
+               float grad_scale);
 
 }  // namespace lathe::optim

@@ -67,7 +67,9 @@ void with_elements(const Tensor& x, Body&& body) {
     body(x.data<float>());
 }
 
-float lerp(float a, float b, float weight) { return weight < 0.5f ? a + weight * (b - a) : b - (b - a) * (1.0f - weight); }
+float lerp(float a, float b, float weight) {
+  return weight < 0.5f ? a + weight * (b - a) : b - (b - a) * (1.0f - weight);
+}
 
 }  // namespace
 
@@ -198,7 +200,8 @@ void combine(const Tensor& x, float a, const Tensor& y) {
   });
 }
 
-void apply_update(const Tensor& x, const Tensor& factors, const MuonUpdate& update, const Tensor& p, const Tensor& compute) {
+void apply_update(const Tensor& x, const Tensor& factors, const MuonUpdate& update, const Tensor& p,
+                  const Tensor& compute) {
   with_elements(x, [&]<class T>(const T* from) {
     const int64_t columns = columns_of(x);
     const float* factor = factors.data<float>();

@@ -39,14 +39,15 @@ Status Optimizer::average_gradients() {
   if (communicator_ == nullptr || communicator_->size() == 1) return {};
   std::vector<float> present;
   for (const Parameter* p : parameters_) present.push_back(p->has_grad ? 1.0f : 0.0f);
-  LATHE_TRY_STATUS(communicator_->all_reduce(present.data(), static_cast<int64_t>(present.size()), dist::ElementType::kFloat32,
-                                             dist::Reduction::kMax));
+  LATHE_TRY_STATUS(communicator_->all_reduce(present.data(), static_cast<int64_t>(present.size()),
+                                             dist::ElementType::kFloat32, dist::Reduction::kMax));
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& p = *parameters_[i];
     if (present[i] == 0.0f) continue;
     if (!p.has_grad) p.grad.fill_zero();
     p.has_grad = true;
-    LATHE_TRY_STATUS(communicator_->all_reduce(p.grad.raw(), p.grad.elements(), dist::ElementType::kFloat32, dist::Reduction::kMean));
+    LATHE_TRY_STATUS(communicator_->all_reduce(p.grad.raw(), p.grad.elements(), dist::ElementType::kFloat32,
+                                               dist::Reduction::kMean));
   }
   return {};
 }

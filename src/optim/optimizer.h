@@ -26,9 +26,10 @@ class Optimizer {
  public:
   using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-  // Takes the state's memory (zeros). Parameters and communicator (null: one process) are not owned and must outlive this.
-  // Throws "[optimizer] ..." when a parameter is in two groups or two Muon groups have the same shape.
-  explicit Optimizer(std::vector<ParamGroup> groups, OptimizerOptions options = {}, dist::Communicator* communicator = nullptr);
+  // Takes the state's memory (zeros). Parameters and communicator (null: one process) are not owned and must outlive
+  // this. Throws "[optimizer] ..." when a parameter is in two groups or two Muon groups have the same shape.
+  explicit Optimizer(std::vector<ParamGroup> groups, OptimizerOptions options = {},
+                     dist::Communicator* communicator = nullptr);
 
   std::vector<ParamGroup>& groups() { return groups_; }
   const std::vector<ParamGroup>& groups() const { return groups_; }
@@ -38,8 +39,8 @@ class Optimizer {
   void set_lr_multiplier(double multiplier);
   void set_muon(double momentum, double weight_decay);
 
-  // The mean over all ranks of every gradient. A gradient that exists on some ranks only counts as zero on the others; one
-  // that exists nowhere stays absent. Without other ranks nothing happens.
+  // The mean over all ranks of every gradient. A gradient that exists on some ranks only counts as zero on the others;
+  // one that exists nowhere stays absent. Without other ranks nothing happens.
   Status average_gradients();
   double gradient_norm(ops::Context& ctx) const;
   // One update of all groups; gradients are multiplied by grad_scale and then cleared.
@@ -51,9 +52,9 @@ class Optimizer {
   NamedTensors state_tensors() const;
   // The rest of the state: settings, parameter names and AdamW's step counts of every group.
   Json metadata() const;
-  // Brings back what the two above gave, the settings included (row C-6.7: changed flags have no effect on a resume, but lr,
-  // momentum and decay of the next step come from the schedules). The groups must hold the same parameters. On an error,
-  // which names the key, nothing has changed. Tensors of other names than those above are ignored.
+  // Brings back what the two above gave, the settings included (row C-6.7: changed flags have no effect on a resume,
+  // but lr, momentum and decay of the next step come from the schedules). The groups must hold the same parameters. On
+  // an error, which names the key, nothing has changed. Tensors of other names than those above are ignored.
   Status load(const Json& metadata, const NamedTensors& tensors);
 
  private:

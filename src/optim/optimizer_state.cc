@@ -10,12 +10,15 @@ namespace {
 
 struct Field {
   const char* key;
-  double ParamGroup::* member;
+  double ParamGroup::*member;
   double low, high;  // allowed, both included
 };
-constexpr Field kFields[] = {{"lr", &ParamGroup::lr, 0, 1e6},         {"initial_lr", &ParamGroup::initial_lr, 0, 1e6},
-                             {"weight_decay", &ParamGroup::weight_decay, 0, 1e6}, {"beta1", &ParamGroup::beta1, 0, 1},
-                             {"beta2", &ParamGroup::beta2, 0, 1},     {"eps", &ParamGroup::eps, 0, 1},
+constexpr Field kFields[] = {{"lr", &ParamGroup::lr, 0, 1e6},
+                             {"initial_lr", &ParamGroup::initial_lr, 0, 1e6},
+                             {"weight_decay", &ParamGroup::weight_decay, 0, 1e6},
+                             {"beta1", &ParamGroup::beta1, 0, 1},
+                             {"beta2", &ParamGroup::beta2, 0, 1},
+                             {"eps", &ParamGroup::eps, 0, 1},
                              {"momentum", &ParamGroup::momentum, 0, 1}};
 
 std::string shape_suffix(const ParamGroup& group) {
@@ -31,14 +34,17 @@ Status read_group(const Json& json, const std::string& where, ParamGroup& group)
   if (kind->as_string() != group_kind_name(GroupKind::kAdamW) && kind->as_string() != group_kind_name(GroupKind::kMuon))
     return error_at(where, -1, "unknown kind \"", kind->as_string(), "\"; adamw and muon are known");
   if (kind->as_string() != group_kind_name(group.kind))
-    return error_at(where, -1, "is of kind ", kind->as_string(), " in the checkpoint, here it is ", group_kind_name(group.kind));
+    return error_at(where, -1, "is of kind ", kind->as_string(), " in the checkpoint, here it is ",
+                    group_kind_name(group.kind));
   const Json* names = json.find("params");
   if (names == nullptr || !names->is_array()) return error_at(where, -1, "has no list params");
   if (names->size() != group.parameters.size())
-    return error_at(where, -1, "holds ", names->size(), " parameters in the checkpoint, here ", group.parameters.size());
+    return error_at(where, -1, "holds ", names->size(), " parameters in the checkpoint, here ",
+                    group.parameters.size());
   for (size_t i = 0; i < names->size(); ++i)
     if (!names->at(i).is_string() || names->at(i).as_string() != group.parameters[i]->name)
-      return error_at(where, -1, "parameter ", i, " is ", names->at(i).dump(), " in the checkpoint, here ", group.parameters[i]->name);
+      return error_at(where, -1, "parameter ", i, " is ", names->at(i).dump(), " in the checkpoint, here ",
+                      group.parameters[i]->name);
   for (const Field& field : kFields) {
     const Json* value = json.find(field.key);
     if (value == nullptr && group.kind == GroupKind::kMuon && field.member == &ParamGroup::beta2) {
@@ -52,7 +58,8 @@ Status read_group(const Json& json, const std::string& where, ParamGroup& group)
     group.*field.member = number;
   }
   const Json* ns_steps = json.find("ns_steps");
-  if (ns_steps == nullptr || !ns_steps->is_int() || ns_steps->as_int() < 0) return error_at(where, -1, "has no count ns_steps");
+  if (ns_steps == nullptr || !ns_steps->is_int() || ns_steps->as_int() < 0)
+    return error_at(where, -1, "has no count ns_steps");
   group.ns_steps = ns_steps->as_int();
   return {};
 }
@@ -113,7 +120,8 @@ Status Optimizer::load(const Json& metadata, const NamedTensors& tensors) {
   const Json* list = metadata.find("groups");
   if (list == nullptr || !list->is_array()) return error_at("optimizer", -1, "has no list groups");
   if (list->size() != groups_.size())
-    return error_at("optimizer", -1, "the checkpoint has ", list->size(), " parameter groups, this run has ", groups_.size());
+    return error_at("optimizer", -1, "the checkpoint has ", list->size(), " parameter groups, this run has ",
+                    groups_.size());
   std::vector<ParamGroup> groups = groups_;
   std::vector<std::vector<int64_t>> steps(groups.size());
   for (size_t g = 0; g < groups.size(); ++g) {
@@ -131,8 +139,8 @@ Status Optimizer::load(const Json& metadata, const NamedTensors& tensors) {
     if (found == by_name.end()) return error_at(name, -1, "is missing in the optimizer's checkpoint");
     const Tensor& other = *found->second;
     if (other.shape() != tensor.shape() || other.dtype() != tensor.dtype())
-      return error_at(name, -1, "is ", other.shape(), " ", dtype_name(other.dtype()), " in the checkpoint, expected ", tensor.shape(),
-                      " fp32");
+      return error_at(name, -1, "is ", other.shape(), " ", dtype_name(other.dtype()), " in the checkpoint, expected ",
+                      tensor.shape(), " fp32");
   }
 
   for (const auto& [name, tensor] : mine) tensor.copy_from(*by_name.at(name));

@@ -53,7 +53,8 @@ void iterate(ops::Context& ctx, const Tensor& x, int64_t steps, const auto& coef
 
 void polar_express(ops::Context& ctx, const Tensor& x, int64_t steps, double margin) {
   require(x && x.rank() == 2, "[polar_express] needs a matrix");
-  require(steps >= 0 && steps <= kMaxPolarSteps, "[polar_express] steps must be 0 to ", kMaxPolarSteps, ", got ", steps);
+  require(steps >= 0 && steps <= kMaxPolarSteps, "[polar_express] steps must be 0 to ", kMaxPolarSteps, ", got ",
+          steps);
   normalise(ctx, x, margin, 1e-6);
   iterate(ctx, x, steps, [](int64_t step) { return kPolarExpress[step]; });
 }

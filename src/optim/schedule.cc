@@ -10,7 +10,9 @@ namespace {
 // The default rounding mode of nearbyint is half to even.
 int64_t round_half_even(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
 
-double fraction(int64_t part, int64_t whole) { return static_cast<double>(part) / static_cast<double>(std::max<int64_t>(1, whole)); }
+double fraction(int64_t part, int64_t whole) {
+  return static_cast<double>(part) / static_cast<double>(std::max<int64_t>(1, whole));
+}
 
 int64_t warmdown_steps(const ChatSchedule& schedule) {
   return round_half_even(schedule.warmdown_ratio * static_cast<double>(schedule.num_iterations));
@@ -24,8 +26,8 @@ double half_wave(double progress, double num_cycles = 0.5) {
 
 double chat_lr_multiplier(const ChatSchedule& schedule, int64_t step) {
   const int64_t n = schedule.num_iterations;
-  const int64_t warmup =
-      schedule.warmup_steps >= 0 ? schedule.warmup_steps : round_half_even(schedule.warmup_ratio * static_cast<double>(n));
+  const int64_t warmup = schedule.warmup_steps >= 0 ? schedule.warmup_steps
+                                                    : round_half_even(schedule.warmup_ratio * static_cast<double>(n));
   const int64_t warmdown = warmdown_steps(schedule);
   if (step < warmup) return fraction(step + 1, warmup);
   if (step <= n - warmdown || warmdown <= 0) return 1.0;
@@ -93,9 +95,12 @@ double warmup_stable_decay(int64_t step, int64_t warmup, int64_t decay, int64_t 
   if (step >= decay_start + decay) return floor;
   const double progress = fraction(step - decay_start, decay);
   switch (shape) {
-    case DecayShape::kLinear: return above_floor(1.0 - progress);
-    case DecayShape::kCosine: return above_floor(half_wave(progress));
-    case DecayShape::kOneMinusSqrt: return above_floor(1.0 - std::sqrt(progress));
+    case DecayShape::kLinear:
+      return above_floor(1.0 - progress);
+    case DecayShape::kCosine:
+      return above_floor(half_wave(progress));
+    case DecayShape::kOneMinusSqrt:
+      return above_floor(1.0 - std::sqrt(progress));
   }
   return floor;
 }

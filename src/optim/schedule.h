@@ -47,6 +47,7 @@ double inverse_sqrt(int64_t step, int64_t warmup, int64_t timescale = 0);
 
 enum class DecayShape { kLinear, kCosine, kOneMinusSqrt };
 // Warmup from floor to 1, stable, decay to floor over the last `decay` of `total` steps, floor from then on.
-double warmup_stable_decay(int64_t step, int64_t warmup, int64_t decay, int64_t total, DecayShape shape, double floor = 0.0);
+double warmup_stable_decay(int64_t step, int64_t warmup, int64_t decay, int64_t total, DecayShape shape,
+                           double floor = 0.0);
 
 }  // namespace lathe::optim

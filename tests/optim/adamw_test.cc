@@ -43,7 +43,8 @@ TEST(Adamw, FollowsTheFormulaInFloat64) {
         w[i] *= 1 - group.lr * group.weight_decay;
         m[i] += (1 - group.beta1) * (g - m[i]);
         v[i] += (1 - group.beta2) * (g * g - v[i]);
-        w[i] -= group.lr / (1 - std::pow(group.beta1, t)) * m[i] / (std::sqrt(v[i] / (1 - std::pow(group.beta2, t))) + group.eps);
+        w[i] -= group.lr / (1 - std::pow(group.beta1, t)) * m[i] /
+                (std::sqrt(v[i] / (1 - std::pow(group.beta2, t))) + group.eps);
       }
       adamw_step(ctx, group, states, 0.5f);
     }
@@ -121,7 +122,8 @@ TEST(Clip, FactorIsTorchsAndOffAtZero) {
 TEST(Clip, NormIsOverAllGradientsThatExist) {
   ops::Context ctx;
   const auto a = make_parameter("a", {2}), b = make_parameter("b", {1, 1}), absent = make_parameter("absent", {1});
-  a->grad.data<float>()[0] = 3, a->grad.data<float>()[1] = 12, b->grad.data<float>()[0] = 4, absent->grad.data<float>()[0] = 100;
+  a->grad.data<float>()[0] = 3, a->grad.data<float>()[1] = 12, b->grad.data<float>()[0] = 4,
+  absent->grad.data<float>()[0] = 100;
   a->has_grad = b->has_grad = true;
   Parameter* const list[] = {a.get(), b.get(), absent.get()};
   EXPECT_DOUBLE_EQ(gradient_norm(ctx, list), 13.0);

@@ -14,7 +14,11 @@ TEST(ChatGroups, OrderNamesAndShapesAreTheOrigins) {
   Model model = chat_model();
   const auto groups = chat_groups(model.parameters, 32, {}, ChatRules::kSeed);
   ASSERT_EQ(groups.size(), 9u);
-  const Names single[] = {{"lm_head.weight"}, {"transformer.wte.weight"}, {"value_embeds.1.weight"}, {"resid_lambdas"}, {"x0_lambdas"},
+  const Names single[] = {{"lm_head.weight"},
+                          {"transformer.wte.weight"},
+                          {"value_embeds.1.weight"},
+                          {"resid_lambdas"},
+                          {"x0_lambdas"},
                           {"transformer.h.1.attn.ve_gate.weight"}};
   for (size_t i = 0; i < std::size(single); ++i) EXPECT_EQ(names_of(groups[i]), single[i]) << i;
   const auto in_blocks = [](const Names& within) {
@@ -76,7 +80,7 @@ TEST(ChatGroups, RatesOfTheNewestState) {
   ASSERT_EQ(groups.size(), 10u);
   const struct {
     double lr, beta1, beta2, decay;
-  } expected[] = {{0.008, 0.8, 0.96, 0.01},   {0.4, 0.8, 0.995, 0.001}, {0.2, 0.8, 0.995, 0.01},
+  } expected[] = {{0.008, 0.8, 0.96, 0.01}, {0.4, 0.8, 0.995, 0.001}, {0.2, 0.8, 0.995, 0.01},
                   {0.005, 0.8, 0.95, 0.05}, {0.5, 0.96, 0.95, 0},     {0.2, 0.8, 0.95, 0}};
   for (size_t i = 0; i < std::size(expected); ++i) {
     EXPECT_DOUBLE_EQ(groups[i].lr, expected[i].lr) << i;
@@ -111,12 +115,14 @@ TEST(ChatGroups, LayersStandInNumericOrder) {
   Model model;
   for (const std::string layer : {"10", "9", "2"}) model.add("transformer.h." + layer + ".mlp.c_fc.weight", {4, 4});
   const auto groups = chat_groups(model.parameters, 32, {}, ChatRules::kSeed);
-  EXPECT_EQ(names_of(groups[0]), (Names{"transformer.h.2.mlp.c_fc.weight", "transformer.h.9.mlp.c_fc.weight", "transformer.h.10.mlp.c_fc.weight"}));
+  EXPECT_EQ(names_of(groups[0]), (Names{"transformer.h.2.mlp.c_fc.weight", "transformer.h.9.mlp.c_fc.weight",
+                                        "transformer.h.10.mlp.c_fc.weight"}));
 }
 
 // C-4.3
 TEST(ChatGroups, AnUnknownNameIsRefused) {
-  for (const std::string name : {"transformer.h.0.attn.c_z.weight", "transformer.h.x.attn.c_q.weight", "transformer.h.1", "value_embeds..weight", ""}) {
+  for (const std::string name : {"transformer.h.0.attn.c_z.weight", "transformer.h.x.attn.c_q.weight",
+                                 "transformer.h.1", "value_embeds..weight", ""}) {
     Model model = chat_model();
     model.add(name, {4, 4});
     EXPECT_THROW(chat_groups(model.parameters, 32, {}, ChatRules::kSeed), std::invalid_argument) << name;

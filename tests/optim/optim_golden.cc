@@ -1,4 +1,5 @@
-// Golden set optim/: the optimizers, clipping, averages and Polar Express. Shapes, steps and constants are read from the set.
+// Golden set optim/: the optimizers, clipping, averages and Polar Express. Shapes, steps and constants are read from
+// the set.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -58,7 +59,8 @@ class OptimGolden : public ::testing::TestWithParam<int> {
     for (const float value : expected.span<float>()) largest = std::max(largest, std::abs(value));
     return {std::max(4 * tolerance_.at(key).at("maxabs").as_double(), 1e-6 * double{largest}), 0};
   }
-  static void expect_close(const Tensor& actual, const Tensor& expected, lathe::testing::Tolerance tolerance, const std::string& what) {
+  static void expect_close(const Tensor& actual, const Tensor& expected, lathe::testing::Tolerance tolerance,
+                           const std::string& what) {
     EXPECT_TRUE(is_close(actual.span<float>(), expected.span<float>(), tolerance)) << what;
   }
 
@@ -81,7 +83,9 @@ class OptimGolden : public ::testing::TestWithParam<int> {
     p.grad.copy_from(grad);
     p.has_grad = true;
   }
-  double at_step(const char* key, int64_t step) const { return config_.at(key).at(static_cast<size_t>(step)).as_double(); }
+  double at_step(const char* key, int64_t step) const {
+    return config_.at(key).at(static_cast<size_t>(step)).as_double();
+  }
 
   void run_muon(const std::string& file, MuonForm form, DType precision, double beta2, bool by_norm);
   void run_adamw(const std::string& file, const std::string& constants, bool has_moments);
@@ -104,7 +108,8 @@ void OptimGolden::run_muon(const std::string& file, MuonForm form, DType precisi
     for (const auto& p : parameters) group.parameters.push_back(p.get());
     const MuonState state = make_muon_state(group);
     for (int64_t step = 0; step < steps_; ++step) {
-      group.lr = at_step("lr", step), group.momentum = at_step("momentum", step), group.weight_decay = at_step("muon_weight_decay", step);
+      group.lr = at_step("lr", step), group.momentum = at_step("momentum", step),
+      group.weight_decay = at_step("muon_weight_decay", step);
       const Tensor grads = part(find(inputs_, "grad." + name), step);
       for (size_t i = 0; i < parameters.size(); ++i) set_grad(*parameters[i], part(grads, static_cast<int64_t>(i)));
       muon_step(ctx_, group, state, form, precision, 1.0f);
@@ -121,7 +126,8 @@ void OptimGolden::run_muon(const std::string& file, MuonForm form, DType precisi
       }
     }
     if (by_norm) {
-      EXPECT_TRUE(is_close_in_norm(state.second_moment.span<float>(), find(expected, name + ".second_momentum_buffer").span<float>(), 0.1));
+      EXPECT_TRUE(is_close_in_norm(state.second_moment.span<float>(),
+                                   find(expected, name + ".second_momentum_buffer").span<float>(), 0.1));
     } else {
       // The second moment is a mean of squares near 1 / max(R, C): the allowance is relative to its own size.
       const Tensor& second = find(expected, name + ".second_momentum_buffer");

@@ -16,7 +16,8 @@ inline void fill_normal(const Tensor& x, uint64_t seed, float scale) {
 }
 
 // With a bf16 copy unless `copy` is false.
-inline std::unique_ptr<Parameter> make_parameter(const std::string& name, Shape shape, uint64_t seed = 1, bool copy = true) {
+inline std::unique_ptr<Parameter> make_parameter(const std::string& name, Shape shape, uint64_t seed = 1,
+                                                 bool copy = true) {
   auto p = std::make_unique<Parameter>();
   p->name = name;
   p->value = Tensor::empty(shape, DType::kFloat32);
@@ -58,7 +59,8 @@ inline Model chat_model(bool newest = false) {
     const std::string block = "transformer.h." + layer + ".";
     model.add(block + "mlp.c_proj.weight", {32, 128});
     model.add(block + "mlp.c_fc.weight", {128, 32});
-    for (const std::string name : {"c_proj", "c_v", "c_k", "c_q"}) model.add(block + "attn." + name + ".weight", {32, 32});
+    for (const std::string name : {"c_proj", "c_v", "c_k", "c_q"})
+      model.add(block + "attn." + name + ".weight", {32, 32});
     if (layer == "1") model.add(block + "attn.ve_gate.weight", {2, 32});
   }
   if (newest) {

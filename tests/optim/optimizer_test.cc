@@ -19,7 +19,8 @@ Optimizer optimizer_of(Model& model, dist::Communicator* communicator = nullptr)
 }
 
 void expect_same_values(const Model& a, const Model& b) {
-  for (const Parameter* p : a.parameters) EXPECT_TRUE(is_close(p->value.span<float>(), b[p->name].value.span<float>(), {0, 0})) << p->name;
+  for (const Parameter* p : a.parameters)
+    EXPECT_TRUE(is_close(p->value.span<float>(), b[p->name].value.span<float>(), {0, 0})) << p->name;
 }
 
 Optimizer::NamedTensors copies(const Optimizer::NamedTensors& tensors) {
@@ -214,7 +215,9 @@ class TwoRanks : public dist::Communicator {
     ++next_;
     return {};
   }
-  Status reduce_scatter(const void*, void*, int64_t, dist::ElementType, dist::Reduction) override { return error("not used"); }
+  Status reduce_scatter(const void*, void*, int64_t, dist::ElementType, dist::Reduction) override {
+    return error("not used");
+  }
   Status all_gather(const void*, void*, int64_t, dist::ElementType) override { return error("not used"); }
   Status broadcast(void*, int64_t, dist::ElementType, int) override { return error("not used"); }
   Status barrier() override { return {}; }

@@ -1,5 +1,5 @@
-// Golden set train_seed/hparams.jsonl (the origin's derivation for many settings) and the counts and parameter groups in
-// every run's config.json of train_seed/ and train_head/.
+// Golden set train_seed/hparams.jsonl (the origin's derivation for many settings) and the counts and parameter groups
+// in every run's config.json of train_seed/ and train_head/.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -109,7 +109,8 @@ void expect_counts_and_groups(const fs::path& set, ChatArchitecture architecture
     const Json& args = run.config.at("base_train_args");
     const double scale = run.config.at("batch_lr_scale").as_double();
     ChatRates rates;
-    rates.unembedding = args.at("unembedding_lr").as_double() * scale, rates.embedding = args.at("embedding_lr").as_double() * scale;
+    rates.unembedding = args.at("unembedding_lr").as_double() * scale,
+    rates.embedding = args.at("embedding_lr").as_double() * scale;
     rates.matrix = args.at("matrix_lr").as_double() * scale, rates.scalar = args.at("scalar_lr").as_double() * scale;
     rates.weight_decay = run.config.at("weight_decay_scaled").as_double();
     rates.adam_beta1 = args.get_double("adam_beta1", 0.8), rates.adam_beta2 = args.get_double("adam_beta2", 0.95);

@@ -28,8 +28,11 @@ TEST(Scaling, EffectiveDefaults) {
   const struct {
     int64_t depth, parameters, batch, steps;
     double decay;
-  } expected[] = {{12, 110101632, 1 << 19, 2205, 0.2},     {20, 435162240, 1 << 20, 4357, 0.0716}, {24, 729813504, 1 << 20, 7308, 0.0427},
-                  {26, 918426912, 1 << 20, 9196, 0.0339}, {32, 1677729792, 1 << 21, 8400, 0.0263}};
+  } expected[] = {{12, 110101632, 1 << 19, 2205, 0.2},
+                  {20, 435162240, 1 << 20, 4357, 0.0716},
+                  {24, 729813504, 1 << 20, 7308, 0.0427},
+                  {26, 918426912, 1 << 20, 9196, 0.0339},
+                  {32, 1677729792, 1 << 21, 8400, 0.0263}};
   for (const auto& row : expected) {
     SCOPED_TRACE(row.depth);
     const ScalingRequest request = request_of(row.depth);
@@ -129,7 +132,8 @@ TEST(Scaling, IterationsWinOverFlopsOverRatio) {
   EXPECT_EQ(plan.source, HorizonSource::kRatio);
   EXPECT_EQ(plan.num_iterations, 2205);
   request.param_data_ratio = -1;
-  EXPECT_NE(message_of(plan_scaling(request)).find("num_iterations, target_flops or target_param_data_ratio"), std::string::npos);
+  EXPECT_NE(message_of(plan_scaling(request)).find("num_iterations, target_flops or target_param_data_ratio"),
+            std::string::npos);
 }
 
 // C-5.36
@@ -146,7 +150,8 @@ TEST(Scaling, AHorizonOfNoStepsIsRefusedWithTheNumbers) {
 TEST(Scaling, NonsenseIsAnError) {
   ScalingRequest request = request_of(12, 0);
   EXPECT_FALSE(plan_scaling(request).ok());
-  for (const double ratio : {std::nan(""), HUGE_VAL, 1e300, 1e-300}) EXPECT_FALSE(plan_scaling(request_of(12, ratio)).ok()) << ratio;
+  for (const double ratio : {std::nan(""), HUGE_VAL, 1e300, 1e-300})
+    EXPECT_FALSE(plan_scaling(request_of(12, ratio)).ok()) << ratio;
   request = request_of(12);
   request.total_batch_size = 0;
   EXPECT_FALSE(plan_scaling(request).ok());

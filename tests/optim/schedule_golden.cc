@@ -20,7 +20,8 @@ constexpr double kTolerance = 1e-12;
 double expected_by(const std::string& name, const Json& table, double at) {
   const int64_t step = static_cast<int64_t>(at), warmup = table.get_int("warmup", 0), total = table.get_int("total", 0);
   const auto wsd = [&](DecayShape shape) {
-    return warmup_stable_decay(step, warmup, table.at("decay").as_int(), total, shape, table.at("min_lr_ratio").as_double());
+    return warmup_stable_decay(step, warmup, table.at("decay").as_int(), total, shape,
+                               table.at("min_lr_ratio").as_double());
   };
   if (name.starts_with("base_train")) {
     const Json& args = table.at("args");
@@ -36,7 +37,8 @@ double expected_by(const std::string& name, const Json& table, double at) {
   if (name == "hf_constant_with_warmup") return constant_with_warmup(step, warmup);
   if (name == "hf_linear_with_warmup") return linear_with_warmup(step, warmup, total);
   if (name == "hf_cosine_with_warmup") return cosine_with_warmup(step, warmup, total);
-  if (name == "hf_cosine_with_min_lr") return cosine_with_warmup(step, warmup, total, table.at("min_lr_rate").as_double());
+  if (name == "hf_cosine_with_min_lr")
+    return cosine_with_warmup(step, warmup, total, table.at("min_lr_rate").as_double());
   if (name == "hf_wsd_linear") return wsd(DecayShape::kLinear);
   if (name == "hf_wsd_cosine") return wsd(DecayShape::kCosine);
   if (name == "hf_wsd_1-sqrt") return wsd(DecayShape::kOneMinusSqrt);
@@ -70,7 +72,8 @@ TEST(ScheduleGolden, MuonColumns) {
       if (row.size() < 4) continue;
       const int64_t step = row.at(size_t{0}).as_int(), n = table.at("num_iterations").as_int();
       EXPECT_NEAR(muon_momentum(step), row.at(2).as_double(), kTolerance) << name << " at " << step;
-      EXPECT_NEAR(muon_weight_decay(table.at("weight_decay_scaled").as_double(), step, n), row.at(3).as_double(), kTolerance);
+      EXPECT_NEAR(muon_weight_decay(table.at("weight_decay_scaled").as_double(), step, n), row.at(3).as_double(),
+                  kTolerance);
       ++rows;
     }
   EXPECT_GT(rows, 0);

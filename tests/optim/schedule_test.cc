@@ -9,7 +9,8 @@ namespace {
 
 ChatSchedule schedule_of(int64_t n, double warmup, double warmdown, double final_frac = 0) {
   ChatSchedule schedule;
-  schedule.num_iterations = n, schedule.warmup_ratio = warmup, schedule.warmdown_ratio = warmdown, schedule.final_lr_frac = final_frac;
+  schedule.num_iterations = n, schedule.warmup_ratio = warmup, schedule.warmdown_ratio = warmdown,
+  schedule.final_lr_frac = final_frac;
   return schedule;
 }
 
@@ -42,10 +43,12 @@ TEST(ChatSchedule, EndsAtTheFinalFraction) {
 TEST(TrapM1, TheWarmdownNeverRises) {
   for (const double final_frac : {0.0, 0.05})
     for (int64_t step = 51; step <= 100; ++step)
-      EXPECT_LT(chat_lr_multiplier(schedule_of(100, 0, 0.5, final_frac), step), chat_lr_multiplier(schedule_of(100, 0, 0.5, final_frac), step - 1));
+      EXPECT_LT(chat_lr_multiplier(schedule_of(100, 0, 0.5, final_frac), step),
+                chat_lr_multiplier(schedule_of(100, 0, 0.5, final_frac), step - 1));
   for (int64_t step = 71; step <= 100; ++step)
     for (const DecayShape shape : {DecayShape::kLinear, DecayShape::kCosine, DecayShape::kOneMinusSqrt})
-      EXPECT_LT(warmup_stable_decay(step, 10, 30, 100, shape, 0.05), warmup_stable_decay(step - 1, 10, 30, 100, shape, 0.05));
+      EXPECT_LT(warmup_stable_decay(step, 10, 30, 100, shape, 0.05),
+                warmup_stable_decay(step - 1, 10, 30, 100, shape, 0.05));
   for (int64_t step = 11; step <= 100; ++step) {
     EXPECT_LT(cosine_with_warmup(step, 10, 100), cosine_with_warmup(step - 1, 10, 100));
     EXPECT_LT(linear_with_warmup(step, 10, 100), linear_with_warmup(step - 1, 10, 100));

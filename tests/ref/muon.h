@@ -58,7 +58,9 @@ struct Muon {
   Matrix p, momentum;
   std::vector<double> second;
   Muon(const Matrix& start)
-      : p(start), momentum(start.rows, start.columns), second(static_cast<size_t>(std::max(start.rows, start.columns))) {}
+      : p(start),
+        momentum(start.rows, start.columns),
+        second(static_cast<size_t>(std::max(start.rows, start.columns))) {}
 
   void step(MuonRule rule, const Matrix& g, double lr, double mu, double decay, double beta2) {
     Matrix u = g;
@@ -95,11 +97,13 @@ struct Muon {
     const bool by_row = rows >= columns;
     std::vector<double> mean(second.size());
     for (int i = 0; i < rows; ++i)
-      for (int j = 0; j < columns; ++j) mean[static_cast<size_t>(by_row ? i : j)] += x(i, j) * x(i, j) / (by_row ? columns : rows);
+      for (int j = 0; j < columns; ++j)
+        mean[static_cast<size_t>(by_row ? i : j)] += x(i, j) * x(i, j) / (by_row ? columns : rows);
     const double before = frobenius(x);
     for (size_t k = 0; k < second.size(); ++k) second[k] += (1 - beta2) * (mean[k] - second[k]);
     for (int i = 0; i < rows; ++i)
-      for (int j = 0; j < columns; ++j) x(i, j) /= std::sqrt(std::max(second[static_cast<size_t>(by_row ? i : j)], 1e-10));
+      for (int j = 0; j < columns; ++j)
+        x(i, j) /= std::sqrt(std::max(second[static_cast<size_t>(by_row ? i : j)], 1e-10));
     const double ratio = before / std::max(frobenius(x), 1e-10);
     for (size_t i = 0; i < p.values.size(); ++i) {
       const double z = x.values[i] * ratio;

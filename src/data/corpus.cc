@@ -24,7 +24,7 @@ Result<std::vector<fs::path>> corpus_files(const fs::path& path) {
   std::erase_if(files, [&](const fs::path& file) { return file != path && is_parquet(file); });
   if (files.empty())
     return error_at(path.string(), -1, "the folder holds no .parquet, .jsonl or .txt file",
-                    "; fetch a corpus (lathe data download), make one (lathe synth) or give another folder");
+                    "; fetch a corpus (lathe download), make one (lathe synth) or give another folder");
   return files;
 }
 

@@ -43,10 +43,14 @@ class ParquetFile : public DocumentFile {
     return guarded(path_, [&]() -> Status {
       auto file = arrow::io::ReadableFile::Open(path_.string());
       if (!file.ok()) return error_at(path_.string(), -1, "cannot open: ", first_line(file.status().message()));
-      auto reader = parquet::arrow::OpenFile(*file, arrow::default_memory_pool());
+      parquet::arrow::FileReaderBuilder builder;
+      if (const arrow::Status status = builder.Open(*file); !status.ok()) return parquet_error(path_, status.message());
+      // No read-ahead and no threads of Arrow's: the loader prepares batches ahead in a thread of its own.
+      parquet::ArrowReaderProperties properties(/*use_threads=*/false);
+      properties.set_pre_buffer(false);
+      auto reader = builder.properties(properties)->Build();
       if (!reader.ok()) return parquet_error(path_, reader.status().message());
       reader_ = std::move(*reader);
-      reader_->set_use_threads(false);
       const parquet::SchemaDescriptor& schema = *reader_->parquet_reader()->metadata()->schema();
       std::string names;
       for (int i = 0; i < schema.num_columns(); ++i) {

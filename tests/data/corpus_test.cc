@@ -79,7 +79,7 @@ TEST_F(CorpusTest, UnknownSplitIsAnError) {
 
 // C-1.33
 TEST_F(CorpusTest, EmptyFolderAndMissingColumnAreErrors) {
-  EXPECT_NE(open_error().find("lathe data download"), std::string::npos) << open_error();
+  EXPECT_NE(open_error().find("lathe download"), std::string::npos) << open_error();
   EXPECT_NE(message(Corpus::open(folder_.path() / "absent")).find("no such file"), std::string::npos);
   // The same bytes with the column renamed: the name stands in the footer only.
   write_parquet(folder_.path() / "a.parquet", {"x"}, 10);

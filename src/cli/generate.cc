@@ -1,37 +1,14 @@
 // lathe generate: one prompt, one or more continuations.
 
+#include "cli/model_choice.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/signals.h"
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
-#include "train/load_model.h"
 
 namespace lathe::cli {
 namespace {
-
-// Flags that both verbs share.
-struct ModelChoice {
-  std::string source = "sft";
-  int64_t step = -1;
-  infer::SamplingOptions sampling;
-  int64_t max_tokens = 256;
-
-  void describe(SettingsTable& table) {
-    table.group("model");
-    Setting& from = table.add("source", &source, "which stage's checkpoint");
-    from.choices = {"base", "mid", "sft", "rl"};
-    from.short_flag = 'i';
-    table.add("step", &step, "-1: the latest").short_flag = 's';
-    table.group("sampling");
-    table.add("temperature", &sampling.temperature, "0: always the most likely token").short_flag = 't';
-    table.add("top_k", &sampling.top_k, "0: the whole vocabulary").short_flag = 'k';
-    table.add("top_p", &sampling.top_p, "1: off");
-    table.add("min_p", &sampling.min_p, "0: off");
-    table.add("repetition_penalty", &sampling.repetition_penalty, "1: off");
-    table.add("max_tokens", &max_tokens, "of an answer");
-  }
-};
 
 class Generate : public Verb {
  public:
@@ -47,10 +24,7 @@ class Generate : public Verb {
     table.add("chat", &chat_, "wrap the prompt as a user's turn");
   }
   Result<Exit> run(Context& context) override {
-    LATHE_TRY(const fs::path base, context.base_folder());
-    choice_.sampling.seed = static_cast<uint64_t>(context.common().seed);
-    LATHE_TRY_STATUS(choice_.sampling.validate());
-    LATHE_TRY(train::LoadedModel loaded, train::load_model(base, choice_.source, context.common().tag, choice_.step, resolved_dtype(context)));
+    LATHE_TRY(train::LoadedModel loaded, choice_.load(context));
     infer::TransformerModel model(*loaded.model);
     infer::Engine engine(model, loaded.tokenizer);
     const tokenizer::Tokenizer& t = loaded.tokenizer;

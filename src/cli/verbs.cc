@@ -9,6 +9,7 @@ std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_sft();
@@ -19,6 +20,7 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_doctor());
+  verbs.push_back(make_chat());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
   verbs.push_back(make_sft());

@@ -29,6 +29,8 @@ add_library(lathe_flags INTERFACE)
 target_compile_options(lathe_flags INTERFACE -Wall -Wextra -Wconversion)
 # No fused multiply-add behind our back: a product and a sum round where the source says so, in every build.
 target_compile_options(lathe_flags INTERFACE -ffp-contract=off)
+# Messages name files from the root of the checkout, not the folder this build happened in.
+target_compile_options(lathe_flags INTERFACE "-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(lathe_flags INTERFACE -Wno-restrict)  # false alarms of g++ 12 in std::string
 endif()
@@ -38,4 +40,7 @@ endif()
 if(LATHE_SANITIZER)
   add_compile_options(-fsanitize=${LATHE_SANITIZER} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${LATHE_SANITIZER})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(lathe_flags INTERFACE -Wno-maybe-uninitialized)  # false alarms of g++ 12 on instrumented code
+  endif()
 endif()

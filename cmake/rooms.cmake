@@ -24,11 +24,24 @@ function(lathe_room name)
   endif()
 endfunction()
 
+# Version, commit and options, told to the files that report them.
+function(lathe_build_facts)
+  target_compile_definitions(lathe_core PRIVATE LATHE_VERSION="${PROJECT_VERSION}")
+  target_compile_definitions(lathe_cli PRIVATE LATHE_HAS_PARQUET=$<BOOL:${LATHE_PARQUET}>)
+  set(header "${CMAKE_BINARY_DIR}/generated/lathe_build.h")
+  add_custom_target(lathe_build_commit BYPRODUCTS "${header}"
+    COMMAND "${CMAKE_COMMAND}" -DSOURCE_DIR=${CMAKE_SOURCE_DIR} -DOUTPUT=${header} -DBUILD_TYPE=${CMAKE_BUILD_TYPE}
+            -P "${CMAKE_SOURCE_DIR}/cmake/build_commit.cmake" COMMENT "")
+  add_dependencies(lathe_cli lathe_build_commit)
+endfunction()
+
 function(lathe_program)
   if(EXISTS "${CMAKE_SOURCE_DIR}/src/cli/main.cc")
     add_executable(lathe "${CMAKE_SOURCE_DIR}/src/cli/main.cc")
     target_link_libraries(lathe PRIVATE lathe_flags lathe_cli)
     set_target_properties(lathe PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}" INSTALL_RPATH "$ORIGIN/../lib/lathe")
+    # RPATH and not RUNPATH: the libraries beside an installed lathe find each other through it, too.
+    target_link_options(lathe PRIVATE -Wl,--disable-new-dtags)
   endif()
 endfunction()
 

@@ -15,6 +15,7 @@ namespace {
 // The gradient buffer that a backward adds to, or an empty tensor for a frozen or absent parameter.
 Tensor grad_of(Parameter* parameter) {
   if (parameter == nullptr || !parameter->trainable || !parameter->grad) return Tensor();
+  if (!parameter->has_grad) parameter->grad.fill_zero();  // the first use after an optimizer step
   parameter->has_grad = true;
   return parameter->grad;
 }
@@ -125,6 +126,15 @@ Var add(Tape& tape, const Var& a, const Var& b) {
     tape.record(out, [a = Var{Tensor(), a.slot}, b = Var{Tensor(), b.slot}](Tape& t, const Tensor& dy) {
       t.add_grad(a, dy);
       t.add_grad(b, dy);
+    });
+  return out;
+}
+
+Var reshape(Tape& tape, const Var& x, Shape shape) {
+  Var out = tape.result(x.value.reshape(shape), x.wants_grad());
+  if (out.wants_grad())
+    tape.record(out, [x = Var{Tensor(), x.slot}, before = x.value.shape()](Tape& t, const Tensor& dy) {
+      t.add_grad(x, dy.reshape(before));
     });
   return out;
 }

@@ -20,6 +20,7 @@ Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, const ops::A
 Var activation(Tape& tape, const Var& x, ops::Activation kind);
 Var swiglu(Tape& tape, const Var& gate, const Var& up);
 Var add(Tape& tape, const Var& a, const Var& b);
+Var reshape(Tape& tape, const Var& x, Shape shape);
 Var first_columns(Tape& tape, const Var& x, int64_t columns);
 Var value_gate(Tape& tape, const Var& v, const Var& e, const Var& gate, float scale);
 Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch);

@@ -71,10 +71,39 @@ Status set_log_file(const std::string& path) {
   return {};
 }
 
+std::string emphasised(const std::string& text) {
+  constexpr std::array<std::string_view, 4> kUnits = {"GB", "MB", "%", "docs"};
+  const auto is_digit = [&](size_t i) { return i < text.size() && std::isdigit(static_cast<unsigned char>(text[i])) != 0; };
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    const bool shard = text.compare(i, 6, "Shard ") == 0 && is_digit(i + 6);
+    if (!shard && !(is_digit(i) && (i == 0 || !is_digit(i - 1)))) {
+      out += text[i++];
+      continue;
+    }
+    size_t end = shard ? i + 6 : i;
+    while (is_digit(end) || (!shard && (text[end] == '.' || text[end] == ',') && is_digit(end + 1))) ++end;
+    const size_t unit = end < text.size() && text[end] == ' ' ? end + 1 : end;
+    bool bold = shard;
+    for (const std::string_view word : kUnits)
+      if (!shard && text.compare(unit, word.size(), word) == 0) {
+        end = unit + word.size();
+        bold = true;
+        break;
+      }
+    out += shard ? "\x1b[1;32m" : bold ? "\x1b[1m" : "";
+    out += text.substr(i, end - i);
+    out += bold ? "\x1b[0m" : "";
+    i = end;
+  }
+  return out;
+}
+
 void log_text(LogLevel level, std::string_view module, const std::string& text) {
   const LevelFace& face = kLevels[static_cast<size_t>(level)];
   const auto line = [&](bool colours) {
-    return join_text(module, " - ", colours ? face.colour : "", face.name, colours ? "\x1b[0m" : "", " - ", text);
+    return join_text(module, " - ", colours ? face.colour : "", face.name, colours ? "\x1b[0m" : "", " - ",
+                     colours && level == LogLevel::kInfo ? emphasised(text) : text);
   };
   sinks().terminal->log(face.level, line(sinks().colours));
   if (sinks().file) sinks().file->log(face.level, line(false));

@@ -15,6 +15,10 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError, kCritical, kOff };
 Result<LogLevel> parse_log_level(std::string_view name);  // DEBUG, INFO, WARNING, ERROR in any case
 void set_log_level(LogLevel level);
 Status set_log_file(const std::string& path);  // also there, without colours
+
+// Info text as a terminal shows it: numbers before GB, MB, % or docs bold, "Shard n" bold green (row C-17.1).
+std::string emphasised(const std::string& text);
+
 void log_text(LogLevel level, std::string_view module, const std::string& text);
 
 template <class... Parts>

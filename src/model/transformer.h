@@ -61,7 +61,7 @@ class Transformer {
   ParameterCounts counts() const;
   double flops_per_token() const;  // rows C-3.29, C-3.46, at T = sequence_len
 
-  // Inputs and outputs of the blocks, for parity tests: called with ("block0.input", x) and so on when set.
+  // Inputs and outputs of the blocks, for parity tests: called with ("block.0.in", x) and so on when set.
   using Probe = void (*)(void* context, const std::string& name, const Tensor& x);
   void set_probe_for_test(Probe probe, void* context) { probe_ = probe, probe_context_ = context; }
 

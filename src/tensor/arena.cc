@@ -46,9 +46,14 @@ void Arena::reserve(int64_t bytes) {
 
 Arena::Block Arena::allocate(int64_t bytes) {
   bytes = round_up(std::max<int64_t>(bytes, 1), kAlignment);
+  // A hole that reaches the end of its slab is the last resort: so the choice does not depend on the slab's size, and a
+  // slab of the measured peak serves the same requests with the same offsets.
+  const auto at_end = [&](const Hole& hole) { return hole.offset + hole.bytes == slabs_[static_cast<size_t>(hole.slab)].bytes; };
   auto best = holes_.end();
-  for (auto it = holes_.begin(); it != holes_.end(); ++it)
-    if (it->bytes >= bytes && (best == holes_.end() || it->bytes < best->bytes)) best = it;
+  for (auto it = holes_.begin(); it != holes_.end(); ++it) {
+    if (it->bytes < bytes) continue;
+    if (best == holes_.end() || at_end(*best) > at_end(*it) || (at_end(*best) == at_end(*it) && it->bytes < best->bytes)) best = it;
+  }
   if (best == holes_.end()) {
     add_slab(std::max<int64_t>(bytes, kHugePage));
     ++growths_;

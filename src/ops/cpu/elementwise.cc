@@ -72,10 +72,10 @@ void cast_kernel(T x, T y) {
 
 void softcap_kernel(T logits, float cap) {
   float* z = logits.data<float>();
-  const Vec limit = splat(cap), inverse = splat(1.0f / cap);
+  const Vec limit = splat(cap);
   parallel_for(logits.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
     for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR {
-      store(hn::Mul(limit, tanh(hn::Mul(load(z + i, part), inverse))), z + i, part);
+      store(hn::Mul(limit, tanh(hn::Div(load(z + i, part), limit))), z + i, part);
     });
   });
 }

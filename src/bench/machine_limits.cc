@@ -1,0 +1,80 @@
+#include "bench/machine_limits.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/clock.h"
+#include "core/parallel.h"
+#include "ops/matmul.h"
+
+namespace lathe::bench {
+namespace {
+
+void fill(const Tensor& x) {
+  // Small whole numbers: no denormals, no overflow, and bf16 holds them exactly.
+  const int64_t n = x.elements();
+  for (int64_t i = 0; i < n; ++i) {
+    const float value = static_cast<float>((i * 7 + i / 13) % 5 - 2);
+    if (x.dtype() == DType::kBFloat16) x.data<bf16>()[i] = bf16(value);
+    else x.data<float>()[i] = value;
+  }
+}
+
+double gflops(int64_t m, int64_t n, int64_t k, DType dtype, int repeats) {
+  ops::Context ctx;
+  const Tensor a = Tensor::empty({m, k}, dtype), b = Tensor::empty({n, k}, dtype), c = Tensor::empty({m, n}, dtype);
+  fill(a);
+  fill(b);
+  double best = 1e30;
+  for (int i = 0; i <= repeats; ++i) {  // the first compiles and warms up
+    const double start = Clock::real().seconds();
+    ops::matmul(ctx, a, ops::Transpose::kNo, b, ops::Transpose::kYes, c, false);
+    if (i > 0) best = std::min(best, Clock::real().seconds() - start);
+  }
+  return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / best / 1e9;
+}
+
+}  // namespace
+
+double measure_gemm_gflops(DType dtype, int repeats) {
+  constexpr std::array<std::array<int64_t, 3>, 3> kShapes = {{{2048, 2048, 2048}, {4096, 4096, 4096}, {8192, 1024, 1024}}};
+  double best = 0;
+  for (const auto& [m, n, k] : kShapes) best = std::max(best, gflops(m, n, k, dtype, repeats));
+  return best;
+}
+
+double measure_stream_gb_per_s(int repeats) {
+  constexpr int64_t kBytes = int64_t{1} << 30, kWords = kBytes / 8, kGrain = 1 << 16;
+  const Tensor memory = Tensor::zeros({kWords}, DType::kInt64);
+  const int64_t* words = memory.data<int64_t>();
+  double best = 1e30;
+  int64_t sink = 0;
+  for (int i = 0; i <= repeats; ++i) {
+    const Tensor sums = Tensor::zeros({kWords / kGrain}, DType::kInt64);
+    const double start = Clock::real().seconds();
+    parallel_for(kWords / kGrain, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        std::array<int64_t, 32> lanes{};  // enough independent sums to be bound by memory, not by latency
+        const int64_t* at = words + block * kGrain;
+        for (int64_t j = 0; j < kGrain; j += 32)
+          for (size_t l = 0; l < 32; ++l) lanes[l] |= at[j + static_cast<int64_t>(l)];
+        int64_t all = 0;
+        for (const int64_t lane : lanes) all |= lane;
+        sums.data<int64_t>()[block] = all;
+      }
+    });
+    if (i > 0) best = std::min(best, Clock::real().seconds() - start);
+    for (const int64_t s : sums.span<int64_t>()) sink |= s;
+  }
+  LATHE_CHECK(sink == 0, "memory that was zeroed reads as ", sink);
+  return static_cast<double>(kBytes) / best / 1e9;
+}
+
+Json to_json(const MachineLimits& limits) {
+  Json out = Json::object();
+  out["gemm_gflops"] = limits.gemm_gflops;
+  if (limits.stream_gb_per_s > 0) out["stream_gb_per_s"] = limits.stream_gb_per_s;
+  return out;
+}
+
+}  // namespace lathe::bench

@@ -1,0 +1,111 @@
+#include "bench/train_bench.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "bench/machine_limits.h"
+#include "core/clock.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "optim/optimizer.h"
+#include "train/plan.h"
+
+namespace lathe::bench {
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+}  // namespace
+
+Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& options) {
+  const int64_t batch = options.batch > 0 ? options.batch : preset.batch;
+  const int64_t t = options.sequence_len > 0 ? options.sequence_len : preset.sequence_len;
+  model::ModelConfig config = preset.config;
+  config.sequence_len = t;
+  LATHE_TRY_STATUS(config.validate());
+  if (options.steps < 1) return error("--steps must be at least 1");
+  const double gemm = measure_gemm_gflops(options.dtype);
+
+  model::Transformer model(config, options.dtype, Device::kCpu, true);
+  model.initialise(42);
+  const bool muon = options.optimizer.empty() ? preset.muon : options.optimizer == "muon";
+  if (muon && config.family != model::Family::kChat) return error("Muon's groups are those of the chat presets");
+  optim::Optimizer optimizer(muon ? optim::chat_groups(model.parameters(), config.n_embd, {}, optim::ChatRules::kSeed)
+                                  : optim::adamw_groups(model.parameters(), {}));
+  optimizer.set_muon(0.95, 0);
+  const int64_t n = batch * t;
+  const Tensor ids = Tensor::empty({n}, DType::kInt32), targets = Tensor::empty({n}, DType::kInt32);
+  const Tensor factor = Tensor::empty({n}, DType::kFloat32);
+  Rng rng(42, "bench/tokens");
+  for (int64_t i = 0; i < n; ++i) {
+    ids.data<int32_t>()[i] = static_cast<int32_t>(rng.below(static_cast<uint64_t>(config.vocab_size)));
+    targets.data<int32_t>()[i] = static_cast<int32_t>(rng.below(static_cast<uint64_t>(config.vocab_size)));
+    factor.data<float>()[i] = 1.0f / static_cast<float>(n);
+  }
+  ops::Context ctx;
+  ctx.arena().reserve(train::activation_bytes(config, options.dtype, batch, t));
+  autograd::Tape tape(ctx, true);
+  const Clock& clock = Clock::real();
+  std::vector<double> step, forward, backward, update;
+  double loss = 0, first = 0;
+  for (int64_t s = 0; s < options.steps + 2; ++s) {
+    const double start = clock.seconds();
+    model::Batch input;
+    input.ids = ids;
+    input.batch = batch;
+    input.training = true;
+    input.dropout_call = static_cast<uint64_t>(s);
+    const autograd::Var hidden = model.forward(tape, input);
+    const double after_forward = clock.seconds();
+    const Tensor nll = model.loss(tape, hidden, targets, factor);
+    const double after_loss = clock.seconds();
+    tape.backward();
+    tape.clear();
+    const double after_backward = clock.seconds();
+    loss = 0;
+    for (const float x : nll.span<float>()) loss += static_cast<double>(x) / static_cast<double>(n);
+    optimizer.step(ctx);
+    const double end = clock.seconds();
+    if (s == 0) first = end - start;
+    if (s < 2) continue;
+    step.push_back(end - start);
+    forward.push_back(after_forward - start);
+    backward.push_back(after_backward - after_loss);
+    update.push_back(end - after_backward);
+  }
+  const double seconds = median(step), flops = model.flops_per_token();
+  Json out = Json::object();
+  out["preset"] = preset.name;
+  out["dtype"] = dtype_name(options.dtype);
+  out["threads"] = num_threads();
+  out["batch"] = batch;
+  out["sequence_len"] = t;
+  out["parameters"] = model.counts().total;
+  out["tok_per_s"] = static_cast<double>(n) / seconds;
+  out["step_ms_p50"] = seconds * 1000;
+  out["first_step_ms"] = first * 1000;
+  out["flops_per_token"] = flops;
+  out["gemm_gflops"] = gemm;
+  out["mfu"] = flops * static_cast<double>(n) / seconds / (gemm * 1e9);
+  out["forward_ms"] = median(forward) * 1000;
+  out["head_ms"] = (seconds - median(forward) - median(backward) - median(update)) * 1000;
+  out["backward_ms"] = median(backward) * 1000;
+  out["optimizer_ms"] = median(update) * 1000;
+  out["peak_rss_mb"] = peak_rss_mb();
+  out["arena_mb"] = static_cast<double>(ctx.arena().peak_bytes()) / 1048576;
+  out["arena_growths"] = ctx.arena().growths();
+  out["loss"] = loss;
+  return out;
+}
+
+}  // namespace lathe::bench

@@ -1,0 +1,20 @@
+// Times real training steps (forward, backward, optimizer) of a preset on random tokens, beside the machine's limit.
+#pragma once
+
+#include "bench/presets.h"
+#include "core/json.h"
+#include "tensor/dtype.h"
+
+namespace lathe::bench {
+
+struct TrainBenchOptions {
+  DType dtype = DType::kBFloat16;
+  int64_t steps = 8;       // timed, after two that warm up
+  int64_t batch = 0, sequence_len = 0;  // 0: the preset's
+  std::string optimizer;   // empty: the preset's; muon or adamw
+};
+
+// tok_per_s, step_ms_p50, flops_per_token, gemm_gflops, mfu, first_step_ms, peak_rss_mb, loss and the parts of a step.
+Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& options);
+
+}  // namespace lathe::bench

@@ -1,0 +1,68 @@
+// lathe bench gemm, lathe bench train: throughput beside the machine's own limits.
+#include "bench/machine_limits.h"
+#include "bench/train_bench.h"
+#include "cli/verbs.h"
+#include "core/parallel.h"
+
+namespace lathe::cli {
+namespace {
+
+DType dtype_of(const Context& context) { return context.common().dtype == "fp32" ? DType::kFloat32 : DType::kBFloat16; }
+
+class BenchGemm : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"bench gemm", "measure", "the best matrix product and memory read rate of this machine", "lathe bench gemm --dtype bf16 --json", "", 0};
+  }
+  void describe(SettingsTable& table) override { table.add("repeats", &repeats_, "runs of each product"); }
+  Result<Exit> run(Context& context) override {
+    if (repeats_ < 1) return error_at("repeats", -1, "must be at least 1");
+    bench::MachineLimits limits;
+    limits.gemm_gflops = bench::measure_gemm_gflops(dtype_of(context), static_cast<int>(repeats_));
+    limits.stream_gb_per_s = bench::measure_stream_gb_per_s(static_cast<int>(repeats_));
+    context.print(dtype_name(dtype_of(context)), " products: ", format_text("%.0f", limits.gemm_gflops), " GFLOP/s with ", num_threads(),
+                  " threads; memory read: ", format_text("%.1f", limits.stream_gb_per_s), " GB/s");
+    Json out = bench::to_json(limits);
+    out["dtype"] = dtype_name(dtype_of(context));
+    out["threads"] = num_threads();
+    return context.finish(out);
+  }
+
+ private:
+  int64_t repeats_ = 10;
+};
+
+class BenchTrain : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"bench train", "measure", "training steps of a fixed preset", "lathe bench train --preset chat-d6 --dtype bf16 --json", "", 0};
+  }
+  void describe(SettingsTable& table) override {
+    table.add("preset", &preset_, "model and batch").choices = bench::preset_names();
+    table.add("steps", &options_.steps, "timed steps");
+    table.add("batch", &options_.batch, "rows; 0: the preset's");
+    table.add("seq", &options_.sequence_len, "tokens of a row; 0: the preset's");
+    table.add("optimizer", &options_.optimizer, "empty: the preset's").choices = {"", "muon", "adamw"};
+  }
+  Result<Exit> run(Context& context) override {
+    options_.dtype = dtype_of(context);
+    LATHE_TRY(const bench::TrainPreset preset, bench::find_preset(preset_));
+    LATHE_TRY(const Json figures, bench::bench_train(preset, options_));
+    context.print(preset.name, " ", dtype_name(options_.dtype), ": ", with_thousands(static_cast<int64_t>(figures.at("tok_per_s").as_double())),
+                  " tokens/s, ", format_text("%.0f", figures.at("step_ms_p50").as_double()), " ms a step, ",
+                  format_text("%.3f", figures.at("mfu").as_double()), " of the ", format_text("%.0f", figures.at("gemm_gflops").as_double()),
+                  " GFLOP/s that matrix products reach here");
+    return context.finish(figures);
+  }
+
+ private:
+  std::string preset_ = "chat-d6";
+  bench::TrainBenchOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_bench_gemm() { return std::make_unique<BenchGemm>(); }
+std::unique_ptr<Verb> make_bench_train() { return std::make_unique<BenchTrain>(); }
+
+}  // namespace lathe::cli

@@ -1,0 +1,114 @@
+// lathe doctor: what this machine and installation can do, what is missing, and the command that mends it.
+#include <algorithm>
+#include <string_view>
+
+#include "cli/verb.h"
+#include "cli/version.h"
+#include "core/environment.h"
+#include "core/machine.h"
+#include "core/parallel.h"
+
+namespace lathe::cli {
+namespace {
+
+enum class State { kGood, kNote, kBad };
+
+struct Finding {
+  State state;
+  std::string name, text, remedy;
+};
+
+constexpr double kGigabyte = 1 << 30;
+constexpr double kLowMemoryGb = 2, kLowDiskGb = 5;
+
+std::string gigabytes(int64_t bytes) { return format_text("%.1f GB", static_cast<double>(bytes) / kGigabyte); }
+
+bool has(const Machine& machine, std::string_view feature) {
+  return std::find(machine.cpu_features.begin(), machine.cpu_features.end(), feature) != machine.cpu_features.end();
+}
+
+Finding vector_unit(const Machine& machine) {
+  if (has(machine, "avx512_bf16") || has(machine, "amx_bf16") || has(machine, "bf16"))
+    return {State::kGood, "vector unit", "multiplies bf16 in hardware; --dtype auto takes bf16", ""};
+  if (has(machine, "avx2") || has(machine, "asimd"))
+    return {State::kNote, "vector unit", "no bf16 products in hardware; --dtype auto takes fp32", ""};
+  return {State::kBad, "vector unit", "neither AVX2 nor NEON: portable code only, very slow", "use a newer machine"};
+}
+
+Finding memory(const Machine& machine) {
+  const int64_t available = available_memory_bytes();
+  const bool low = static_cast<double>(available) < kLowMemoryGb * kGigabyte;
+  return {low ? State::kNote : State::kGood, "memory", gigabytes(available) + " available of " + gigabytes(machine.memory_bytes),
+          low ? "close other programs, or train smaller: `lathe plan` shows what a run needs" : ""};
+}
+
+Finding base_folder_finding(const Context& context) {
+  const Result<fs::path> folder = context.base_folder();
+  const std::string remedy = "give a folder you may write: --base-dir DIR, or export LATHE_BASE_DIR=DIR";
+  if (!folder.ok()) return {State::kBad, "base folder", folder.error().to_string(), remedy};
+  const fs::path probe = folder.value() / ".doctor";
+  if (const Status status = write_file_atomic(probe, "probe"); !status.ok())
+    return {State::kBad, "base folder", status.error().to_string(), remedy};
+  std::error_code ignored;
+  fs::remove(probe, ignored);
+  const Result<int64_t> free_bytes = free_disk_bytes(folder.value());
+  if (!free_bytes.ok()) return {State::kNote, "base folder", folder.value().string(), ""};
+  const bool low = static_cast<double>(free_bytes.value()) < kLowDiskGb * kGigabyte;
+  return {low ? State::kNote : State::kGood, "base folder", folder.value().string() + ", " + gigabytes(free_bytes.value()) + " free",
+          low ? "free some disk, or " + remedy : ""};
+}
+
+// Third-party libraries that this process has loaded, by file name.
+Finding libraries() {
+  std::string list;
+  for (const std::string& path : loaded_libraries()) {
+    const std::string name = fs::path(path).filename().string();
+    for (const std::string_view known : {"libdnnl", "libgomp", "libomp", "libhwy", "libspdlog", "libutf8proc", "libzstd", "libz.", "libarrow", "libparquet"})
+      if (name.starts_with(known)) list += (list.empty() ? "" : ", ") + name;
+  }
+  return {State::kGood, "libraries", list, ""};
+}
+
+Finding parquet() {
+  if (LATHE_HAS_PARQUET) return {State::kGood, "parquet", "read and written", ""};
+  return {State::kNote, "parquet", "this build cannot read .parquet files", "cmake --preset release -DLATHE_PARQUET=ON && cmake --build --preset release"};
+}
+
+Finding cuda() {
+  if (device_available(Device::kCuda)) return {State::kGood, "cuda", "available", ""};
+  return {State::kNote, "cuda", "not in this build; everything runs on the CPU", ""};
+}
+
+class Doctor : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"doctor", "help", "what this machine and installation can do, what is missing, and what mends it", "lathe doctor", "", 0};
+  }
+  void describe(SettingsTable&) override {}
+
+  Result<Exit> run(Context& context) override {
+    const Machine machine = read_machine();
+    const std::vector<Finding> findings = {
+        {State::kGood, "cpu", join_text(machine.cpu_model, ", ", machine.logical_cpus, " logical, ", num_threads(), " threads in use"), ""},
+        vector_unit(machine), memory(machine), base_folder_finding(context), libraries(), parquet(), cuda()};
+    context.print(version_text());
+    bool bad = false;
+    Json checks = Json::object();
+    for (const Finding& finding : findings) {
+      constexpr const char* kMarks[] = {"good", "note", "BAD "};
+      constexpr const char* kStates[] = {"good", "note", "bad"};
+      const auto index = static_cast<size_t>(finding.state);
+      context.print(format_text("%s  %-12s ", kMarks[index], finding.name.c_str()), finding.text);
+      if (!finding.remedy.empty()) context.print("                    mend: ", finding.remedy);
+      bad = bad || finding.state == State::kBad;
+      checks[finding.name] = Json(Json::Object{{"state", kStates[index]}, {"text", finding.text}, {"remedy", finding.remedy}});
+    }
+    return context.finish(checks, bad ? Exit::kBadInput : Exit::kDone);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_doctor() { return std::make_unique<Doctor>(); }
+
+}  // namespace lathe::cli

@@ -1,0 +1,265 @@
+// lathe train: base pre-training (rows of area C-5).
+#include <algorithm>
+
+#include "cli/training.h"
+#include "cli/verbs.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/signals.h"
+#include "data/pretrain_loader.h"
+#include "train/base_settings.h"
+#include "train/loop.h"
+#include "train/tokenizer_encoder.h"
+
+namespace lathe::cli {
+namespace {
+
+data::SplitRule split_rule(const std::string& name) {
+  if (name == "last_file") return data::SplitRule::kLastFile;
+  return name == "tail" ? data::SplitRule::kTail : data::SplitRule::kAuto;
+}
+
+class Train : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"train", "train", "base pre-training", "lathe train --depth 6 --head-dim 64 --window-pattern L --max-seq-len 512", "", 0};
+  }
+  void describe(SettingsTable& table) override { train::describe(table, settings_); }
+  Result<Exit> run(Context& context) override;
+
+ private:
+  Status check() const;
+  Result<int64_t> resume_step(const fs::path& run) const;
+  void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
+  void warn_changed_settings(const Json& now, const Json& then) const;
+
+  train::BaseSettings settings_;
+};
+
+Status Train::check() const {
+  const auto at_least_one = [](const char* key, int64_t value) -> Status {
+    if (value < 1) return error_at(key, -1, "must be at least 1, is ", value);
+    return {};
+  };
+  LATHE_TRY_STATUS(at_least_one("device_batch_size", settings_.device_batch_size));
+  LATHE_TRY_STATUS(at_least_one("max_seq_len", settings_.max_seq_len));
+  if (settings_.eval_every > 0 && settings_.eval_tokens < settings_.device_batch_size * settings_.max_seq_len)
+    return error_at("eval_tokens", -1, settings_.eval_tokens, " is less than one batch of ", settings_.device_batch_size, " x ",
+                    settings_.max_seq_len, "; raise it, or --eval-every -1 to go without validation");
+  if (settings_.fp8) log_warning("train", "--fp8 needs CUDA; ignored");
+  return {};
+}
+
+Result<int64_t> Train::resume_step(const fs::path& run) const {
+  if (settings_.resume_from_step >= 0) return settings_.resume_from_step;
+  if (!settings_.resume) return int64_t{-1};
+  LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(run));
+  return steps.empty() ? int64_t{-1} : steps.back();
+}
+
+void Train::print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const {
+  const optim::ScalingPlan& plan = horizon.plan;
+  const double width_factor = optim::width_factor(model.config().n_embd);
+  if (plan.batch_lr_scale != 1.0)
+    context.print(format_text("Scaling learning rates by %.4f for a batch of %s tokens (reference %s)", plan.batch_lr_scale,
+                              with_thousands(plan.total_batch_size).c_str(), with_thousands(optim::kReferenceBatch).c_str()));
+  if (plan.weight_decay != settings_.weight_decay)
+    context.print(format_text("Scaling weight decay from %.6f to %.6f", settings_.weight_decay, plan.weight_decay));
+  context.print(format_text("Scaling AdamW learning rates by (%lld / 768)^-0.5 = %.6f", static_cast<long long>(model.config().n_embd), width_factor));
+  switch (plan.source) {
+    case optim::HorizonSource::kIterations: context.print("Using the given number of iterations: ", with_thousands(plan.num_iterations)); break;
+    case optim::HorizonSource::kFlops: context.print("Number of iterations from the target FLOPs: ", with_thousands(plan.num_iterations)); break;
+    case optim::HorizonSource::kRatio: context.print("Number of iterations from the data ratio: ", with_thousands(plan.num_iterations)); break;
+  }
+  const int64_t micro = settings_.device_batch_size * settings_.max_seq_len, total = plan.total_batch_size * plan.num_iterations;
+  context.print("Tokens / micro-batch / rank: ", settings_.device_batch_size, " x ", settings_.max_seq_len, " = ", with_thousands(micro));
+  context.print("Total batch size ", with_thousands(plan.total_batch_size), " => gradient accumulation steps: ", horizon.accumulation);
+  context.print("Total number of training tokens: ", with_thousands(total));
+  context.print(format_text("Tokens : parameters ratio: %.2f", static_cast<double>(total) / static_cast<double>(horizon.scaling_parameters)));
+  context.print(format_text("Total training FLOPs estimate: %e", model.flops_per_token() * static_cast<double>(total)));
+}
+
+// Row C-6.7: what the stored optimizer brings back wins over changed flags; every difference is named.
+void Train::warn_changed_settings(const Json& now, const Json& then) const {
+  if (!then.is_object()) return;
+  for (const auto& [key, value] : now.as_object()) {
+    const Json* before = then.find(key);
+    if (before == nullptr || *before == value || key.starts_with("resume")) continue;
+    log_warning("train", "--", key, " is ", value.dump(), ", the run was started with ", before->dump(),
+                "; learning rates, betas and eps of the checkpoint stay in force");
+  }
+}
+
+Result<Exit> Train::run(Context& context) {
+  context.print_banner();
+  LATHE_TRY_STATUS(check());
+  LATHE_TRY(const fs::path base, context.base_folder());
+  LATHE_TRY(const fs::path data_path, given_or_base(context, settings_.data, "base_data"));
+  LATHE_TRY(const fs::path tokenizer_path, given_or_base(context, settings_.tokenizer, "tokenizer"));
+  LATHE_TRY(const tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(tokenizer_path));
+  LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, tokenizer.vocab_size()));
+  const DType dtype = resolved_dtype(context);
+  const std::unique_ptr<dist::Communicator> world = dist::single_process();
+
+  train::PlanRequest request;
+  request.config = config;
+  request.dtype = dtype;
+  request.batch = settings_.device_batch_size;
+  request.sequence_len = settings_.max_seq_len;
+  LATHE_TRY_STATUS(train::require_memory(train::make_plan(request)));
+
+  LATHE_TRY(const auto corpus, data::Corpus::open(data_path, split_rule(settings_.split)));
+  model::Transformer model(config, dtype, Device::kCpu, true);
+  print_model(context, model);
+  LATHE_TRY(const train::BaseHorizon horizon, train::base_horizon(settings_, model, world->size()));
+  print_horizon(context, model, horizon);
+  const std::string tag = context.common().tag.empty() ? "d" + std::to_string(config.n_layer) : context.common().tag;
+  const fs::path run = base / "base_checkpoints" / tag;
+  LATHE_TRY(const int64_t resume, resume_step(run));
+  if (resume < 0) model.initialise(static_cast<uint64_t>(context.common().seed));
+  const std::unique_ptr<optim::Optimizer> optimizer = train::make_base_optimizer(settings_, model, horizon.plan, world.get());
+  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(model, optimizer.get())));
+
+  train::TokenizerEncoder encoder(tokenizer);
+  data::PretrainLoaderOptions loader_options;
+  loader_options.rows = settings_.device_batch_size;
+  loader_options.columns = settings_.max_seq_len;
+  loader_options.rank = world->rank();
+  loader_options.world = world->size();
+  const auto make_loader = [&](data::Split split) {
+    return settings_.loader == "stream" ? data::stream_loader(corpus, split, encoder, loader_options)
+                                        : data::best_fit_loader(corpus, split, encoder, loader_options);
+  };
+  const std::unique_ptr<data::TokenLoader> loader = data::prefetch(make_loader(data::Split::kTrain));
+
+  train::CheckpointMeta meta;
+  meta.tokenizer_hash = tokenizer.hash();
+  meta.user_config = context.settings();
+  LATHE_TRY_STATUS(make_folders(run));
+  LATHE_TRY(const auto metrics, train::Metrics::open(run, meta.user_config, resume));
+
+  train::LoopSettings loop_settings;
+  loop_settings.stage = "base";
+  loop_settings.num_iterations = horizon.plan.num_iterations;
+  loop_settings.batch = settings_.device_batch_size;
+  loop_settings.sequence_len = settings_.max_seq_len;
+  loop_settings.accumulation = horizon.accumulation;
+  loop_settings.normalisation = settings_.loss_normalisation == "global" ? train::LossNormalisation::kGlobal : train::LossNormalisation::kMicroBatch;
+  loop_settings.grad_clip = settings_.grad_clip;
+  loop_settings.eval_every = settings_.eval_every;
+  loop_settings.sample_every = settings_.sample_every;
+  loop_settings.save_every = settings_.save_every;
+  loop_settings.log_every = settings_.log_every;
+  loop_settings.resume_from_step = resume;
+  loop_settings.flops_per_token = model.flops_per_token();
+  loop_settings.seed = static_cast<uint64_t>(context.common().seed);
+
+  ops::Context eval_context;
+  const std::vector<int32_t> token_bytes =
+      tokenizer.token_byte_lengths(settings_.bpb == "reference" ? tokenizer::TokenBytes::kReference : tokenizer::TokenBytes::kRaw);
+  const int64_t eval_batches = settings_.eval_tokens / (settings_.device_batch_size * settings_.max_seq_len * world->size());
+  train::LoopHooks hooks;
+  hooks.schedule = [&](optim::Optimizer& o, int64_t step, double) { return train::apply_base_schedule(settings_, config, horizon.plan, o, step); };
+  hooks.validate = [&](int64_t) {
+    return validate(model, eval_context, [&] { return make_loader(data::Split::kValidation); }, eval_batches, token_bytes);
+  };
+  hooks.sample = [&](int64_t) -> Status {
+    LATHE_TRY(const std::vector<std::string> lines, sample_lines(model, tokenizer));
+    for (const std::string& line : lines) context.print(line);
+    return {};
+  };
+  hooks.print = [&](const std::string& line) { context.print(line); };
+
+  train::StageData data;
+  data.loader = loader.get();
+  data.resume_mode = settings_.loader_resume == "exact" ? data::ResumeMode::kExact : data::ResumeMode::kCompatible;
+  data.progress = [&] {
+    train::StageProgress progress;
+    progress.epoch = loader->state().get_int("epoch", 1);
+    return progress;
+  };
+  train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run, metrics.get());
+  if (resume >= 0) {
+    LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
+    warn_changed_settings(meta.user_config, saved.user_config);
+    LATHE_TRY_STATUS(loop.resume());
+  }
+  const StopSignals signals;
+  LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
+
+  if (result.interrupted) {
+    context.print("Stopped by a signal after step ", result.state.step, "; saved to ", train::checkpoint_folder(run, result.state.step).string(),
+                  "; go on with --resume");
+  } else {
+    context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
+    context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
+    if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.6f", *result.state.min_val_bpb));
+  }
+  Json figures = Json::object();
+  figures["step"] = result.state.step;
+  figures["loss"] = result.last_loss;
+  figures["val_bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
+  figures["min_val_bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
+  figures["tok_per_s"] = result.tokens_per_second;
+  figures["step_ms_p50"] = result.step_ms_p50;
+  figures["flops_per_token"] = model.flops_per_token();
+  figures["parameters"] = model.counts().total;
+  figures["peak_rss_mb"] = peak_rss_mb();
+  figures["total_training_time"] = result.state.total_training_time;
+  figures["checkpoint"] = train::checkpoint_folder(run, result.state.step).string();
+  return context.finish(figures, result.interrupted ? Exit::kInterrupted : Exit::kDone);
+}
+
+// lathe plan: what `lathe train` with the same flags would need, without running it.
+class PlanVerb : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"plan", "train", "parameters, FLOPs and memory of a training command, before running it", "lathe plan --depth 12 --device-batch-size 8", "", 0};
+  }
+  void describe(SettingsTable& table) override {
+    train::describe(table, settings_);
+    table.group("plan");
+    table.add("vocab_size", &vocab_size_, "when no tokenizer is trained yet");
+    table.add("kv_cache_rows", &kv_cache_rows_, "also the cache of this many sequences");
+  }
+  Result<Exit> run(Context& context) override {
+    int64_t vocab_size = vocab_size_;
+    if (!context.given("vocab_size")) {
+      LATHE_TRY(const fs::path path, given_or_base(context, settings_.tokenizer, "tokenizer"));
+      if (const auto tokenizer = tokenizer::Tokenizer::load(path); tokenizer.ok()) vocab_size = tokenizer.value().vocab_size();
+      else if (!settings_.tokenizer.empty()) return tokenizer.error();
+    }
+    LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, vocab_size));
+    train::PlanRequest request;
+    request.config = config;
+    request.dtype = resolved_dtype(context);
+    request.batch = settings_.device_batch_size;
+    request.sequence_len = settings_.max_seq_len;
+    request.kv_cache_rows = kv_cache_rows_;
+    request.kv_cache_positions = settings_.max_seq_len;
+    const model::Transformer model(config, request.dtype, Device::kMeta);
+    LATHE_TRY(const train::BaseHorizon horizon, train::base_horizon(settings_, model, 1));
+    const train::Plan plan = train::make_plan(request);
+    context.print(plan.to_text());
+    Json out = plan.to_json();
+    out["num_iterations"] = horizon.plan.num_iterations;
+    out["total_batch_size"] = horizon.plan.total_batch_size;
+    out["accumulation"] = horizon.accumulation;
+    const double flops = plan.flops_per_token * static_cast<double>(horizon.plan.total_batch_size * horizon.plan.num_iterations);
+    out["total_flops"] = flops;
+    context.print(with_thousands(horizon.plan.num_iterations), " steps of ", with_thousands(horizon.plan.total_batch_size), " tokens, ",
+                  format_text("%.3g", flops), " FLOPs in all");
+    return context.finish(out);
+  }
+
+ private:
+  train::BaseSettings settings_;
+  int64_t vocab_size_ = 32768, kv_cache_rows_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_train() { return std::make_unique<Train>(); }
+std::unique_ptr<Verb> make_plan() { return std::make_unique<PlanVerb>(); }
+
+}  // namespace lathe::cli

@@ -1,0 +1,75 @@
+#include "cli/training.h"
+
+#include "core/log.h"
+#include "eval/bits_per_byte.h"
+#include "infer/engine.h"
+#include "infer/transformer_model.h"
+
+namespace lathe::cli {
+
+DType resolved_dtype(const Context& context) { return context.common().dtype == "fp32" ? DType::kFloat32 : DType::kBFloat16; }
+
+Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback) {
+  if (!given.empty()) return fs::path(given);
+  LATHE_TRY(const fs::path base, context.base_folder());
+  return base / fallback;
+}
+
+Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,
+                        const std::vector<int32_t>& token_bytes) {
+  const std::unique_ptr<data::TokenLoader> loader = make_loader();
+  eval::ByteSums sums;
+  data::TokenBatch batch;
+  for (int64_t i = 0; i < batches; ++i) {
+    LATHE_TRY_STATUS(loader->next(batch));
+    sums += eval::measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes);
+  }
+  return sums.bits_per_byte();
+}
+
+Result<std::vector<std::string>> sample_lines(model::Transformer& model, const tokenizer::Tokenizer& tokenizer) {
+  constexpr const char* kPrompts[] = {
+      "The capital of France is",
+      "The chemical symbol of gold is",
+      "If yesterday was Friday, then tomorrow will be",
+      "The opposite of hot is",
+      "The planets of the solar system are:",
+      "My favorite color is",
+      "If 5*x + 3 = 13, then x is",
+  };
+  infer::TransformerModel language_model(model);
+  infer::Engine engine(language_model, tokenizer);
+  infer::GenerateOptions options;
+  options.sampling.temperature = 0;
+  options.max_tokens = 16;
+  tokenizer::EncodeOptions with_bos;
+  with_bos.prepend = tokenizer.bos_id();
+  std::vector<std::string> lines;
+  for (const char* prompt : kPrompts) {
+    LATHE_TRY(const infer::Generated generated, engine.generate_batch(tokenizer.encode(prompt, with_bos), options));
+    lines.push_back(tokenizer.decode(generated.tokens.at(0)));
+  }
+  return lines;
+}
+
+void print_model(Context& context, const model::Transformer& model) {
+  const model::ModelConfig& config = model.config();
+  context.print("Vocabulary size: ", with_thousands(config.vocab_size));
+  if (config.padded_vocab() != config.vocab_size)
+    context.print("Padding the vocabulary from ", config.vocab_size, " to ", config.padded_vocab(), " rows");
+  context.print("Model config:\n", config.to_json().dump(2));
+  const model::ParameterCounts counts = model.counts();
+  context.print("Parameter counts:");
+  const auto line = [&](const char* name, int64_t n) { context.print(format_text("%-24s: %s", name, with_thousands(n).c_str())); };
+  line("wte", counts.wte);
+  if (counts.positions > 0) line("positions", counts.positions);
+  line("value_embeds", counts.value_embeds);
+  line("lm_head", counts.lm_head);
+  line("transformer_matrices", counts.transformer_matrices);
+  if (counts.norms > 0) line("norms_and_biases", counts.norms);
+  line("scalars", counts.scalars);
+  line("total", counts.total);
+  context.print(format_text("Estimated FLOPs per token: %e", model.flops_per_token()));
+}
+
+}  // namespace lathe::cli

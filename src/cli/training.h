@@ -1,0 +1,31 @@
+// What the verbs that train share: tokenizer, data type, validation, samples, the lines at the start.
+#pragma once
+
+#include <functional>
+
+#include "cli/verb.h"
+#include "data/corpus.h"
+#include "data/token_loader.h"
+#include "model/transformer.h"
+#include "tokenizer/tokenizer.h"
+#include "train/plan.h"
+
+namespace lathe::cli {
+
+DType resolved_dtype(const Context& context);
+
+// A folder or file given by the user, else `fallback` below the base folder.
+Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback);
+
+// Bits per byte over `batches` batches of a fresh loader; each call sees the same ones (rows C-1.30, C-5.15).
+using MakeLoader = std::function<std::unique_ptr<data::TokenLoader>()>;
+Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,
+                        const std::vector<int32_t>& token_bytes);
+
+// The seven prompts of row C-5.17, greedily continued by 16 tokens, one line each.
+Result<std::vector<std::string>> sample_lines(model::Transformer& model, const tokenizer::Tokenizer& tokenizer);
+
+// Row C-5.25: model config, parameter table, FLOPs per token.
+void print_model(Context& context, const model::Transformer& model);
+
+}  // namespace lathe::cli

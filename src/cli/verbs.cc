@@ -1,0 +1,90 @@
+#include "cli/verbs.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lathe::cli {
+
+std::unique_ptr<Verb> make_bench_gemm();
+std::unique_ptr<Verb> make_bench_train();
+std::unique_ptr<Verb> make_completions();
+std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_plan();
+std::unique_ptr<Verb> make_sft();
+std::unique_ptr<Verb> make_train();
+
+VerbList make_verbs() {
+  VerbList verbs;
+  verbs.push_back(make_bench_gemm());
+  verbs.push_back(make_bench_train());
+  verbs.push_back(make_doctor());
+  verbs.push_back(make_generate());
+  verbs.push_back(make_plan());
+  verbs.push_back(make_sft());
+  verbs.push_back(make_train());
+  verbs.push_back(make_completions());
+  return verbs;
+}
+
+const std::vector<Alias>& aliases() {
+  static const std::vector<Alias> list = {
+      {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
+      {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
+      {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+  };
+  return list;
+}
+
+namespace {
+
+std::string without_script_dress(std::string word) {
+  for (const std::string_view prefix : {"scripts/", "scripts."})
+    if (word.starts_with(prefix)) word.erase(0, prefix.size());
+  if (word.ends_with(".py")) word.erase(word.size() - 3);
+  return word;
+}
+
+Verb* find_name(const VerbList& verbs, std::string_view name) {
+  const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const auto& verb) { return verb->info().name == name; });
+  return found == verbs.end() ? nullptr : found->get();
+}
+
+// "tokenizer" -> {"train", "eval", ...}: the second words of names that begin with it.
+std::vector<std::string> members_of_family(const VerbList& verbs, const std::string& first) {
+  std::vector<std::string> members;
+  for (const auto& verb : verbs)
+    if (const std::string name = verb->info().name; name.starts_with(first + " ")) members.push_back(name.substr(first.size() + 1));
+  return members;
+}
+
+}  // namespace
+
+Result<Found> find_verb(const VerbList& verbs, const std::vector<std::string>& words) {
+  const std::string first = without_script_dress(words.at(0));
+  if (words.size() > 1)
+    if (Verb* verb = find_name(verbs, first + " " + words[1])) return Found{verb, nullptr, 2, first + " " + words[1]};
+  if (Verb* verb = find_name(verbs, first)) return Found{verb, nullptr, 1, first};
+  for (const Alias& alias : aliases())
+    if (alias.name == first)
+      if (Verb* verb = find_name(verbs, alias.verb)) return Found{verb, &alias, 1, first};
+
+  const std::vector<std::string> members = members_of_family(verbs, first);
+  if (!members.empty()) {
+    std::string list;
+    for (const std::string& member : members) list += (list.empty() ? "" : ", ") + member;
+    const std::string near = words.size() > 1 ? nearest_word(words[1], members) : "";
+    return error("\"", first, "\" needs one of: ", list, near.empty() ? "" : "; did you mean \"lathe " + first + " " + near + "\"?");
+  }
+  std::set<std::string> names;
+  for (const auto& verb : verbs) {
+    const std::string name = verb->info().name;
+    names.insert(name.substr(0, name.find(' ')));
+  }
+  for (const Alias& alias : aliases())
+    if (find_name(verbs, alias.verb) != nullptr) names.emplace(alias.name);
+  const std::string near = nearest_word(first, {names.begin(), names.end()});
+  return error("unknown verb \"", first, "\"", near.empty() ? "; `lathe --help` lists them" : "; did you mean \"lathe " + near + "\"?");
+}
+
+}  // namespace lathe::cli

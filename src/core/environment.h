@@ -1,0 +1,26 @@
+// What is read from the environment, and the base folder that every artefact lives below.
+#pragma once
+
+#include <string>
+
+#include "core/file.h"
+#include "core/result.h"
+
+namespace lathe {
+
+std::string environment(const char* name, const std::string& fallback = "");  // an empty variable counts as unset
+
+// `given` if not empty, else LATHE_BASE_DIR, else ~/.cache/lathe; made when missing (row C-1.1).
+Result<fs::path> base_folder(const std::string& given);
+
+// This process among those of one run: RANK and WORLD_SIZE (row C-17.5); 0 of 1 when unset.
+struct Rank {
+  int rank = 0;
+  int world = 1;
+};
+Result<Rank> rank_from_environment();
+
+// "0.1.0", written into every manifest.
+const char* tool_version();
+
+}  // namespace lathe

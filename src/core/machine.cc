@@ -1,0 +1,99 @@
+#include "core/machine.h"
+
+#include <link.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <string_view>
+#include <thread>
+
+#include "core/text.h"
+
+namespace lathe {
+namespace {
+
+// The vector and matrix units that the kernels choose between, in the kernel's own spelling, x86-64 then AArch64.
+constexpr std::array<std::string_view, 16> kFeatures = {
+    "sse4_2",   "avx2", "fma",   "f16c",    "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16",
+    "amx_tile", "amx_bf16", "asimd", "asimdhp", "bf16",    "i8mm",     "sve",         "sve2"};
+
+// The rest of the first line "name<blanks>: value".
+std::string field_of(const char* path, std::string_view name) {
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(name)) continue;
+    const size_t colon = line.find(':');
+    if (colon != std::string::npos && trim_text(std::string_view(line).substr(name.size(), colon - name.size())).empty())
+      return std::string(trim_text(std::string_view(line).substr(colon + 1)));
+  }
+  return {};
+}
+
+// "12345 kB" or "12345" -> number; -1 when there is none ("max").
+int64_t leading_number(std::string_view text) {
+  int64_t value = -1;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc() ? value : -1;
+}
+
+int64_t memory_limit_of_container() {
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream in(path);
+    std::string line;
+    if (std::getline(in, line) && leading_number(line) > 0) return leading_number(line);
+  }
+  return -1;
+}
+
+}  // namespace
+
+Machine read_machine() {
+  Machine machine;
+  machine.cpu_model = field_of("/proc/cpuinfo", "model name");
+  if (machine.cpu_model.empty()) machine.cpu_model = "unknown";
+  std::string flags = field_of("/proc/cpuinfo", "flags");
+  if (flags.empty()) flags = field_of("/proc/cpuinfo", "Features");
+  const std::vector<std::string> words = split_text(flags, ' ');
+  for (const std::string_view feature : kFeatures)
+    if (std::find(words.begin(), words.end(), feature) != words.end()) machine.cpu_features.emplace_back(feature);
+
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  machine.logical_cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+                             ? CPU_COUNT(&allowed)
+                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+
+  machine.memory_bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  const int64_t limit = memory_limit_of_container();
+  if (limit > 0) machine.memory_bytes = std::min(machine.memory_bytes, limit);
+  return machine;
+}
+
+int64_t available_memory_bytes() {
+  const int64_t kilobytes = leading_number(field_of("/proc/meminfo", "MemAvailable"));
+  return kilobytes < 0 ? 0 : kilobytes * 1024;
+}
+
+double peak_rss_mb() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in kilobytes
+}
+
+std::vector<std::string> loaded_libraries() {
+  std::vector<std::string> paths;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* out) {
+        if (info->dlpi_name != nullptr && info->dlpi_name[0] == '/') static_cast<std::vector<std::string>*>(out)->emplace_back(info->dlpi_name);
+        return 0;
+      },
+      &paths);
+  return paths;
+}
+
+}  // namespace lathe

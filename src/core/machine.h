@@ -1,0 +1,24 @@
+// What this machine is and what this process uses of it: for doctor, plans, reports and benchmark records.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lathe {
+
+struct Machine {
+  std::string cpu_model;                  // "AMD EPYC ...", "unknown" if the system does not say
+  std::vector<std::string> cpu_features;  // of those that matter here, the ones present: "avx2", "avx512_bf16", ...
+  int logical_cpus = 1;                   // this process may use
+  int64_t memory_bytes = 0;               // physical, or the container's limit where that is less
+};
+
+Machine read_machine();
+int64_t available_memory_bytes();  // what can be taken now without swapping; 0 if unknown
+double peak_rss_mb();              // largest resident memory of this process so far, in 2^20 bytes
+
+// Shared libraries loaded into this process, as full paths, in load order (the program itself not).
+std::vector<std::string> loaded_libraries();
+
+}  // namespace lathe

@@ -1,0 +1,17 @@
+#include "data/parquet.h"
+
+namespace lathe::data {
+namespace {
+Error missing(const fs::path& path) {
+  return error_at(
+      path.string(), -1,
+      "this build has no Parquet support; build with -DLATHE_PARQUET=ON, or convert the file to .jsonl.zst");
+}
+}  // namespace
+
+bool parquet_available() { return false; }
+Result<std::unique_ptr<DocumentFile>> open_parquet(const fs::path& path) { return missing(path); }
+Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t) { return missing(path); }
+Result<ParquetShape> parquet_shape(const fs::path& path) { return missing(path); }
+
+}  // namespace lathe::data

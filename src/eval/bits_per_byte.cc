@@ -1,0 +1,42 @@
+#include "eval/bits_per_byte.h"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace lathe::eval {
+
+double ByteSums::bits_per_byte() const {
+  if (bytes == 0) return std::numeric_limits<double>::infinity();
+  return nats / (std::numbers::ln2 * static_cast<double>(bytes));
+}
+
+ByteSums& ByteSums::operator+=(const ByteSums& other) {
+  nats += other.nats;
+  bytes += other.bytes;
+  return *this;
+}
+
+ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
+                       int64_t batch, std::span<const int32_t> token_bytes) {
+  require(ids.size() == targets.size() && token_bytes.size() >= static_cast<size_t>(model.config().vocab_size),
+          "[bits_per_byte] ", ids.size(), " ids, ", targets.size(), " targets, ", token_bytes.size(), " byte lengths");
+  autograd::Tape tape(ctx, false);
+  const int64_t n = static_cast<int64_t>(ids.size());
+  model::Batch input;
+  input.ids = Tensor::borrow(const_cast<int32_t*>(ids.data()), {n}, DType::kInt32);
+  input.batch = batch;
+  const autograd::Var hidden = model.forward(tape, input);
+  const Tensor nll = model.loss(tape, hidden, Tensor::borrow(const_cast<int32_t*>(targets.data()), {n}, DType::kInt32), Tensor());
+  ByteSums sums;
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t target = targets[static_cast<size_t>(i)];
+    const int32_t bytes = target >= 0 ? token_bytes[static_cast<size_t>(target)] : 0;
+    if (bytes <= 0) continue;
+    sums.nats += static_cast<double>(nll.data<float>()[i]);
+    sums.bytes += bytes;
+  }
+  return sums;
+}
+
+}  // namespace lathe::eval

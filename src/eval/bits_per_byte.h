@@ -1,0 +1,27 @@
+// Bits per byte: sum of the losses of targets that have bytes / (ln 2 * sum of their bytes). Special tokens (0 bytes)
+// and ignored targets count in neither sum; it is not a mean of batch means. Rows C-7.1 to C-7.3, trap L6.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/result.h"
+#include "model/transformer.h"
+
+namespace lathe::eval {
+
+// The sums themselves, so that ranks and batches can be added.
+struct ByteSums {
+  double nats = 0;
+  int64_t bytes = 0;
+  // +infinity when no byte was counted.
+  double bits_per_byte() const;
+  ByteSums& operator+=(const ByteSums& other);
+};
+
+// One batch: ids and targets (B*T), target < 0 ignored; token_bytes by id.
+ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
+                       int64_t batch, std::span<const int32_t> token_bytes);
+
+}  // namespace lathe::eval

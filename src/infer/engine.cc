@@ -1,0 +1,137 @@
+#include "infer/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lathe::infer {
+namespace {
+
+// Prompts are read in pieces: activations stay small and a cancelled request is noticed in between.
+constexpr int64_t kPrefillPiece = 512;
+
+tasks::ToolTokens find_tool_tokens(const tokenizer::Tokenizer& tokenizer) {
+  const auto id = [&](const char* name) { return tokenizer.find_special(name).value_or(-1); };
+  tasks::ToolTokens tokens;
+  tokens.bos = id(tokenizer::kBos);
+  tokens.assistant_end = id(tokenizer::kAssistantEnd);
+  tokens.python_start = id(tokenizer::kPythonStart);
+  tokens.python_end = id(tokenizer::kPythonEnd);
+  tokens.output_start = id(tokenizer::kOutputStart);
+  tokens.output_end = id(tokenizer::kOutputEnd);
+  return tokens;
+}
+
+}  // namespace
+
+Engine::Engine(LanguageModel& model, tokenizer::Tokenizer tokenizer)
+    : model_(model),
+      tokenizer_(std::move(tokenizer)),
+      tool_tokens_(find_tool_tokens(tokenizer_)),
+      vocab_size_(std::min(model.vocab_size(), tokenizer_.vocab_size())) {
+  tool_text_.decode = [t = tokenizer_](const std::vector<int32_t>& ids) { return t.decode(ids); };
+  tool_text_.encode = [t = tokenizer_](std::string_view text) { return t.encode(text); };
+}
+
+bool Engine::is_terminal(int32_t token, const GenerateOptions& options) const {
+  return token == tool_tokens_.assistant_end || token == tool_tokens_.bos ||
+         std::find(options.stop_ids.begin(), options.stop_ids.end(), token) != options.stop_ids.end();
+}
+
+Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& options) const {
+  if (prompt.empty()) return error("the prompt holds no token");
+  for (const int32_t id : prompt)
+    if (id < 0 || id >= model_.vocab_size()) return error("token ", id, " of the prompt is outside the vocabulary of ", model_.vocab_size());
+  const int64_t length = static_cast<int64_t>(prompt.size());
+  if (length > model_.context_limit())
+    return error("the text has ", length, " tokens, more than the ", model_.context_limit(), " positions of the model; shorten it");
+  if (options.num_samples < 1) return error("num_samples must be 1 or more, not ", options.num_samples);
+  if (options.max_tokens && *options.max_tokens < 0) return error("max_tokens must be 0 or more, not ", *options.max_tokens);
+  return options.sampling.validate();
+}
+
+int64_t Engine::capacity_for(int64_t prompt_length, const GenerateOptions& options) const {
+  if (!options.max_tokens) return std::max(prompt_length, std::min(model_.sequence_len(), model_.context_limit()));
+  return prompt_length + std::min(*options.max_tokens, model_.context_limit() - prompt_length);
+}
+
+// The logits after the prompt, (1, V); empty when cancelled.
+Tensor Engine::prefill(std::span<const int32_t> prompt, model::KvCache& cache, const IsCancelled& is_cancelled) {
+  Tensor logits;
+  for (size_t begin = 0; begin < prompt.size(); begin += kPrefillPiece) {
+    if (is_cancelled && is_cancelled()) return {};
+    logits = {};
+    logits = model_.forward(prompt.subspan(begin, std::min<size_t>(kPrefillPiece, prompt.size() - begin)), cache);
+  }
+  return logits;
+}
+
+Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const GenerateOptions& options, const OnColumn& on_column,
+                                    const IsCancelled& is_cancelled) {
+  LATHE_TRY_STATUS(check(prompt, options));
+  if (options.max_tokens == 0) return StopReason::kMaxTokens;
+  const size_t rows = static_cast<size_t>(options.num_samples);
+  const int64_t length = static_cast<int64_t>(prompt.size()), capacity = capacity_for(length, options);
+
+  model::KvCache cache = model_.new_cache(options.num_samples, capacity);
+  Tensor logits;  // (1, V) after the prefill, then (rows, V)
+  if (rows == 1) {
+    logits = prefill(prompt, cache, is_cancelled);
+  } else {
+    model::KvCache once = model_.new_cache(1, length);
+    logits = prefill(prompt, once, is_cancelled);
+    if (logits) cache.copy_prefill(once);
+  }
+  if (!logits) return StopReason::kCancelled;
+
+  Sampler sampler(options.sampling, vocab_size_, options.num_samples);
+  std::vector<tasks::ToolMachine> machines(rows, tasks::ToolMachine(tool_tokens_, tool_text_, options.calculator));
+  std::vector<uint8_t> completed(rows, 0), mask(rows);
+  std::vector<int32_t> column(rows);
+  for (size_t row = 0; row < rows; ++row)
+    for (const int32_t id : prompt) sampler.observe(static_cast<int64_t>(row), id);
+
+  for (int64_t step = 0;; ++step) {
+    if (is_cancelled && is_cancelled()) return StopReason::kCancelled;
+    for (size_t row = 0; row < rows; ++row) {
+      // After the prefill every row draws from the same logits, but draws for itself (row C-10.3).
+      const int64_t source = logits.dim(0) == 1 ? 0 : static_cast<int64_t>(row);
+      const std::span<const float> scores(logits.data<float>() + source * logits.dim(1), static_cast<size_t>(vocab_size_));
+      const int32_t drawn = sampler.draw(scores, static_cast<int64_t>(row), step);
+      if (drawn < 0) return error("the model gave logits that are not finite after ", length + step, " tokens; its weights are damaged");
+      const tasks::ToolMachine::Step taken = machines[row].advance(drawn);
+      column[row] = taken.token;
+      mask[row] = taken.sampled;
+      sampler.observe(static_cast<int64_t>(row), taken.token);
+      if (is_terminal(taken.token, options)) completed[row] = 1;
+    }
+    if (!on_column({column, mask})) return StopReason::kCancelled;
+    // No forward pass after the last column (row C-10.28).
+    if (std::find(completed.begin(), completed.end(), 0) == completed.end()) return StopReason::kCompleted;
+    if (step + 1 == options.max_tokens) return StopReason::kMaxTokens;
+    if (cache.length() == capacity) return StopReason::kContextFull;
+    logits = {};  // back to the arena before the next step asks for the same
+    logits = model_.forward(column, cache);
+  }
+}
+
+Result<Generated> Engine::generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
+                                         const IsCancelled& is_cancelled) {
+  const size_t rows = static_cast<size_t>(std::max<int64_t>(options.num_samples, 0));
+  Generated result;
+  result.tokens.assign(rows, std::vector<int32_t>(prompt.begin(), prompt.end()));
+  result.mask.assign(rows, std::vector<uint8_t>(prompt.size(), 0));
+  std::vector<uint8_t> completed(rows, 0);
+  const auto collect = [&](const Column& column) {
+    for (size_t row = 0; row < rows; ++row) {
+      if (!completed[row] && is_terminal(column.tokens[row], options)) completed[row] = 1;
+      if (completed[row]) continue;
+      result.tokens[row].push_back(column.tokens[row]);
+      result.mask[row].push_back(column.mask[row]);
+    }
+    return true;
+  };
+  LATHE_TRY(result.reason, generate(prompt, options, collect, is_cancelled));
+  return result;
+}
+
+}  // namespace lathe::infer

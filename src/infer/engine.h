@@ -1,0 +1,74 @@
+// Generation: one prefill, then one token per row and step from the key/value cache, the calculator always at hand
+// (rows C-10.1 to C-10.13, C-10.24 to C-10.28). Chat, serving, evaluation and roll-outs all come through here.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/result.h"
+#include "infer/language_model.h"
+#include "infer/sampler.h"
+#include "tasks/tool_machine.h"
+#include "tokenizer/tokenizer.h"
+
+namespace lathe::infer {
+
+struct GenerateOptions {
+  int64_t num_samples = 1;
+  std::optional<int64_t> max_tokens;  // forced ones count; none: until the trained length is full (row C-10.24)
+  SamplingOptions sampling;
+  std::vector<int32_t> stop_ids;      // complete a row as assistant_end and BOS do
+  tasks::CalculatorMode calculator = tasks::CalculatorMode::kNative;
+};
+
+// One step's token of every row; mask 1 = sampled, 0 = forced. Valid during the call.
+struct Column {
+  std::span<const int32_t> tokens;
+  std::span<const uint8_t> mask;
+};
+using OnColumn = std::function<bool(const Column&)>;  // false ends generation
+using IsCancelled = std::function<bool()>;            // asked before every step and every piece of the prefill
+
+enum class StopReason { kCompleted, kMaxTokens, kContextFull, kCancelled };
+
+struct Generated {
+  std::vector<std::vector<int32_t>> tokens;  // per row: the prompt and the answer, without its terminal token
+  std::vector<std::vector<uint8_t>> mask;    // 0 for the prompt
+  StopReason reason = StopReason::kCompleted;
+};
+
+// Runs one generation at a time on the caller's thread. The model must outlive it.
+class Engine {
+ public:
+  // Special tokens are taken by name; those that the tokenizer lacks never occur. Only ids that both the model and the
+  // tokenizer know are sampled.
+  Engine(LanguageModel& model, tokenizer::Tokenizer tokenizer);
+
+  // Calls on_column at most max_tokens times. Errors: an empty prompt, ids outside the vocabulary, a prompt longer than
+  // the model's positions (row C-10.25), options out of range, logits that are not finite.
+  Result<StopReason> generate(std::span<const int32_t> prompt, const GenerateOptions& options, const OnColumn& on_column,
+                              const IsCancelled& is_cancelled = {});
+  Result<Generated> generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
+                                   const IsCancelled& is_cancelled = {});
+
+  // Whether a token completes a row: assistant_end, BOS or one of the options' stop ids.
+  bool is_terminal(int32_t token, const GenerateOptions& options) const;
+
+  LanguageModel& model() { return model_; }
+  const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
+
+ private:
+  Status check(std::span<const int32_t> prompt, const GenerateOptions& options) const;
+  int64_t capacity_for(int64_t prompt_length, const GenerateOptions& options) const;
+  Tensor prefill(std::span<const int32_t> prompt, model::KvCache& cache, const IsCancelled& is_cancelled);
+
+  LanguageModel& model_;
+  tokenizer::Tokenizer tokenizer_;
+  tasks::ToolTokens tool_tokens_;
+  tasks::ToolText tool_text_;
+  int64_t vocab_size_;
+};
+
+}  // namespace lathe::infer

@@ -1,0 +1,32 @@
+// What generation needs of a model: the next token's logits, cached and from scratch. model::Transformer stands behind
+// it in programs (transformer_model.h), small scripted models in tests.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "model/kv_cache.h"
+#include "tensor/tensor.h"
+
+namespace lathe::infer {
+
+// One thread at a time.
+class LanguageModel {
+ public:
+  virtual ~LanguageModel() = default;
+  virtual int64_t vocab_size() const = 0;     // V
+  virtual int64_t sequence_len() const = 0;   // positions it was trained on
+  virtual int64_t context_limit() const = 0;  // positions it can represent at all (row C-10.25)
+
+  virtual model::KvCache new_cache(int64_t batch, int64_t capacity) const = 0;
+
+  // Appends T = ids.size() / cache.batch() ids to every row of the cache (ids are row-major, each in [0, V)) and
+  // advances it once. Returns the logits after each row's last id, (cache.batch(), V) float32. Throws
+  // std::invalid_argument when the cache or the context limit is too small.
+  virtual Tensor forward(std::span<const int32_t> ids, model::KvCache& cache) = 0;
+
+  // The same for one row without a cache: every position is computed anew. (1, V) float32.
+  virtual Tensor forward_uncached(std::span<const int32_t> ids) = 0;
+};
+
+}  // namespace lathe::infer

@@ -1,0 +1,25 @@
+// One row's answer as text that arrives piece by piece (rows C-11.5, C-11.12, C-11.13).
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "infer/engine.h"
+
+namespace lathe::infer {
+
+using OnText = std::function<bool(std::string_view)>;  // false ends generation
+
+struct Reply {
+  std::vector<int32_t> tokens;  // without the terminal token
+  StopReason reason = StopReason::kCompleted;
+};
+
+// Only whole characters are handed over; what is incomplete at the end is flushed as U+FFFD. Terminal tokens never
+// show, tool markers show by name. options.num_samples must be 1.
+Result<Reply> stream_reply(Engine& engine, std::span<const int32_t> prompt, const GenerateOptions& options,
+                           const OnText& on_text, const IsCancelled& is_cancelled = {});
+
+}  // namespace lathe::infer

@@ -1,0 +1,148 @@
+#include "infer/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/check.h"
+#include "core/rng.h"
+
+namespace lathe::infer {
+namespace {
+
+constexpr float kLargest = std::numeric_limits<float>::max();
+
+// Index of the first largest score, or -1 (see Sampler::draw).
+int32_t argmax(std::span<const float> scores) {
+  float best = -std::numeric_limits<float>::infinity();
+  int32_t index = -1;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (!(scores[i] <= kLargest)) return -1;
+    if (scores[i] > best) {
+      best = scores[i];
+      index = static_cast<int32_t>(i);
+    }
+  }
+  return index;
+}
+
+}  // namespace
+
+Status SamplingOptions::validate() const {
+  if (!(temperature >= 0) || !std::isfinite(temperature)) return error("temperature must be 0 or more, not ", temperature);
+  if (top_k < 0) return error("top_k must be 0 (off) or more, not ", top_k);
+  if (!(top_p > 0 && top_p <= 1)) return error("top_p must lie in (0, 1], not ", top_p);
+  if (!(min_p >= 0 && min_p <= 1)) return error("min_p must lie in [0, 1], not ", min_p);
+  if (!(repetition_penalty > 0) || !std::isfinite(repetition_penalty))
+    return error("repetition_penalty must be above 0, not ", repetition_penalty);
+  return {};
+}
+
+Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows)
+    : options_(options), vocab_size_(vocab_size), key_(rng_key(options.seed, "sample")) {
+  require(options.validate().ok(), "[sampler] options out of range");
+  require(vocab_size >= 1 && rows >= 1, "[sampler] vocabulary of ", vocab_size, ", ", rows, " rows");
+  if (options_.temperature > 0) candidates_.reserve(static_cast<size_t>(vocab_size) + 1);
+  if (options_.repetition_penalty != 1) {
+    scores_.resize(static_cast<size_t>(vocab_size));
+    seen_.resize(static_cast<size_t>(vocab_size * rows));
+  }
+}
+
+void Sampler::observe(int64_t row, int32_t token) {
+  if (seen_.empty() || token < 0 || token >= vocab_size_) return;
+  seen_[static_cast<size_t>(row * vocab_size_ + token)] = 1;
+}
+
+std::span<const float> Sampler::penalised(std::span<const float> logits, int64_t row) {
+  require(static_cast<int64_t>(logits.size()) == vocab_size_, "[sampler] ", logits.size(), " logits for ", vocab_size_, " tokens");
+  if (seen_.empty()) return logits;
+  const float penalty = static_cast<float>(options_.repetition_penalty);
+  const uint8_t* seen = seen_.data() + row * vocab_size_;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const float score = logits[i];
+    scores_[i] = !seen[i] ? score : score > 0 ? score / penalty : score * penalty;
+  }
+  return scores_;
+}
+
+void Sampler::keep_top_k(std::span<const float> scores) {
+  const size_t k = static_cast<size_t>(options_.top_k);
+  const auto better = [](const Candidate& a, const Candidate& b) {
+    return a.score > b.score || (a.score == b.score && a.token < b.token);
+  };
+  // A heap of the k best so far with the worst in front: one comparison for nearly every token.
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const Candidate candidate{scores[i], static_cast<int32_t>(i), 0};
+    if (candidates_.size() == k) {
+      if (!better(candidate, candidates_.front())) continue;
+      std::pop_heap(candidates_.begin(), candidates_.end(), better);
+      candidates_.pop_back();
+    }
+    candidates_.push_back(candidate);
+    std::push_heap(candidates_.begin(), candidates_.end(), better);
+  }
+  if (options_.top_k_keeps_ties) {
+    const float kth = candidates_.front().score;
+    candidates_.clear();
+    for (size_t i = 0; i < scores.size(); ++i)
+      if (scores[i] >= kth) candidates_.push_back({scores[i], static_cast<int32_t>(i), 0});
+  }
+}
+
+bool Sampler::collect(std::span<const float> logits, int64_t row) {
+  const std::span<const float> scores = penalised(logits, row);
+  const int32_t best = argmax(scores);
+  if (best < 0) return false;
+  candidates_.clear();
+  if (options_.top_k > 0 && options_.top_k < vocab_size_)
+    keep_top_k(scores);
+  else
+    for (size_t i = 0; i < scores.size(); ++i) candidates_.push_back({scores[i], static_cast<int32_t>(i), 0});
+
+  const double largest = scores[static_cast<size_t>(best)];
+  double total = 0;
+  for (Candidate& c : candidates_) total += c.weight = std::exp((c.score - largest) / options_.temperature);
+  // Most likely first, so that top-p takes a prefix and a draw of a short list ends early.
+  if (options_.top_p < 1 || options_.top_k > 0)
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& a, const Candidate& b) { return a.score > b.score || (a.score == b.score && a.token < b.token); });
+  if (options_.top_p < 1) {
+    size_t kept = 0;
+    for (double sum = 0; kept < candidates_.size() && sum < options_.top_p * total; ++kept) sum += candidates_[kept].weight;
+    candidates_.resize(std::max<size_t>(kept, 1));
+  }
+  if (options_.min_p > 0) std::erase_if(candidates_, [&](const Candidate& c) { return c.weight < options_.min_p; });
+  return true;
+}
+
+int32_t Sampler::draw(std::span<const float> logits, int64_t row, int64_t step) {
+  if (options_.temperature == 0) return argmax(penalised(logits, row));
+  if (!collect(logits, row)) return -1;
+  double total = 0;
+  for (const Candidate& c : candidates_) total += c.weight;
+  const auto words = philox(static_cast<uint64_t>(row), static_cast<uint64_t>(step), key_);
+  const double uniform = static_cast<double>((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53;
+  const double target = uniform * total;
+  int32_t token = -1;
+  double sum = 0;
+  for (const Candidate& c : candidates_) {
+    if (c.weight <= 0) continue;
+    token = c.token;
+    sum += c.weight;
+    if (sum > target) break;
+  }
+  return token;
+}
+
+std::vector<float> Sampler::probabilities(std::span<const float> logits, int64_t row) {
+  require(options_.temperature > 0, "[sampler] temperature 0 draws from no distribution");
+  std::vector<float> result(static_cast<size_t>(vocab_size_), 0.0f);
+  if (!collect(logits, row)) return result;
+  double total = 0;
+  for (const Candidate& c : candidates_) total += c.weight;
+  for (const Candidate& c : candidates_) result[static_cast<size_t>(c.token)] = static_cast<float>(c.weight / total);
+  return result;
+}
+
+}  // namespace lathe::infer

@@ -1,0 +1,61 @@
+// From logits to a token (rows C-10.6, C-10.7). In this order: repetition penalty (Keskar et al. 2019,
+// arXiv:1909.05858: scores of tokens already in the row are divided by it when positive, multiplied when negative),
+// top-k (exactly min(k, V), the lower id first among equals), temperature, softmax, top-p (Holtzman et al. 2020,
+// arXiv:1904.09751: the fewest most likely tokens that reach p), min-p (tokens at least p times as likely as the best).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/result.h"
+
+namespace lathe::infer {
+
+struct SamplingOptions {
+  double temperature = 1;         // 0 = always the most likely token, the seed then changes nothing
+  int64_t top_k = 0;              // 0 = the whole vocabulary
+  double top_p = 1;               // (0, 1]
+  double min_p = 0;               // [0, 1]
+  double repetition_penalty = 1;  // > 0; 1 = none
+  uint64_t seed = 42;
+  bool top_k_keeps_ties = false;  // keeps all tokens as likely as the k-th (row C-3.32)
+
+  Status validate() const;
+};
+
+// One object per generation, one thread. Row r's draw at step s is a pure function of (seed, r, s) and its logits, so
+// rows never influence each other. Allocates only when made.
+class Sampler {
+ public:
+  Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows = 1);
+
+  // logits (V). -1 when a logit is NaN or +infinity, or none is finite.
+  int32_t draw(std::span<const float> logits, int64_t row, int64_t step);
+
+  // Tells that the row holds this token (for the repetition penalty): those of the prompt and every one taken.
+  void observe(int64_t row, int32_t token);
+
+  // What draw() draws from at a temperature above 0: probability of every token, (V).
+  std::vector<float> probabilities(std::span<const float> logits, int64_t row = 0);
+
+ private:
+  struct Candidate {
+    float score;
+    int32_t token;
+    double weight;
+  };
+  std::span<const float> penalised(std::span<const float> logits, int64_t row);
+  bool collect(std::span<const float> logits, int64_t row);  // fills candidates_ with positive weights
+  void keep_top_k(std::span<const float> scores);
+
+  SamplingOptions options_;
+  int64_t vocab_size_;
+  std::array<uint32_t, 2> key_;
+  std::vector<Candidate> candidates_;
+  std::vector<float> scores_;   // with a penalty: the row's scores
+  std::vector<uint8_t> seen_;   // with a penalty: (rows, V)
+};
+
+}  // namespace lathe::infer

@@ -1,0 +1,28 @@
+// Tensor names of the families: the chat family's are the origin's (row C-3.27), LLaMA's are those of published
+// checkpoints, and GPT-2 uses LLaMA-like separate projections (its fused c_attn is split on import).
+#pragma once
+
+#include <string>
+
+#include "model/config.h"
+
+namespace lathe::model {
+
+enum class Part { kQuery, kKey, kValue, kAttentionOut, kValueGate, kFc, kUp, kMlpOut, kNorm1, kNorm2 };
+enum class Kind { kWeight, kBias };
+
+class Names {
+ public:
+  explicit Names(Family family) : family_(family) {}
+  std::string embedding() const;
+  std::string positions() const;
+  std::string head() const;
+  std::string final_norm(Kind kind) const;
+  std::string value_embed(int64_t layer) const;
+  std::string layer(int64_t layer, Part part, Kind kind) const;
+
+ private:
+  Family family_;
+};
+
+}  // namespace lathe::model

@@ -1,0 +1,277 @@
+#include "model/transformer.h"
+
+#include <cmath>
+
+#include "model/names.h"
+#include "model/rope_tables.h"
+#include "ops/append_to_cache.h"
+#include "ops/elementwise.h"
+
+namespace lathe::model {
+
+using autograd::Parameter;
+using autograd::Tape;
+using autograd::Var;
+
+struct Transformer::Layer {
+  Parameter *q, *k, *v, *attention_out;
+  Parameter *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *attention_out_bias = nullptr;
+  Parameter *value_embed = nullptr, *value_gate = nullptr;
+  Parameter *fc, *up = nullptr, *mlp_out;  // fc is the gate projection in SwiGLU
+  Parameter *fc_bias = nullptr, *up_bias = nullptr, *mlp_out_bias = nullptr;
+  Parameter *norm1_weight = nullptr, *norm1_bias = nullptr, *norm2_weight = nullptr, *norm2_bias = nullptr;
+  int64_t window = -1;
+};
+
+namespace {
+
+constexpr int64_t kSmearChannels = 24;
+constexpr int64_t kDropoutPlaces = 4096;  // calls of one forward pass; two a layer and one at the embedding
+
+ops::Activation activation_of(Mlp mlp) {
+  switch (mlp) {
+    case Mlp::kReluSquared: return ops::Activation::kReluSquared;
+    case Mlp::kGelu: return ops::Activation::kGelu;
+    case Mlp::kGeluTanh: return ops::Activation::kGeluTanh;
+    case Mlp::kSwiglu: return ops::Activation::kSilu;
+  }
+  return ops::Activation::kSilu;
+}
+
+}  // namespace
+
+Transformer::Transformer(ModelConfig config, DType dtype, Device device, bool with_gradients)
+    : config_(std::move(config)), dtype_(dtype), device_(device), with_gradients_(with_gradients) {
+  const Status valid = config_.validate();
+  require(valid.ok(), "[transformer] ", valid.ok() ? "" : valid.error().to_string());
+  const ModelConfig& c = config_;
+  const Names names(c.family);
+  const int64_t width = c.n_embd, q_width = c.n_head * c.head_width(), kv_width = c.n_kv_head * c.head_width();
+  const bool bias = c.norm_bias;
+
+  wte_ = add(names.embedding(), {c.padded_vocab(), width});
+  if (c.positions == Positions::kLearned) wpe_ = add(names.positions(), {c.sequence_len, width});
+  for (int64_t i = 0; i < c.n_layer; ++i) {
+    Layer layer{};
+    if (c.norm_weight) layer.norm1_weight = add(names.layer(i, Part::kNorm1, Kind::kWeight), {width});
+    if (bias) layer.norm1_bias = add(names.layer(i, Part::kNorm1, Kind::kBias), {width});
+    const auto linear = [&](Part part, int64_t out, int64_t in, bool with_bias, Parameter*& weight, Parameter*& b) {
+      weight = add(names.layer(i, part, Kind::kWeight), {out, in});
+      if (with_bias) b = add(names.layer(i, part, Kind::kBias), {out});
+    };
+    linear(Part::kQuery, q_width, width, c.attention_bias, layer.q, layer.q_bias);
+    linear(Part::kKey, kv_width, width, c.attention_bias, layer.k, layer.k_bias);
+    linear(Part::kValue, kv_width, width, c.attention_bias, layer.v, layer.v_bias);
+    linear(Part::kAttentionOut, width, q_width, c.attention_bias, layer.attention_out, layer.attention_out_bias);
+    if (c.has_value_embed(i)) layer.value_gate = add(names.layer(i, Part::kValueGate, Kind::kWeight), {c.n_kv_head, c.gate_channels});
+    if (c.norm_weight) layer.norm2_weight = add(names.layer(i, Part::kNorm2, Kind::kWeight), {width});
+    if (bias) layer.norm2_bias = add(names.layer(i, Part::kNorm2, Kind::kBias), {width});
+    linear(Part::kFc, c.hidden(), width, c.mlp_bias, layer.fc, layer.fc_bias);
+    if (c.mlp == Mlp::kSwiglu) linear(Part::kUp, c.hidden(), width, c.mlp_bias, layer.up, layer.up_bias);
+    linear(Part::kMlpOut, width, c.hidden(), c.mlp_bias, layer.mlp_out, layer.mlp_out_bias);
+    layer.window = c.window(i);
+    layers_.push_back(layer);
+  }
+  if (c.norm_weight) final_norm_weight_ = add(names.final_norm(Kind::kWeight), {width});
+  if (bias) final_norm_bias_ = add(names.final_norm(Kind::kBias), {width});
+  if (!c.tied_embeddings) lm_head_ = add(names.head(), {c.padded_vocab(), width});
+  if (c.lambdas) {
+    resid_lambdas_ = add("resid_lambdas", {c.n_layer});
+    x0_lambdas_ = add("x0_lambdas", {c.n_layer});
+  }
+  for (int64_t i = 0; i < c.n_layer; ++i)
+    if (c.has_value_embed(i)) layers_[static_cast<size_t>(i)].value_embed = add(names.value_embed(i), {c.padded_vocab(), kv_width});
+  if (c.smear) {
+    smear_gate_ = add("smear_gate.weight", {1, kSmearChannels});
+    smear_lambda_ = add("smear_lambda", {1});
+  }
+  if (c.backout) backout_lambda_ = add("backout_lambda", {1});
+  if (c.positions == Positions::kRope && device != Device::kMeta) make_rope_tables(c, cosine_, sine_);
+  if (c.positions == Positions::kRope && device == Device::kMeta) {
+    cosine_ = Tensor::empty({c.table_length(), c.head_width() / 2}, DType::kFloat32, device);
+    sine_ = Tensor::empty({c.table_length(), c.head_width() / 2}, DType::kFloat32, device);
+  }
+}
+
+Transformer::~Transformer() = default;
+
+Parameter* Transformer::add(const std::string& name, Shape shape) {
+  auto parameter = std::make_unique<Parameter>();
+  parameter->name = name;
+  parameter->value = Tensor::zeros(shape, DType::kFloat32, device_);
+  // Scalars and lambdas are read as float32 by their ops; everything else in the activation dtype.
+  parameter->compute = dtype_ == DType::kFloat32 ? parameter->value : Tensor::zeros(shape, dtype_, device_);
+  if (with_gradients_) parameter->grad = Tensor::zeros(shape, DType::kFloat32, device_);
+  parameters_.push_back(std::move(parameter));
+  return parameters_.back().get();
+}
+
+void Transformer::refresh_compute() {
+  if (dtype_ == DType::kFloat32 || device_ == Device::kMeta) return;
+  ops::Context ctx(device_);
+  for (const auto& p : parameters_) ops::cast(ctx, p->value, p->compute);
+}
+
+std::vector<Parameter*> Transformer::parameters() const {
+  std::vector<Parameter*> out;
+  for (const auto& p : parameters_) out.push_back(p.get());
+  return out;
+}
+
+Parameter* Transformer::find(std::string_view name) const {
+  for (const auto& p : parameters_)
+    if (p->name == name) return p.get();
+  return nullptr;
+}
+
+Parameter& Transformer::head_weight() const { return lm_head_ ? *lm_head_ : *wte_; }
+
+Var Transformer::norm(Tape& tape, const Var& x, Parameter* weight, Parameter* bias) {
+  const float eps = static_cast<float>(config_.norm_eps);
+  if (config_.norm == Norm::kLayer) return autograd::layer_norm(tape, x, *weight, bias, eps);
+  return autograd::rms_norm(tape, x, weight, eps);
+}
+
+Var Transformer::drop(Tape& tape, const Var& x, const Batch& batch, int64_t place) {
+  if (!batch.training || config_.dropout <= 0) return x;
+  const uint64_t call = batch.dropout_call * static_cast<uint64_t>(kDropoutPlaces) + static_cast<uint64_t>(place);
+  return autograd::dropout(tape, x, static_cast<float>(config_.dropout), {batch.dropout_key, call});
+}
+
+// Row numbers of the rotary (or learned) table for every row of the batch, and the cache's bounds.
+void Transformer::prepare_positions(Tape& tape, const Batch& batch) {
+  const int64_t n = batch.ids.dim(0), t = n / batch.batch, start = batch.cache ? batch.cache->length() : 0;
+  const int64_t limit = config_.positions == Positions::kRope ? config_.table_length() : config_.sequence_len;
+  require(start + t <= limit, "[transformer] positions up to ", start + t, " exceed the model's table of ", limit);
+  positions_ = tape.ctx().empty({n}, DType::kInt32);
+  if (batch.cache) {
+    require(batch.cache->batch() == batch.batch, "[transformer] a batch of ", batch.batch, " rows on a cache of ", batch.cache->batch());
+    require(start + t <= batch.cache->capacity(), "[transformer] positions up to ", start + t, " exceed the cache of ", batch.cache->capacity());
+    starts_ = tape.ctx().empty({batch.batch}, DType::kInt32);
+    lengths_ = tape.ctx().empty({batch.batch}, DType::kInt32);
+  }
+  if (tape.ctx().meta()) return;
+  for (int64_t b = 0; b < batch.batch; ++b) {
+    for (int64_t i = 0; i < t; ++i) positions_.data<int32_t>()[b * t + i] = static_cast<int32_t>(start + i);
+    if (!batch.cache) continue;
+    starts_.data<int32_t>()[b] = static_cast<int32_t>(start);
+    lengths_.data<int32_t>()[b] = static_cast<int32_t>(start + t);
+  }
+}
+
+Var Transformer::embed(Tape& tape, const Batch& batch) {
+  Var x = autograd::embedding(tape, batch.ids, *wte_);
+  if (wpe_) x = autograd::add(tape, x, autograd::embedding(tape, positions_, *wpe_));
+  if (config_.embedding_norm) x = norm(tape, x, nullptr, nullptr);
+  if (config_.smear) {
+    const int64_t t = batch.ids.dim(0) / batch.batch;
+    const Tensor previous = batch.cache ? batch.cache->last_embedding() : Tensor();
+    const Tensor before = x.value;  // (N, C)
+    x = autograd::smear(tape, x, *smear_gate_, *smear_lambda_, previous, batch.batch);
+    if (batch.cache) {
+      Tensor last = Tensor::empty({batch.batch, config_.n_embd}, dtype_, device_);
+      for (int64_t b = 0; b < batch.batch; ++b) last.rows(b, b + 1).copy_from(before.rows((b + 1) * t - 1, (b + 1) * t));
+      batch.cache->set_last_embedding(std::move(last));
+    }
+  }
+  return drop(tape, x, batch, 2 * config_.n_layer);
+}
+
+Var Transformer::attention(Tape& tape, int64_t i, const Var& x, const Batch& batch) {
+  const ModelConfig& c = config_;
+  Layer& layer = layers_[static_cast<size_t>(i)];
+  Var q = autograd::linear(tape, x, *layer.q, layer.q_bias);  // (N, H*D)
+  Var k = autograd::linear(tape, x, *layer.k, layer.k_bias);  // (N, G*D)
+  Var v = autograd::linear(tape, x, *layer.v, layer.v_bias);  // (N, G*D)
+  if (layer.value_embed) {
+    const Var e = autograd::embedding(tape, batch.ids, *layer.value_embed);  // (N, G*D)
+    const Var gate = autograd::linear(tape, autograd::first_columns(tape, x, c.gate_channels), *layer.value_gate);  // (N, G)
+    v = autograd::value_gate(tape, v, e, gate, static_cast<float>(c.gate_scale));
+  }
+  if (c.positions == Positions::kRope) {
+    q = autograd::rope(tape, q, cosine_, sine_, positions_, c.n_head, c.rope_direction);
+    k = autograd::rope(tape, k, cosine_, sine_, positions_, c.n_kv_head, c.rope_direction);
+  }
+  if (c.qk_norm) {
+    const auto head_norm = [&](const Var& h) {  // over D of every head
+      const float eps = static_cast<float>(c.norm_eps), scale = static_cast<float>(c.qk_scale);
+      const Var heads = autograd::reshape(tape, h, {h.value.elements() / c.head_width(), c.head_width()});
+      return autograd::reshape(tape, autograd::rms_norm(tape, heads, nullptr, eps, scale), h.value.shape());
+    };
+    q = head_norm(q);
+    k = head_norm(k);
+  }
+  ops::AttentionShape shape;
+  shape.batch = batch.batch;
+  shape.queries = batch.ids.dim(0) / batch.batch;
+  shape.heads = c.n_head;
+  shape.kv_heads = c.n_kv_head;
+  shape.head_dim = c.head_width();
+  shape.window = layer.window;
+  shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_width())));
+  Var y;  // (N, H*D)
+  if (batch.cache) {
+    ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), starts_);
+    ops::append_to_cache(tape.ctx(), v.value, batch.cache->values(i), starts_);
+    y = tape.constant(ops::attention_cached(tape.ctx(), q.value, batch.cache->keys(i), batch.cache->values(i), lengths_, shape));
+  } else {
+    y = autograd::attention(tape, q, k, v, shape);
+  }
+  return autograd::linear(tape, y, *layer.attention_out, layer.attention_out_bias);
+}
+
+Var Transformer::mlp(Tape& tape, int64_t i, const Var& x) {
+  Layer& layer = layers_[static_cast<size_t>(i)];
+  Var h = autograd::linear(tape, x, *layer.fc, layer.fc_bias);
+  if (layer.up)
+    h = autograd::swiglu(tape, h, autograd::linear(tape, x, *layer.up, layer.up_bias));
+  else
+    h = autograd::activation(tape, h, activation_of(config_.mlp));
+  return autograd::linear(tape, h, *layer.mlp_out, layer.mlp_out_bias);
+}
+
+Var Transformer::forward(Tape& tape, const Batch& batch) {
+  require(batch.ids.rank() == 1 && batch.ids.dtype() == DType::kInt32 && batch.batch >= 1 && batch.ids.dim(0) % batch.batch == 0,
+          "[transformer] ids ", batch.ids.shape(), " for a batch of ", batch.batch);
+  require(!batch.cache || !tape.recording(), "[transformer] a cache cannot be used while gradients are recorded");
+  prepare_positions(tape, batch);
+  Var x = embed(tape, batch);
+  const Var x0 = x;
+  Var middle;
+  for (int64_t i = 0; i < config_.n_layer; ++i) {
+    const Layer& layer = layers_[static_cast<size_t>(i)];
+    const std::string prefix = probe_ ? "block." + std::to_string(i) + "." : std::string();
+    if (resid_lambdas_) x = autograd::mix(tape, x, {resid_lambdas_, i, 1}, x0, {x0_lambdas_, i, 1});
+    probe(prefix + "in", x.value);
+    Var y = attention(tape, i, norm(tape, x, layer.norm1_weight, layer.norm1_bias), batch);
+    probe(prefix + "attn", y.value);
+    x = autograd::add(tape, x, drop(tape, y, batch, 2 * i));
+    y = mlp(tape, i, norm(tape, x, layer.norm2_weight, layer.norm2_bias));
+    probe(prefix + "mlp", y.value);
+    x = autograd::add(tape, x, drop(tape, y, batch, 2 * i + 1));
+    probe(prefix + "out", x.value);
+    if (config_.backout && i == config_.n_layer / 2) middle = x;
+  }
+  if (batch.cache) batch.cache->advance(batch.ids.dim(0) / batch.batch);
+  if (config_.backout) x = autograd::mix(tape, x, {}, middle, {backout_lambda_, 0, -1});
+  x = norm(tape, x, final_norm_weight_, final_norm_bias_);
+  probe("final_norm", x.value);
+  positions_ = starts_ = lengths_ = Tensor();
+  return x;
+}
+
+Tensor Transformer::loss(Tape& tape, const Var& hidden, const Tensor& targets, const Tensor& factor) {
+  ops::HeadLossOptions options;
+  options.vocab_size = config_.vocab_size;
+  options.softcap = static_cast<float>(config_.softcap);
+  return autograd::head_loss(tape, hidden, head_weight(), targets, factor, options);
+}
+
+Tensor Transformer::logits(ops::Context& ctx, const Tensor& hidden) {
+  ops::HeadLossOptions options;
+  options.vocab_size = config_.vocab_size;
+  options.softcap = static_cast<float>(config_.softcap);
+  return ops::head_logits(ctx, hidden, head_weight().compute, options);
+}
+
+}  // namespace lathe::model

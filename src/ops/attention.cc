@@ -1,0 +1,73 @@
+#include "ops/attention.h"
+
+#include "ops/kernels.h"
+
+namespace lathe::ops {
+namespace {
+
+constexpr const char* kOp = "[attention]";
+
+void check_shape(const AttentionShape& s) {
+  require(s.batch >= 0 && s.queries >= 0, kOp, " batch ", s.batch, " and queries ", s.queries, " must not be negative");
+  require(s.kv_heads > 0 && s.heads > 0 && s.heads % s.kv_heads == 0, kOp, " ", s.kv_heads, " key/value heads do not divide ", s.heads,
+          " heads");
+  require(s.head_dim > 0 && s.head_dim <= 256 && s.head_dim % 8 == 0, kOp, " head width ", s.head_dim,
+          " is not a multiple of 8 up to 256");
+  require(s.scale > 0, kOp, " scale must be positive, got ", s.scale);
+}
+
+Shape query_shape(const AttentionShape& s) { return {s.batch * s.queries, s.heads * s.head_dim}; }
+Shape key_shape(const AttentionShape& s) { return {s.batch * s.queries, s.kv_heads * s.head_dim}; }
+Shape row_shape(const AttentionShape& s) { return {s.batch, s.heads, s.queries}; }
+
+void check_operands(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape) {
+  check_shape(shape);
+  require_activation(kOp, q);
+  require_tensor(kOp, "q", q, query_shape(shape), q.dtype());
+  require_tensor(kOp, "k", k, key_shape(shape), q.dtype());
+  require_tensor(kOp, "v", v, key_shape(shape), q.dtype());
+}
+
+}  // namespace
+
+Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape, AttentionSaved* saved) {
+  check_operands(q, k, v, shape);
+  Tensor y = ctx.empty_like(q);
+  if (saved) saved->log_sum_exp = ctx.empty(row_shape(shape), DType::kFloat32);
+  if (!ctx.meta()) kernels_of(ctx.device()).attention(q, k, v, shape, y, saved ? saved->log_sum_exp : Tensor());
+  return y;
+}
+
+void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y,
+                        const AttentionShape& shape, const AttentionSaved& saved, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
+  check_operands(q, k, v, shape);
+  require_tensor(kOp, "dy", dy, q.shape(), q.dtype());
+  require_tensor(kOp, "y", y, q.shape(), q.dtype());
+  require_tensor(kOp, "log_sum_exp", saved.log_sum_exp, row_shape(shape), DType::kFloat32);
+  require_tensor(kOp, "dq", dq, q.shape(), q.dtype());
+  require_tensor(kOp, "dk", dk, k.shape(), q.dtype());
+  require_tensor(kOp, "dv", dv, k.shape(), q.dtype());
+  if (!ctx.meta()) kernels_of(ctx.device()).attention_backward(dy, q, k, v, y, shape, saved.log_sum_exp, dq, dk, dv);
+}
+
+Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, const Tensor& v_cache, const Tensor& lengths,
+                        const AttentionShape& shape) {
+  check_shape(shape);
+  require_activation(kOp, q);
+  require_tensor(kOp, "q", q, query_shape(shape), q.dtype());
+  require(k_cache.rank() == 3, kOp, " k_cache must be (B, capacity, G*D), got ", k_cache.shape());
+  const int64_t capacity = k_cache.dim(1);
+  const Shape cache{shape.batch, capacity, shape.kv_heads * shape.head_dim};
+  require_tensor(kOp, "k_cache", k_cache, cache, q.dtype());
+  require_tensor(kOp, "v_cache", v_cache, cache, q.dtype());
+  require_tensor(kOp, "lengths", lengths, {shape.batch}, DType::kInt32);
+  if (ctx.device() == Device::kCpu)
+    for (const int32_t length : lengths.span<int32_t>())
+      require(length >= shape.queries && length <= capacity, kOp, " length ", length, " is not between the ", shape.queries,
+              " queries and the capacity ", capacity);
+  Tensor y = ctx.empty_like(q);
+  if (!ctx.meta()) kernels_of(ctx.device()).attention_cached(q, k_cache, v_cache, lengths, shape, y);
+  return y;
+}
+
+}  // namespace lathe::ops

@@ -1,0 +1,117 @@
+// What the attention's forward and backward share: tiles of 64 rows in float32 and one matrix product over them.
+// The product sums every element over k upwards with one fused multiply-add a step, whatever the tile's shape: that is
+// what gives a query the same bits alone, in a prefill and in training (decision 17).
+#if defined(LATHE_OPS_CPU_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LATHE_OPS_CPU_ATTENTION_INL_H_
+#undef LATHE_OPS_CPU_ATTENTION_INL_H_
+#else
+#define LATHE_OPS_CPU_ATTENTION_INL_H_
+#endif
+
+#include <algorithm>
+
+#include "ops/cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lathe::ops::cpu::HWY_NAMESPACE {
+
+constexpr int64_t kTile = 64;  // keys of a block, queries of a tile; a multiple of every vector length
+
+inline int64_t round_to_lanes(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+// C rows 0 .. kRows-1 and kVectors vectors of columns, from zero or (add) from what C holds. A is (m, k) row-major or,
+// transposed, stored (k, m).
+template <int kRows, int kVectors, bool kTransposed>
+HWY_INLINE void product_tile(const float* HWY_RESTRICT a, int64_t lda, const float* HWY_RESTRICT b, int64_t ldb,
+                             float* HWY_RESTRICT c, int64_t ldc, int64_t k, bool add) {
+  Vec sums[kRows][kVectors];
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = add ? hn::Load(kFloats, c + r * ldc + v * kLanes) : hn::Zero(kFloats);
+  }
+  for (int64_t i = 0; i < k; ++i) {
+    Vec columns[kVectors];
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) columns[v] = hn::Load(kFloats, b + i * ldb + v * kLanes);
+    HWY_UNROLL(8)
+    for (int r = 0; r < kRows; ++r) {
+      const auto row = splat(kTransposed ? a[i * lda + r] : a[r * lda + i]);
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(row, columns[v], sums[r][v]);
+    }
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) hn::Store(sums[r][v], kFloats, c + r * ldc + v * kLanes);
+  }
+}
+
+template <int kRows, int kVectors, bool kTransposed>
+HWY_INLINE void product_columns(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m, int64_t k,
+                                bool add) {
+  const int64_t step = kTransposed ? 1 : lda;
+  int64_t r = 0;
+  for (; r + kRows <= m; r += kRows) product_tile<kRows, kVectors, kTransposed>(a + r * step, lda, b, ldb, c + r * ldc, ldc, k, add);
+  for (; r < m; ++r) product_tile<1, kVectors, kTransposed>(a + r * step, lda, b, ldb, c + r * ldc, ldc, k, add);
+}
+
+// C (m, n) = A B, or += with add. n is a multiple of the vector length; B (k, n) and C start on vector boundaries.
+template <bool kTransposed>
+HWY_NOINLINE void product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m, int64_t n,
+                          int64_t k, bool add) {
+  constexpr int kWideRows = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // 32 vector registers or 16
+  int64_t column = 0;
+  for (; column + 4 * kLanes <= n; column += 4 * kLanes)
+    product_columns<kWideRows, 4, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
+  for (; column < n; column += kLanes) product_columns<8, 1, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
+}
+
+// One row of `width` elements as float32 times `scale`; the padding up to `padded` becomes zero.
+template <class E>
+HWY_INLINE void load_row(const E* from, int64_t width, int64_t padded, float scale, float* to) {
+  for_vectors(0, width, [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(load(from + i, part), splat(scale)), to + i, part); });
+  std::fill(to + width, to + padded, 0.0f);
+}
+
+// Adding zero makes -0 positive: the terms 0 * v of masked keys must not show in the sign of a zero.
+template <class E>
+HWY_INLINE void store_row(const float* from, int64_t width, float scale, E* to) {
+  for_vectors(0, width, [=](int64_t i, auto part) HWY_ATTR {
+    store(hn::Add(hn::Mul(load(from + i, part), splat(scale)), hn::Zero(kFloats)), to + i, part);
+  });
+}
+
+// to (columns, kTile) = transpose of from (rows <= kTile, columns; row length ld), with zeros for the missing rows.
+// columns is a multiple of 4.
+HWY_INLINE void transpose(const float* from, int64_t ld, int64_t rows, int64_t columns, float* to) {
+  int64_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;
+  const hn::RepartitionToWide<decltype(d)> dw;
+  for (; r + 4 <= rows; r += 4)
+    for (int64_t c = 0; c < columns; c += 4) {
+      const float* corner = from + r * ld + c;
+      const auto r0 = hn::Load(d, corner), r1 = hn::Load(d, corner + ld), r2 = hn::Load(d, corner + 2 * ld),
+                 r3 = hn::Load(d, corner + 3 * ld);
+      const auto low01 = hn::BitCast(dw, hn::InterleaveLower(d, r0, r1)), low23 = hn::BitCast(dw, hn::InterleaveLower(d, r2, r3));
+      const auto high01 = hn::BitCast(dw, hn::InterleaveUpper(d, r0, r1)), high23 = hn::BitCast(dw, hn::InterleaveUpper(d, r2, r3));
+      float* column = to + c * kTile + r;
+      hn::Store(hn::BitCast(d, hn::InterleaveLower(dw, low01, low23)), d, column);
+      hn::Store(hn::BitCast(d, hn::InterleaveUpper(dw, low01, low23)), d, column + kTile);
+      hn::Store(hn::BitCast(d, hn::InterleaveLower(dw, high01, high23)), d, column + 2 * kTile);
+      hn::Store(hn::BitCast(d, hn::InterleaveUpper(dw, high01, high23)), d, column + 3 * kTile);
+    }
+#endif
+  for (; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[c * kTile + r] = from[r * ld + c];
+  const int64_t padded = round_to_lanes(rows);
+  for (; r < padded; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[c * kTile + r] = 0;
+}
+
+}  // namespace lathe::ops::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LATHE_OPS_CPU_ATTENTION_INL_H_

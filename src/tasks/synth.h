@@ -1,0 +1,55 @@
+// The built-in synthetic corpus (`lathe synth`): base text, conversations for fine-tuning and held-out evaluation
+// sets, all from one seed. Every document is a pure function of (seed, kind, index), so the bytes do not depend on
+// threads, and memory does not depend on the size. What is held out, and how: docs/notes/004-synth.md.
+//
+//   base/shard_00000.jsonl ...   {"text": ...}; the last shard is the validation split
+//   sft/train.jsonl, val.jsonl   {"messages": [...]}; assistant content is a string or a list of parts (row C-2.22)
+//   eval/NAME.jsonl              cases of the tasks of task.h
+//   manifest.json
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "core/settings.h"
+#include "tasks/synth_problem.h"
+
+namespace lathe::tasks {
+
+struct SynthSettings {
+  int64_t size_mb = 30;            // base text, validation included, in units of 10^6 bytes of text
+  int64_t conversations = 60'000;  // for fine-tuning; one in a hundred more goes to the validation file
+  int64_t eval_cases = 500;        // a task
+  int64_t seed = 1;
+};
+
+void describe(SettingsTable& table, SynthSettings* settings);
+
+// Writes the corpus into `folder` (made when missing; files of the same names are replaced, each atomically, the
+// manifest last). `manifest`, when given, receives what manifest.json holds.
+Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json* manifest);
+
+// Kinds of base documents and conversations, in the order of the counts in the manifest.
+enum class PageKind { kStory, kDescription, kFacts, kReading, kChoices, kSums, kSpelling, kDialogue };
+enum class ChatKind { kSums, kSpelling, kCounting, kReading, kChoices, kDialogue, kStory };
+std::string page_kind_name(PageKind kind);
+std::string chat_kind_name(ChatKind kind);
+constexpr int kPageKinds = 8, kChatKinds = 7;
+
+// Document `index` of the base corpus and conversation `index`.
+struct Page {
+  PageKind kind;
+  std::string text;
+};
+struct Chat {
+  ChatKind kind;
+  Conversation conversation;
+  std::string key;  // of a problem; empty for free dialogues
+};
+Page base_page(uint64_t seed, uint64_t index);
+Chat chat(uint64_t seed, uint64_t index);
+
+}  // namespace lathe::tasks

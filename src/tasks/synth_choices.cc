@@ -1,0 +1,87 @@
+// Multiple-choice questions about the facts of the small world. The key is the question with its options in their
+// order: the facts themselves stand in the base corpus, the combination does not.
+#include <algorithm>
+
+#include "tasks/multiple_choice.h"
+#include "tasks/synth_problem.h"
+#include "tasks/synth_world.h"
+
+namespace lathe::tasks {
+namespace {
+
+constexpr size_t kOptions = 4;
+const std::vector<std::string>& letters() {
+  static const std::vector<std::string> kLetters = {"A", "B", "C", "D"};
+  return kLetters;
+}
+
+bool holds(const Relation& relation, std::string_view subject, std::string_view object) {
+  return std::any_of(relation.facts.begin(), relation.facts.end(),
+                     [&](const Relation::Fact& fact) { return fact.subject == subject && fact.object == object; });
+}
+
+// Three wrong options, all different; empty when the relation has too few.
+std::vector<std::string> wrong_options(const Relation& relation, const Relation::Fact& fact, bool reverse, Rng& rng) {
+  std::vector<std::string> pool;
+  for (const Relation::Fact& other : relation.facts) {
+    const std::string& option = reverse ? other.subject : other.object;
+    const bool right = reverse ? holds(relation, option, fact.object) : holds(relation, fact.subject, option);
+    // The subject itself would be a strange option ("What comes after May?" with May).
+    if (right || option == (reverse ? fact.object : fact.subject)) continue;
+    if (std::find(pool.begin(), pool.end(), option) == pool.end()) pool.push_back(option);
+  }
+  if (pool.size() < kOptions - 1) return {};
+  return pick_distinct(pool, kOptions - 1, rng);
+}
+
+struct Choice {
+  Problem problem;
+  std::string statement;
+};
+
+Choice draw_choice(Rng& rng) {
+  for (;;) {
+    // By fact, not by relation: large relations are asked more often.
+    static const std::vector<std::pair<const Relation*, const Relation::Fact*>> kAll = [] {
+      std::vector<std::pair<const Relation*, const Relation::Fact*>> out;
+      for (const Relation& relation : relations())
+        for (const Relation::Fact& fact : relation.facts) out.emplace_back(&relation, &fact);
+      return out;
+    }();
+    const auto& [relation, fact] = pick(kAll, rng);
+    const bool reverse = !relation->reverse.empty() && rng.chance(0.4);
+    std::vector<std::string> options = wrong_options(*relation, *fact, reverse, rng);
+    if (options.empty()) continue;
+    const size_t right = rng.below(kOptions);
+    options.insert(options.begin() + static_cast<std::ptrdiff_t>(right), reverse ? fact->subject : fact->object);
+    const std::string question = reverse ? ask_reverse(*relation, *fact, rng) : ask_fact(*relation, *fact, rng);
+    Choice out;
+    out.problem.kind = relation->name;
+    out.problem.question = render_multiple_choice(question, letters(), options);
+    out.problem.key = "choices|" + question + "|" + join(options, "|");
+    out.problem.answer = {{Part::Kind::kText, letters()[right]}};
+    out.problem.expected = letters()[right];
+    out.problem.candidates = letters();
+    out.statement = state_fact(*relation, *fact, rng);
+    return out;
+  }
+}
+
+}  // namespace
+
+Problem make_choice(Rng& rng, Split split) {
+  return draw_problem(split, [&] { return draw_choice(rng).problem; });
+}
+
+std::string write_choices_page(Rng& rng) {
+  std::string out;
+  for (uint64_t count = 1 + rng.below(4), i = 0; i < count;) {
+    const Choice choice = draw_choice(rng);
+    if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
+    if (i++ > 0) out += "\n\n";
+    out += choice.problem.question + "\n\nAnswer: " + choice.problem.expected + "\n" + choice.statement;
+  }
+  return out;
+}
+
+}  // namespace lathe::tasks

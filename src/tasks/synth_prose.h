@@ -1,0 +1,20 @@
+// Stories, descriptions and dialogues of the built-in corpus.
+#pragma once
+
+#include <string>
+
+#include "tasks/synth_problem.h"
+
+namespace lathe::tasks {
+
+std::string write_story(Rng& rng);
+std::string write_description(Rng& rng);
+// A dialogue in prose between two people, for the base corpus.
+std::string write_dialogue_page(Rng& rng);
+
+// A conversation with the assistant: greetings, who it is, facts with follow-up questions, small talk.
+Conversation make_dialogue(Rng& rng);
+// "Tell me a story about ..." with the story.
+Conversation make_story_request(Rng& rng);
+
+}  // namespace lathe::tasks

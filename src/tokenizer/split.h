@@ -1,0 +1,36 @@
+// Cutting text into the pieces that byte-pair merges never cross. A split pattern is a published regular expression
+// together with a hand-written scanner of the same meaning: one pass, linear in the text whatever it holds, and every
+// byte, valid UTF-8 or not, falls into exactly one piece.
+#pragma once
+
+#include <string_view>
+
+#include "tokenizer/char_class.h"
+
+namespace lathe::tokenizer {
+
+struct SplitPattern {
+  std::string_view name;
+  std::string_view regex;  // how files name the pattern
+  // End of the piece that begins at `begin` < text.size(); always > begin.
+  size_t (*piece_end)(const CharTable& table, std::string_view text, size_t begin);
+};
+
+// Row C-2.2: contractions, words with one leading sign, numbers of at most two digits, signs, white space.
+const SplitPattern& chat_split();
+
+// The known pattern with this regular expression; null when there is none.
+const SplitPattern* find_split(std::string_view regex);
+
+// Calls visit(std::string_view piece) for all pieces from left to right.
+template <class Visit>
+void for_each_piece(const SplitPattern& split, std::string_view text, Visit&& visit) {
+  const CharTable& table = CharTable::get();
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = split.piece_end(table, text, begin);
+    visit(text.substr(begin, end - begin));
+    begin = end;
+  }
+}
+
+}  // namespace lathe::tokenizer

@@ -1,0 +1,217 @@
+#include "train/checkpoint.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <set>
+
+#include "core/log.h"
+#include "tensor/safetensors.h"
+
+namespace lathe::train {
+namespace {
+
+constexpr std::string_view kPrefix = "step_";
+constexpr int64_t kMetaBytes = 1 << 20;  // generous: metadata and file system overhead
+
+// The number of "step_000123", or -1.
+int64_t step_of(const std::string& name) {
+  if (!name.starts_with(kPrefix) || name.size() < kPrefix.size() + 6) return -1;
+  int64_t step = 0;
+  for (const char c : name.substr(kPrefix.size())) {
+    if (c < '0' || c > '9' || step > (int64_t{1} << 53)) return -1;
+    step = step * 10 + (c - '0');
+  }
+  return step;
+}
+
+std::vector<std::pair<std::string, Tensor>> weights_of(const model::Transformer& model) {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const autograd::Parameter* p : model.parameters()) tensors.emplace_back(p->name, p->value);
+  return tensors;
+}
+
+Status remove_leftovers(const fs::path& run) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(run, code))
+    if (entry.path().filename().string().starts_with(".saving_")) fs::remove_all(entry.path(), code);
+  return {};
+}
+
+}  // namespace
+
+Json CheckpointMeta::to_json() const {
+  Json out = Json::object();
+  out["schema"] = kCheckpointSchema;
+  out["step"] = step;
+  out["stage"] = stage;
+  out["val_bpb"] = val_bpb && std::isfinite(*val_bpb) ? Json(*val_bpb) : Json();
+  out["tokenizer_hash"] = tokenizer_hash;
+  out["model_config"] = model_config;
+  out["user_config"] = user_config;
+  for (const char* key : {"device_batch_size", "max_seq_len"})
+    if (const Json* value = user_config.find(key)) out[key] = *value;
+  out["dataloader_state_dict"] = loader_state;
+  out["loop_state"] = loop_state;
+  out["optimizer"] = optimizer;
+  return out;
+}
+
+Result<CheckpointMeta> CheckpointMeta::from_json(const Json& json, const std::string& path) {
+  if (!json.is_object()) return error_at(path, -1, "the metadata is not an object");
+  if (const int64_t schema = json.get_int("schema", 0); schema != kCheckpointSchema)
+    return error_at(path, -1, "checkpoint schema ", schema, " is not known (", kCheckpointSchema, " is)");
+  CheckpointMeta meta;
+  meta.step = json.get_int("step", -1);
+  if (meta.step < 0) return error_at(path, -1, "key \"step\" is missing");
+  meta.stage = json.get_string("stage", "base");
+  meta.tokenizer_hash = json.get_string("tokenizer_hash", "");
+  const auto part = [&](const char* key) { return json.contains(key) ? json.at(key) : Json(); };
+  meta.model_config = part("model_config");
+  if (!meta.model_config.is_object()) return error_at(path, -1, "key \"model_config\" is missing");
+  meta.user_config = part("user_config");
+  meta.loader_state = part("dataloader_state_dict");
+  meta.loop_state = part("loop_state");
+  meta.optimizer = part("optimizer");
+  if (const Json* bpb = json.find("val_bpb"); bpb && bpb->is_number()) meta.val_bpb = bpb->as_double();
+  return meta;
+}
+
+fs::path checkpoint_folder(const fs::path& run, int64_t step) {
+  return run / format_text("step_%06lld", static_cast<long long>(step));
+}
+
+Result<std::vector<int64_t>> checkpoint_steps(const fs::path& run) {
+  std::vector<int64_t> steps;
+  std::error_code code;
+  if (!fs::exists(run, code)) return steps;
+  for (const auto& entry : fs::directory_iterator(run, code)) {
+    const int64_t step = step_of(entry.path().filename().string());
+    // A folder gets its final name only when whole; one that lost its metadata later is not offered either.
+    if (step >= 0 && fs::exists(entry.path() / "meta.json", code) && fs::exists(entry.path() / "model.safetensors", code))
+      steps.push_back(step);
+  }
+  if (code) return error_at(run.string(), -1, "cannot list the checkpoints: ", code.message());
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+Result<int64_t> latest_step(const fs::path& run) {
+  LATHE_TRY(const std::vector<int64_t> steps, checkpoint_steps(run));
+  if (steps.empty()) return error_at(run.string(), -1, "no checkpoint here; train one first (`lathe train`, `lathe sft`) or name another --tag");
+  return steps.back();
+}
+
+int64_t checkpoint_bytes(const model::Transformer& model, const optim::Optimizer* optimizer) {
+  int64_t bytes = kMetaBytes;
+  for (const autograd::Parameter* p : model.parameters()) bytes += p->value.bytes();
+  if (optimizer != nullptr)
+    for (const auto& [name, tensor] : optimizer->state_tensors()) bytes += tensor.bytes();
+  return bytes;
+}
+
+Status require_free_space(const fs::path& run, int64_t bytes) {
+  LATHE_TRY(const int64_t free, free_disk_bytes(run));
+  if (free >= bytes) return {};
+  return error_at(run.string(), -1, "a checkpoint takes ", bytes >> 20, " MiB, ", free >> 20,
+                  " MiB are free; make space or choose another --base-dir");
+}
+
+Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const model::Transformer& model, const optim::Optimizer* optimizer) {
+  LATHE_TRY_STATUS(make_folders(run));
+  LATHE_TRY_STATUS(remove_leftovers(run));
+  const fs::path final_folder = checkpoint_folder(run, meta.step);
+  const fs::path temporary = run / format_text(".saving_%06lld.%d", static_cast<long long>(meta.step), static_cast<int>(::getpid()));
+  const auto write_all = [&]() -> Status {
+    LATHE_TRY_STATUS(make_folders(temporary));
+    LATHE_TRY_STATUS(write_safetensors(temporary / "model.safetensors", weights_of(model)));
+    if (optimizer != nullptr) LATHE_TRY_STATUS(write_safetensors(temporary / "optimizer.safetensors", optimizer->state_tensors()));
+    return write_json_atomic(temporary / "meta.json", meta.to_json());
+  };
+  std::error_code code;
+  if (Status written = write_all(); !written.ok()) {
+    fs::remove_all(temporary, code);
+    return written;
+  }
+  // Where a folder of this step stands already (a run that was started again) the two change places in one operation, so
+  // that there is a whole one at every moment; the old one then goes with the leftovers.
+  const unsigned flags = fs::exists(final_folder, code) ? RENAME_EXCHANGE : 0;
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), flags) != 0)
+    return error_at(final_folder.string(), -1, "cannot put the checkpoint in place: ", std::strerror(errno));
+  LATHE_TRY_STATUS(sync_folder(run));
+  return remove_leftovers(run);
+}
+
+Status update_meta(const fs::path& run, const CheckpointMeta& meta) {
+  return write_json_atomic(checkpoint_folder(run, meta.step) / "meta.json", meta.to_json());
+}
+
+Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step) {
+  const fs::path path = checkpoint_folder(run, step) / "meta.json";
+  std::error_code code;
+  if (!fs::exists(path, code)) {
+    std::string known;
+    if (const auto steps = checkpoint_steps(run); steps.ok())
+      for (const int64_t s : steps.value()) known += (known.empty() ? "" : ", ") + std::to_string(s);
+    return error_at(run.string(), -1, "no checkpoint of step ", step, known.empty() ? "; there is none at all" : "; there are steps " + known);
+  }
+  LATHE_TRY(const Json json, read_json(path));
+  return CheckpointMeta::from_json(json, path.string());
+}
+
+Status load_weights(const fs::path& file, model::Transformer& model) {
+  LATHE_TRY(const SafetensorsFile tensors, read_safetensors(file));
+  std::set<std::string> known;
+  for (autograd::Parameter* p : model.parameters()) {
+    known.insert(p->name);
+    const Tensor* tensor = tensors.find(p->name);
+    if (tensor == nullptr) return error_at(file.string(), -1, "tensor \"", p->name, "\" is missing");
+    if (tensor->shape() != p->value.shape())
+      return error_at(file.string(), -1, "tensor \"", p->name, "\" has shape ", join_text(tensor->shape()), ", the model's is ", join_text(p->value.shape()));
+    if (tensor->dtype() != DType::kFloat32 && tensor->dtype() != DType::kBFloat16)
+      return error_at(file.string(), -1, "tensor \"", p->name, "\" is ", dtype_name(tensor->dtype()), ", fp32 or bf16 is needed");
+  }
+  for (const auto& [name, tensor] : tensors.tensors)
+    if (!known.contains(name)) return error_at(file.string(), -1, "tensor \"", name, "\" does not belong to this model");
+  for (autograd::Parameter* p : model.parameters()) p->value.copy_from(tensors.find(p->name)->to(DType::kFloat32));
+  model.refresh_compute();
+  return {};
+}
+
+Status load_optimizer(const fs::path& file, const Json& metadata, optim::Optimizer& optimizer) {
+  LATHE_TRY(const SafetensorsFile tensors, read_safetensors(file));
+  if (const Status status = optimizer.load(metadata, tensors.tensors); !status.ok())
+    return error_at(file.string(), -1, status.error().to_string());
+  return {};
+}
+
+Result<std::string> guess_tag(const fs::path& root) {
+  std::error_code code;
+  std::string best, newest;
+  int64_t best_depth = -1;
+  fs::file_time_type newest_time{};
+  for (const auto& entry : fs::directory_iterator(root, code)) {
+    if (!entry.is_directory(code)) continue;
+    const std::string name = entry.path().filename().string();
+    size_t digits = 1;
+    while (digits < name.size() && name[digits] >= '0' && name[digits] <= '9') ++digits;
+    if (name.starts_with('d') && digits > 1 && digits < 10) {
+      const int64_t depth = std::stoll(name.substr(1, digits - 1));
+      const bool plain = digits == name.size();
+      if (depth > best_depth || (depth == best_depth && plain)) best = name, best_depth = depth;
+    }
+    const fs::file_time_type time = entry.last_write_time(code);
+    if (!code && !name.starts_with('.') && (newest.empty() || time > newest_time)) newest = name, newest_time = time;
+  }
+  const std::string tag = best.empty() ? newest : best;
+  if (tag.empty()) return error_at(root.string(), -1, "no trained model here; run `lathe train` first, or name --base-dir");
+  log_info("checkpoint", "no tag given, taken: ", tag);
+  return tag;
+}
+
+}  // namespace lathe::train

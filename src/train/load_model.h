@@ -1,0 +1,35 @@
+// A trained model from the base folder, by stage, tag and step: the way in of every verb that uses one (rows C-6.11 to
+// C-6.15, C-6.20; trap T1).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tokenizer/tokenizer.h"
+#include "train/checkpoint.h"
+
+namespace lathe::train {
+
+// The stages that leave a model behind: base, mid, sft, rl.
+const std::vector<std::string>& model_sources();
+
+// <base>/base_checkpoints, mid_checkpoints, chatsft_checkpoints or chatrl_checkpoints (row C-1.2); an unknown name is an
+// error that lists the known ones.
+Result<fs::path> checkpoint_root(const fs::path& base, const std::string& source);
+
+struct LoadedModel {
+  std::unique_ptr<model::Transformer> model;  // weights ready for forward()
+  tokenizer::Tokenizer tokenizer;             // the one it was trained with, checked by hash and size
+  CheckpointMeta meta;
+  fs::path run;                               // <root>/<tag>
+  std::string tag;
+};
+
+// tag empty: guessed, and logged (row C-6.13). step -1: the largest. dtype: of activations and products; the masters are
+// float32 whatever the file holds. with_gradients: for training.
+// The tokenizer is the one named in the run's settings, else <base>/tokenizer.
+Result<LoadedModel> load_model(const fs::path& base, const std::string& source, const std::string& tag, int64_t step,
+                               DType dtype, bool with_gradients = false);
+
+}  // namespace lathe::train

@@ -1,0 +1,29 @@
+// Metrics of a run: JSON lines and TensorBoard event files in the run's folder. Rows C-5.24, C-17.3; decision 13.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/file.h"
+#include "core/json.h"
+
+namespace lathe::train {
+
+class Metrics {
+ public:
+  // Appends to <run>/metrics.jsonl and <run>/tensorboard/events.*; after a resume at `resume_step` lines of later steps,
+  // written by the run that was cut off, are dropped first. The settings are the first line.
+  static Result<std::unique_ptr<Metrics>> open(const fs::path& run, const Json& settings, int64_t resume_step);
+  ~Metrics();
+  // values: an object of numbers (others are kept in the JSON lines only). The line starts with "step".
+  Status log(int64_t step, const Json& values);
+
+ private:
+  Metrics();
+  struct Files;
+  std::unique_ptr<Files> files_;
+};
+
+}  // namespace lathe::train

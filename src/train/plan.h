@@ -1,0 +1,47 @@
+// What a training run will need, before any of it is taken: the step is run on the meta device, which has shapes but no
+// memory, so the figures are those of the real step.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "model/transformer.h"
+
+namespace lathe::train {
+
+struct MemoryPart {
+  std::string name;
+  int64_t bytes = 0;
+};
+
+struct Plan {
+  model::ParameterCounts counts;
+  double flops_per_token = 0;
+  std::vector<MemoryPart> parts;   // weights, gradients, optimizer, activations, logits, kv_cache (when asked)
+  int64_t total_bytes = 0;
+  int64_t available_bytes = 0;     // of this machine, now
+  bool fits() const { return total_bytes <= available_bytes; }
+  Json to_json() const;
+  // A table for people, with the verdict and, when it does not fit, what to change.
+  std::string to_text() const;
+};
+
+struct PlanRequest {
+  model::ModelConfig config;
+  DType dtype = DType::kFloat32;
+  int64_t batch = 1, sequence_len = 1;   // of a micro step
+  double optimizer_bytes_per_parameter = 8;
+  int64_t kv_cache_rows = 0, kv_cache_positions = 0;
+};
+
+// Arena bytes of one forward and backward pass (saved activations, gradients of activations, logits chunk).
+int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len);
+
+Plan make_plan(const PlanRequest& request);
+
+// An error that carries the plan's table when the run does not fit.
+Status require_memory(const Plan& plan);
+
+}  // namespace lathe::train

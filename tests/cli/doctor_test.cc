@@ -1,0 +1,44 @@
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "cli/run.h"
+#include "tests/ref/testing.h"
+
+namespace lathe::cli {
+namespace {
+
+struct Outcome {
+  Exit exit;
+  std::string text;
+  Json checks;  // the last line
+};
+
+Outcome run_doctor(const fs::path& base) {
+  std::ostringstream out, err;
+  const Exit exit = run_words(make_verbs(), {"doctor", "--json", "--base-dir", base.string()}, out, err);
+  const std::vector<std::string> lines = split_text(trim_text(out.str()), '\n');
+  return {exit, out.str(), testing::take(parse_json(lines.back()))};
+}
+
+TEST(Doctor, FindsAHealthyMachineGood) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_doctor(folder.path() / "new");
+  EXPECT_EQ(outcome.exit, Exit::kDone) << outcome.text;
+  EXPECT_EQ(outcome.checks.at("base folder").at("state").as_string().substr(0, 1), outcome.text.find("free some disk") == std::string::npos ? "g" : "n");
+  EXPECT_NE(outcome.checks.at("libraries").at("text").as_string().find("libspdlog"), std::string::npos);
+  for (const char* name : {"cpu", "vector unit", "memory", "parquet", "cuda"}) EXPECT_TRUE(outcome.checks.contains(name)) << name;
+  EXPECT_TRUE(fs::is_empty(folder.path() / "new"));  // its probe is gone
+}
+
+TEST(Doctor, NamesWhatIsWrongAndTheCommandThatMendsIt) {
+  const TemporaryFolder folder;
+  testing::check(write_file_atomic(folder.path() / "file", "not a folder"));
+  const Outcome outcome = run_doctor(folder.path() / "file" / "base");
+  EXPECT_EQ(outcome.exit, Exit::kBadInput);
+  EXPECT_EQ(outcome.checks.at("base folder").at("state").as_string(), "bad");
+  EXPECT_NE(outcome.text.find("mend: give a folder you may write: --base-dir DIR"), std::string::npos) << outcome.text;
+}
+
+}  // namespace
+}  // namespace lathe::cli

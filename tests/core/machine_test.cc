@@ -1,0 +1,38 @@
+#include "core/machine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace lathe {
+namespace {
+
+TEST(Machine, KnowsItsProcessorAndMemory) {
+  const Machine machine = read_machine();
+  EXPECT_GE(machine.logical_cpus, 1);
+  EXPECT_GT(machine.memory_bytes, int64_t{64} << 20);
+  EXPECT_GT(available_memory_bytes(), 0);
+  EXPECT_LE(available_memory_bytes(), int64_t{1} << 46);
+#if defined(__x86_64__)
+  const auto has = [&](const char* name) { return std::find(machine.cpu_features.begin(), machine.cpu_features.end(), name) != machine.cpu_features.end(); };
+  EXPECT_EQ(has("avx2"), __builtin_cpu_supports("avx2") != 0);
+  EXPECT_EQ(has("avx512f"), __builtin_cpu_supports("avx512f") != 0);
+#endif
+}
+
+TEST(Machine, PeakMemoryGrowsWithWhatIsTouched) {
+  const double before = peak_rss_mb();
+  EXPECT_GT(before, 1);
+  const std::vector<char> block(size_t{200} << 20, 'x');
+  asm volatile("" : : "r"(block.data()) : "memory");  // the compiler may not leave the block out
+  EXPECT_GE(peak_rss_mb(), static_cast<double>(block.size()) / (1 << 20));
+}
+
+TEST(Machine, ListsTheLibrariesOfThisProcess) {
+  const std::vector<std::string> paths = loaded_libraries();
+  EXPECT_TRUE(std::any_of(paths.begin(), paths.end(), [](const std::string& path) { return path.find("libstdc++") != std::string::npos; }));
+}
+
+}  // namespace
+}  // namespace lathe

@@ -30,7 +30,9 @@ Result<Tensor> read_entry(const std::string& path, const std::string& name, cons
   const Json* offsets = entry.find("data_offsets");
   if (!dtype_text || !dtype_text->is_string() || !dims || !dims->is_array() || !offsets || !offsets->is_array() || offsets->size() != 2)
     return bad("needs dtype, shape and two data_offsets");
-  LATHE_TRY(const DType dtype, parse_dtype(dtype_text->as_string()));
+  const Result<DType> known = parse_dtype(dtype_text->as_string());
+  if (!known.ok()) return bad(known.error().message);
+  const DType dtype = known.value();
   if (dims->size() > Shape::kMaxRank) return bad("more than 4 dimensions");
   Shape shape;
   int64_t bytes = dtype_size(dtype);

@@ -8,6 +8,13 @@
 
 namespace lathe {
 
+int64_t byte_size(const Shape& shape, DType dtype) {
+  int64_t bytes = 0;
+  require(!__builtin_mul_overflow(shape.elements(), dtype_size(dtype), &bytes), "[tensor] the size of ", shape, " ", dtype_name(dtype),
+          " overflows");
+  return bytes;
+}
+
 // Control blocks come from a free list, so that dropping and making tensors in steady state asks the system for nothing.
 struct Tensor::Storage {
   int64_t count = 1;
@@ -64,10 +71,10 @@ Tensor::~Tensor() {
 
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   require(device != Device::kCuda, "[tensor] this build has no CUDA");
+  const int64_t bytes = std::max<int64_t>(byte_size(shape, dtype), 1);
   Storage* storage = Storage::make();
   storage->device = device;
   if (device == Device::kCpu) {
-    const int64_t bytes = std::max<int64_t>(shape.elements() * dtype_size(dtype), 1);
     const int64_t rounded = (bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
     storage->owned = std::aligned_alloc(static_cast<size_t>(Arena::kAlignment), static_cast<size_t>(rounded));
     if (storage->owned == nullptr) throw std::bad_alloc();
@@ -82,10 +89,11 @@ Tensor Tensor::zeros(Shape shape, DType dtype, Device device) {
 }
 
 Tensor Tensor::from_arena(Arena& arena, Shape shape, DType dtype) {
+  const int64_t bytes = byte_size(shape, dtype);
   Storage* storage = Storage::make();
   storage->arena = &arena;
   storage->device = arena.device();
-  storage->block = arena.allocate(shape.elements() * dtype_size(dtype));
+  storage->block = arena.allocate(bytes);
   return Tensor(storage, storage->block.data, shape, dtype);
 }
 

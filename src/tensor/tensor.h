@@ -14,6 +14,9 @@
 
 namespace lathe {
 
+// Throws "[tensor] ..." when the product overflows.
+int64_t byte_size(const Shape& shape, DType dtype);
+
 class Tensor {
  public:
   Tensor() = default;  // empty: no memory, false in conditions
@@ -37,7 +40,7 @@ class Tensor {
   int rank() const { return shape_.rank(); }
   int64_t dim(int i) const { return shape_[i]; }
   int64_t elements() const { return shape_.elements(); }
-  int64_t bytes() const { return elements() * dtype_size(dtype_); }
+  int64_t bytes() const { return byte_size(shape_, dtype_); }
   DType dtype() const { return dtype_; }
   Device device() const;
   bool is_unique() const;  // no other handle shares the memory

@@ -10,7 +10,7 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {18, 8, 11, 20, 15, 11, 13, 4};
+constexpr std::array<int, kPageKinds> kPageShares = {20, 5, 11, 20, 15, 11, 13, 5};
 constexpr std::array<int, kChatKinds> kChatShares = {24, 14, 12, 20, 18, 8, 4};
 
 template <size_t N>

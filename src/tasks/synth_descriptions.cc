@@ -102,7 +102,7 @@ job = [baker|teacher|gardener|carpenter|shoemaker|doctor|fisherman|tailor|farmer
 + In the morning {ehe} [feeds the birds|waters the flowers|walks to the river with {ehis} dog].
 / On Sundays {ehe} [bakes a cake for the neighbors|plays chess in the park|mends old clocks].
 - {n} visits {ehim} after school, and they [drink tea|read a book|work in the garden] together.
-/ {ehe} has time for everybody, above all for {n}, who comes by almost every day.
+/ {EHe} has time for everybody, above all for {n}, who comes by almost every day.
 - "A day without a friend is a long day," {ehe} likes to say.
 / People say that {ehe} has never been angry in {ehis} life.
 
@@ -135,23 +135,6 @@ name = [Spot|Button|Pepper|Snow|Biscuit|Lucky|Plum|Shadow]
 / Then {fn} knocks at the door, and the two of them walk to school.
 + On the way they [talk about the day before|count the boats on the river|say good morning to the baker].
 / They walk [past the bakery|over the bridge|along the park], and they are almost never late.
-
-@recipe none
-?how to make {dish}
-dish = [vegetable soup]
-+ To make [a good|a simple] vegetable soup you need [carrots, potatoes and an onion|beans, carrots and a leek], some salt and a big pot of water.
-- First wash the vegetables and cut them into small pieces.
-- Then put them into the pot, add the water, and cook everything for [half an hour|thirty minutes].
-- [Stir from time to time|Do not forget to stir]. At the end add the salt[| and a little butter].
-- [Serve the soup hot, with a piece of bread.|Let it cool for a moment, and then eat it with bread.]
-
-@tea none
-?how to make tea
-+ Making tea is [easy|simple]. First boil some water in a kettle.
-- Put [a spoon of tea leaves|two spoons of tea leaves] into a pot.
-- Pour the hot water over the leaves and wait for [three|four|five] minutes.
-- Then pour the tea into a cup. [Add a little honey if you like it sweet.|Some people add milk, and others add lemon.]
-- Be careful, [because it is very hot|and do not burn your tongue].
 
 @planting none
 ?how to plant {a plant}
@@ -213,6 +196,64 @@ job = [baker]
 - {n} sits [beside {fn}|next to the window|in the front row]. {His} favorite lesson is [music|reading|drawing|arithmetic].
 - At noon they eat their bread in the yard and play [tag|ball|hide and seek].
 - When the last lesson is over, [{n} and {fn} walk home together|everyone runs home].
+@picture none
+?a picture on the wall
+c1 = [red|blue|green|yellow|white|black|brown|gray]
+c2 = [red|blue|green|yellow|white|black|brown|gray]
+c3 = [red|blue|green|yellow|white|black|brown|gray]
+t1 = [house|boat|tree|bridge|tower|mill|church|barn|ship|castle]
+t2 = [dog|horse|cow|cat|goat|duck|fox|rabbit]
+t3 = [hat|coat|dress|scarf|cap|bag]
+who = [man|woman|girl|boy|farmer|sailor|king|queen|baker|hunter]
++ In the picture you can see {a c1} {t1}.
+/ The picture shows {a c1} {t1}.
+/ On the wall hangs a picture of {a c1} {t1}.
+- [Beside it|In front of it|To the left of it|To the right of it] [stands|is] {a who} with {a c2} {t3}.
+/ {A who} with {a c2} {t3} stands [beside it|in front of it|behind it].
+- [Not far away|Near the edge|In the middle|Under a tree], {a c3} {t2} [is asleep|is looking at something|is waiting|is running].
+- The sky is [blue|gray|full of clouds|dark|red from the evening sun], and [it looks like spring|it looks like autumn|it looks cold|a few birds fly by|there is no wind].
++ [Nobody knows who painted it.|It was painted a hundred years ago.|It is a small picture, but I like to look at it.|When you look at it for a long time, you want to step inside.]
+
+@room child
+?the room of {n}
+c1 = [red|blue|green|yellow|white|brown]
+c2 = [red|blue|green|yellow|white|brown]
+t1 = [bed|desk|shelf|chest|chair]
+t2 = [lamp|clock|globe|mirror|drum|plant]
+t3 = [books|shells|stones|stamps|pencils|toys]
++ The room of {n} is [small|bright|long and narrow|under the roof|next to the kitchen].
+- {He} has {a c1} {t1} [beside the window|beside the door|in the corner|against the wall].
+- On the [shelf|table|window sill] there is {a c2} {t2}, and [under the bed|in a box|on the floor] {he} keeps {his} {t3}.
+- The walls are [white|light blue|yellow|green], and [a map|a picture of {elder}|a calendar|a kite] hangs [above the bed|over the door|between the windows].
+- From the window you can see [the river|the church|the market|a big tree|the mountains|the yard].
++ When [{fn}|{elder}] comes to visit, they sit on the [floor|bed|carpet] and [play|talk|read|look at the {t3}].
+/ {n} likes {his} room best [in the evening|in the morning|when it rains|in winter], when [it is quiet|the lamp is lit|the sun shines in|nobody disturbs {him}].
+
+@trip child
+?a trip of {n} and {fn}
+day = [Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday]
+place = [the lake|the old castle|the forest|the sea|the zoo|the mountain|the harbor|the big city|the waterfall]
+food = [bread and cheese|apples and nuts|cake and tea|sandwiches|eggs and bread|cherries]
+saw = [a heron|a fox|two deer|a ship with red sails|a rainbow|an old tower|a man with a bear|a field of poppies]
++ On {day}, {n} and {fn} went to {place} with {elder}.
+/ {elder} took {n} and {fn} to {place} on {day}.
+- They left at [six|seven|eight|nine] o'clock and traveled by [train|bus|boat|bicycle|cart].
+- The weather was [fine|warm|a little cold|windy|sunny], so they [sang all the way|looked out and talked|wore their [red|blue|green|thick] coats|had to hold on to their hats].
+- At noon they sat down [under a tree|on a wall|on a blanket|beside the water] and ate {food}.
+- Later they saw {saw}. "[I have never seen anything like it|Look, how beautiful|I will draw that at home]!" said {fn}.
++ In the evening they were [tired|hungry|wet|covered with dust] but happy, and {n} [fell asleep at once|dreamed of {place}|told {his} family everything|wrote a long letter about it].
+
+@shop child
+?the shop of {elder}
+a1 = [candles|buttons|ropes|brushes|cups|hats|seeds]
+a2 = [nails|soap|ribbons|jars of honey|pencils|baskets|gloves]
+a3 = [a clock without hands|a stuffed owl|a ship in a bottle|a very old map|a parrot in a cage|a bell from a ship]
++ {elder} has a small shop [near the bridge|beside the school|behind the church|in the main street] of {town}.
+- There you can buy {a1} and {a2}, and [many other things|almost everything else].
+- Above the door you can see {a3}. It is not for sale.
+- On [Monday|Wednesday|Friday] {n} helps {ehim}: {he} [sweeps the floor|counts the {a1}|puts the {a2} in order|opens the door for the customers].
++ "[A good shop needs a good smell|Every thing finds its owner|The first customer brings luck]," {elder} says, and {ehe} [laughs|winks|offers {him} a sweet].
+/ Most people buy only [one or two things|a few {a1}], but they stay for [an hour|a long time], because {elder} [tells such good stories|knows all the news|makes such good tea].
 )";
 
 }  // namespace

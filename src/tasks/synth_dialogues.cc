@@ -99,7 +99,7 @@ Turn recall_turn(Scene& scene) {
 Turn fact_turn(const Relation& relation, const Relation::Fact& fact, Rng& rng, std::string_view lead) {
   const std::string question = ask_fact(relation, fact, rng);
   std::string first = question;
-  if (!lead.empty()) first[0] = question.starts_with("I") ? first[0] : static_cast<char>(std::tolower(first[0]));
+  if (!lead.empty()) first[0] = question.starts_with("I ") ? first[0] : static_cast<char>(std::tolower(first[0]));
   return {std::string(lead) + first, {{Part::Kind::kText, state_fact(relation, fact, rng)}}};
 }
 

@@ -5,7 +5,7 @@ namespace lathe::tasks {
 
 const std::string_view kAnimalPlots = R"(
 @winter animal
-?a {kind} who forgot the winter
+?{a kind} who forgot the winter
 food = [nuts|seeds|berries|apples|roots]
 + {open}
 - All summer {he} [lay in the sun|sang and danced|slept in the warm grass], while the others gathered {food}.
@@ -51,7 +51,7 @@ way = [bit through the thick knots one by one|pulled out the thorns one by one|d
 / Since then the two of them can be seen together, the biggest and the smallest of the wood.
 
 @far animal
-?a {kind} who wanted to see {goal}
+?{a kind} who wanted to see {goal}
 goal = [the sea|the top of the mountain|the end of the rainbow|the big city|the place where the sun comes up]
 found = [a shiny stone|a blue feather|a round shell|a golden leaf]
 + {open}
@@ -96,7 +96,7 @@ food = [piece of cheese|big pear|honey cake|basket of berries|loaf of bread]
 / They ate the last crumbs together, and they promised never to quarrel again.
 
 @fly animal
-?a {kind} who tried to fly
+?{a kind} who tried to fly
 wing = [two big leaves|a pair of goose feathers|an old umbrella|a paper bag]
 + {open}
 - {He} often watched the birds. "I want to fly too," {he} said.
@@ -119,7 +119,7 @@ wing = [two big leaves|a pair of goose feathers|an old umbrella|a paper bag]
 / "You see," {he} said to {fn}, "you only need the right friends."
 
 @night animal
-?a {kind} who could not sleep
+?{a kind} who could not sleep
 trick = [count the stars|listen to the river|think of three good things|breathe very slowly]
 + {open}
 - One night {he} could not sleep. {He} turned to the left and to the right, but sleep did not come.

@@ -67,7 +67,7 @@ first = [fell apart|was much too heavy|broke in two|would not hold together]
 / After that, {he} was never afraid to try something new.
 
 @fear child
-?a {kind} who was afraid of {fear}
+?{a kind} who was afraid of {fear}
 fear = [the dark|thunder|deep water|the big dog next door|high places|the old mill]
 + {open}
 - {He} was [brave in many ways|not afraid of much], but {he} was afraid of {fear}.
@@ -194,7 +194,7 @@ kind_of_race = [running race|boat race|sled race|swimming race]
 / {elder} gave {n} a small wooden medal. "For the best heart," it said.
 
 @garden child
-?a {kind} who grew {plant}
+?{a kind} who grew {plant}
 plant = [a pumpkin|a sunflower|an apple tree|a bean plant|a rose bush|a melon]
 + {open}
 - In spring {elder} gave {him} a single seed. "Put it into the ground," {ehe} said, "and be patient."
@@ -217,7 +217,7 @@ plant = [a pumpkin|a sunflower|an apple tree|a bean plant|a rose bush|a melon]
 / The next year {he} gave a seed to {fn}, and they waited together.
 
 @astray child
-?a {kind} who lost the way
+?{a kind} who lost the way
 place = [forest|hills|mountains|fog]
 goal = [mushrooms|berries|wild flowers|dry wood]
 guide = [the stream|the evening star|the sound of a bell|the smoke of a chimney]

@@ -25,14 +25,14 @@ gift = [a song|a picture|a wooden spoon|a crown of flowers|a little book of draw
 + The next morning {n} gave {his} {who} the present: {gift}.
 / In the morning {his} hands shook a little when {he} gave away {his} present. It was {gift}.
 - "It is the best present I have ever had," said {his} {who}, and {n} could see that it was true.
-/ There was a moment of silence. Then {his} {who} [hugged|kissed] {him} and would not let go.
+/ There was a moment of silence. Then {his} {who} hugged {him} and would not let go.
 - A present does not need to cost much.
 / {n} kept {his} coins, and {he} bought two sweet rolls with them, one for {himself} and one for {fn}.
 / {fn} winked at {him} through the window.
 
 @truth child
 ?a broken {thing}
-thing = [cup|vase|window|plate|lamp|clock]
+thing = [cup|vase|mirror|plate|lamp|clock]
 owner = [mother|father|grandmother|grandfather|aunt]
 + {open}
 - One day {he} played with a ball in the house, although {he} knew that it was not allowed.
@@ -55,7 +55,7 @@ owner = [mother|father|grandmother|grandfather|aunt]
 / And {n} slept well that night.
 
 @skill child
-?a {kind} who learned to {skill}
+?{a kind} who learned to {skill}
 skill = [swim|ride a horse|play the flute|read|skate|row a boat|bake bread|ride a bicycle]
 + {open}
 - There was one thing {he} could not do: {he} could not {skill}.
@@ -78,13 +78,13 @@ skill = [swim|ride a horse|play the flute|read|skate|row a boat|bake bread|ride 
 / And when a smaller child asked for help, {n} said: "Gladly. But you will need patience."
 
 @errand child
-?a {kind} who carried {load} to {elder}
-load = [a letter|a bottle of medicine|a basket of bread|a pot of soup|a warm blanket]
+?{a kind} who carried {a load} to {elder}
+load = [letter|bottle of medicine|basket of bread|pot of soup|warm blanket]
 obstacle = [the bridge was gone|deep snow lay on the road|a fallen tree lay across the path|the river was high]
 way = [a shepherd showed {him} another path|{he} found an old path through the trees|{he} made a raft from three logs|a farmer let {him} ride on his cart]
 + {open}
-- One [cold|gray|windy] morning {his} mother gave {him} {load}. "Please take it to {elder}," she said. "It is important."
-/ {elder} lived on the other side of the hill and was ill. So {n} set out with {load}.
+- One [cold|gray|windy] morning {his} mother gave {him} {a load}. "Please take it to {elder}," she said. "It is important."
+/ {elder} lived on the other side of the hill and was ill. So {n} set out with {a load}.
 - The way was long, and {n} [sang|whistled] so that {he} would not feel alone.
 / {n} put on {his} boots and walked fast, for the way was long.
 + But half way {he} had to stop, because {obstacle}.
@@ -94,10 +94,10 @@ way = [a shepherd showed {him} another path|{he} found an old path through the t
 - In the end {way}.
 / {He} looked to the left and to the right, and at last {way}.
 + It was almost dark when {he} knocked at the door. {elder} could not believe it. "You came, in this weather!" {ehe} said.
-/ When {n} arrived, {his} feet were wet and {his} hands were cold, but {load} was safe.
-- {EHe} put another log on the fire, and they drank hot tea.
+/ When {n} arrived, {his} feet were wet and {his} hands were cold, but the {load} was safe.
+- {elder} put another log on the fire, and they drank hot tea.
 / {elder} made {him} sit beside the fire and gave {him} a big piece of cake.
-- The next morning {fn} and {his} mother came to bring {n} home. They were very proud of {him}.
+- The next morning {n}'s mother and {fn} came to bring {him} home. They were very proud.
 / {n} stayed the night. In the morning the sun was shining, and {elder} already felt better.
 
 @noise child
@@ -127,7 +127,7 @@ cause = [a hedgehog that had made a bed of leaves|a small owl that had lost its 
 / {elder} was right, as always.
 
 @saving child
-?a {kind} who saved money for {a thing}
+?{a kind} who saved money for {a thing}
 thing = [flute|telescope|pair of skates|big book|paint box|violin]
 job = [washing windows|carrying water|feeding hens|picking apples|sweeping the yard]
 + {open}

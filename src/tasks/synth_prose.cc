@@ -29,9 +29,9 @@ Conversation make_story_request(Rng& rng) {
   static const std::vector<std::string> kNamed = {"Tell me a story about {n} and {topic}.",
                                                   "Write a story about {topic}. The hero is called {n}.",
                                                   "Tell me a story with {n} in it. It should be about {topic}.",
-                                                  "Please tell me a story about a {kind} named {n}.",
-                                                  "Tell me a story about a {kind} called {n}.",
-                                                  "Write a short story about a {kind} named {n}."};
+                                                  "Please tell me a story about {a kind} named {n}.",
+                                                  "Tell me a story about {a kind} called {n}.",
+                                                  "Write a short story about {a kind} named {n}."};
   static const std::vector<std::string> kDescription = {"Describe {topic}.", "Tell me about {topic}.",
                                                         "Can you tell me something about {topic}?",
                                                         "Write about {topic}."};

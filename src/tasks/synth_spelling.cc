@@ -156,9 +156,9 @@ Problem make_counting(Rng& rng, Split split) {
 
 std::string write_spelling_page(Rng& rng) {
   std::vector<std::string> lines;
-  const uint64_t form = rng.below(4);
-  const size_t count = static_cast<size_t>(5 + rng.below(10));
-  if (form == 0) {
+  const uint64_t form = rng.below(6);  // half of the pages are lists: they hold the held-out words too
+  const size_t count = static_cast<size_t>(8 + rng.below(16));
+  if (form < 2) {
     static const std::vector<std::string> kHeads = {
         "Spelling list:", "Words and their letters:", "We practice spelling.",
         "These words are spelled letter by letter."};
@@ -166,7 +166,7 @@ std::string write_spelling_page(Rng& rng) {
     for (const std::string& word : pick_distinct(spelling_words(), count, rng)) lines.push_back(spelled(word));
     return join(lines, "\n");
   }
-  if (form == 1) {
+  if (form == 2) {
     static const std::vector<std::string> kForms = {"The word {w} is spelled {s}.", "{w} is written {s}.",
                                                     "To write {w}, you need the letters {s}.",
                                                     "The letters of {w} are {s}."};
@@ -179,8 +179,8 @@ std::string write_spelling_page(Rng& rng) {
     }
     return join(lines, "\n");
   }
-  for (size_t i = 0; i < count / 2 + 1; ++i) {
-    const bool counting = form == 3;
+  for (size_t i = 0; i < count / 3 + 1; ++i) {
+    const bool counting = form == 5;
     const Problem problem = counting ? make_counting(rng, Split::kTrain) : make_spelling(rng, Split::kTrain);
     std::string answer;
     for (const Part& part : problem.answer) answer += part.kind == Part::Kind::kOutput ? " = " + part.text : part.text;

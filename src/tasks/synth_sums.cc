@@ -149,7 +149,7 @@ constexpr SingleForm kSingles[] = {
     {'+', "{n} has {x} {things}. {fn} has {y} {things}. How many {things} do they have together?",
      "Together they have {r} {things}."},
     {'+',
-     "There are {x} {things} in the first [box|bag|basket] and {y} in the second one. How many {things} are there in "
+     "There are {x} {things} in the first {c} and {y} in the second one. How many {things} are there in "
      "all?",
      "There are {r} {things} in all."},
     {'+', "{n} reads {x} pages in one [week|month] and {y} pages in the next. How many pages does {he} read in all?",
@@ -164,13 +164,12 @@ constexpr SingleForm kSingles[] = {
      "There are {r} {things} left."},
     {'-', "{n} wants to save {x} coins. {He} already has {y} coins. How many coins does {he} still need?",
      "{n} still needs {r} coins."},
-    {'*', "One [box|bag|basket] holds {x} {things}. How many {things} are in {y} [boxes|bags|baskets] of this kind?",
-     "There are {r} {things}."},
+    {'*', "One {c} holds {x} {things}. How many {things} are in {y} {s c} of this kind?", "There are {r} {things}."},
     {'*', "A ticket costs {x} coins. How many coins do {y} tickets cost?", "The tickets cost {r} coins."},
     {'*', "{n} walks {x} steps every day. How many steps does {he} walk in {y} days?", "{n} walks {r} steps."},
     {'*', "There are {y} rows with {x} chairs each. How many chairs are there?", "There are {r} chairs."},
     {'/',
-     "{n} puts {x} {things} into {y} [boxes|bags|baskets], the same number in each. How many {things} are in each of "
+     "{n} puts {x} {things} into {y} {s c}, the same number in each. How many {things} are in each of "
      "them?",
      "There are {r} {things} in each."},
     {'/', "{y} children share {x} {things} equally. How many {things} does each child get?",
@@ -188,6 +187,7 @@ void set_story(Scene& scene) {
   set_person(scene, "", two[0]);
   set_person(scene, "f", two[1]);
   scene.set("things", scene.expand(kThings));
+  scene.set("c", scene.expand("[box|bag|basket|jar|crate]"));
 }
 
 void finish(Problem& problem, Scene& scene, std::string_view sentence) {
@@ -237,6 +237,8 @@ Problem chain_problem(Rng& rng) {
     add_call(problem.answer, problem.answer.empty() ? "" : problem.answer.back().text + "\n",
              str(value) + (op == '/' ? "//" : std::string(1, op)) + str(y));
     value = std::stoll(problem.answer.back().text);
+    // The same problem as the plain sum that is written this way.
+    if (op == '*' || op == '/') problem.key = "sums|(" + problem.key.substr(5) + ")";
     problem.key += op + str(y);
   };
   const uint64_t changes = 1 + rng.below(2);
@@ -266,7 +268,7 @@ Problem chain_problem(Rng& rng) {
     }
     scene.set("y", str(share));
     problem.question += scene.expand(
-        " {He} puts them into {y} [boxes|bags|baskets], the same number in each. How many {things} are in each of "
+        " {He} puts them into {y} {s c}, the same number in each. How many {things} are in each of "
         "them?");
     step('/', share);
     finish(problem, scene, "There are {r} {things} in each.");

@@ -55,10 +55,10 @@ r Which animal is covered with {y}?
 d bear:fur|cat:fur|dog:fur|rabbit:fur|fox:fur|hen:feathers|duck:feathers|owl:feathers|swan:feathers|penguin:feathers|fish:scales|snake:scales|sheep:wool|hedgehog:spines|tortoise:a shell|crab:a shell
 @moves
 s {A x} can {y}.
-s {S x} know how to {y}.
+s {A x} knows how to {y}.
 s It is easy for {a x} to {y}.
 q What can {a x} do well?
-q What do {s x} know how to do?
+q What does {a x} know how to do?
 d fish:breathe under water|eagle:fly very high|frog:catch flies with its tongue|snake:crawl without legs|horse:gallop over fields|monkey:swing from tree to tree|mole:dig tunnels|spider:spin a web|bee:make honey|beaver:build a dam|parrot:repeat words|owl:see in the dark|cat:land on its feet|kangaroo:carry a baby in its pouch
 @color
 s {X} is {y}.
@@ -71,16 +71,16 @@ r Which of these has the color {y}?
 d grass:green|snow:white|coal:black|blood:red|a lemon:yellow|a carrot:orange|milk:white|a ripe tomato:red|the clear sky:blue|a frog:green|chocolate:brown|a crow:black|a banana:yellow|a cucumber:green|an eggplant:purple|a flamingo:pink|a polar bear:white|an elephant:gray|a strawberry:red|a pumpkin:orange|a sunflower:yellow|a fire truck:red|a violet:purple|a pig:pink|an emerald:green|a sapphire:blue|a ruby:red|salt:white|the night sky:black|a mouse:gray|the bark of a tree:brown
 @kind_of_animal
 s {A x} is a kind of {y}.
-s {A x} belongs to the group called {y}.
+s {A x} belongs to the group of {s y}.
 s We call {a x} {a y}.
 q What kind of animal is {a x}?
 q To which group of animals does {a x} belong?
 r Which of these animals is {a y}?
-r Which of these belongs to the group called {y}?
+r Which of these belongs to the group of {s y}?
 d cow:mammal|dog:mammal|cat:mammal|horse:mammal|whale:mammal|bear:mammal|mouse:mammal|hen:bird|duck:bird|owl:bird|crow:bird|penguin:bird|swan:bird|bee:insect|ant:insect|beetle:insect|butterfly:insect|salmon:fish|trout:fish|shark:fish|herring:fish|snake:reptile|lizard:reptile|crocodile:reptile|tortoise:reptile
 @plant
 s {A x} is {a y}.
-s {S x} belong to the group {y}.
+s Every {x} is {a y}.
 s When you see {a x}, you can say: this is {a y}.
 q What is {a x}?
 q What group does {a x} belong to?

@@ -6,8 +6,8 @@ namespace lathe::tasks {
 const std::string_view kPeopleFacts = R"(
 @work
 s {A x} {y}.
-s The work of {a x} is simple to explain: {a x} {y}.
-s What {a x} does is this: {a x} {y}.
+s Someone who {y} is called {a x}.
+s It is {a x} who {y}.
 q What does {a x} do?
 q What is the work of {a x}?
 r Who {y}?
@@ -40,12 +40,12 @@ r Which of these is made of {y}?
 d window:glass|bottle:glass|mirror:glass|nail:iron|anchor:iron|horseshoe:iron|book:paper|newspaper:paper|letter:paper|sweater:wool|scarf:wool|brick:clay|flower pot:clay|tire:rubber|eraser:rubber|candle:wax|belt:leather|saddle:leather|snowman:snow|log:wood|pancake:flour
 @category
 s {A x} is {a y}.
-s {S x} belong to the group {y}.
+s Every {x} is {a y}.
 s We count {a x} as {a y}.
 q What is {a x}?
 q What kind of thing is {a x}?
 r Which of these is {a y}?
-r Which of these things belongs to the group {y}?
+r Which one of these can we call {a y}?
 d hammer:tool|saw:tool|shovel:tool|axe:tool|rake:tool|shirt:piece of clothing|coat:piece of clothing|sweater:piece of clothing|hat:piece of clothing|chair:piece of furniture|table:piece of furniture|bed:piece of furniture|cupboard:piece of furniture|drum:musical instrument|flute:musical instrument|violin:musical instrument|piano:musical instrument|trumpet:musical instrument|car:vehicle|bus:vehicle|train:vehicle|bicycle:vehicle|truck:vehicle|doll:toy|kite:toy|puzzle:toy|triangle:shape|circle:shape|square:shape|tea:drink|juice:drink|milk:drink|lemonade:drink|ring:piece of jewelry|necklace:piece of jewelry
 @opposite
 s The opposite of {x} is {y}.

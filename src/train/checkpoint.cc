@@ -144,6 +144,9 @@ Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const mo
   if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), flags) != 0)
     return error_at(final_folder.string(), -1, "cannot put the checkpoint in place: ", std::strerror(errno));
   LATHE_TRY_STATUS(sync_folder(run));
+  log_info("checkpoint", "saved model ", (final_folder / "model.safetensors").string());
+  if (optimizer != nullptr) log_info("checkpoint", "saved optimizer ", (final_folder / "optimizer.safetensors").string());
+  log_info("checkpoint", "saved metadata ", (final_folder / "meta.json").string());
   return remove_leftovers(run);
 }
 
@@ -192,11 +195,14 @@ Status load_optimizer(const fs::path& file, const Json& metadata, optim::Optimiz
 
 Result<std::string> guess_tag(const fs::path& root) {
   std::error_code code;
+  std::vector<fs::directory_entry> entries;
+  for (const auto& entry : fs::directory_iterator(root, code))
+    if (entry.is_directory(code) && !entry.path().filename().string().starts_with('.')) entries.push_back(entry);
+  std::sort(entries.begin(), entries.end());  // the same guess whatever order the file system lists
   std::string best, newest;
   int64_t best_depth = -1;
   fs::file_time_type newest_time{};
-  for (const auto& entry : fs::directory_iterator(root, code)) {
-    if (!entry.is_directory(code)) continue;
+  for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     size_t digits = 1;
     while (digits < name.size() && name[digits] >= '0' && name[digits] <= '9') ++digits;
@@ -206,7 +212,7 @@ Result<std::string> guess_tag(const fs::path& root) {
       if (depth > best_depth || (depth == best_depth && plain)) best = name, best_depth = depth;
     }
     const fs::file_time_type time = entry.last_write_time(code);
-    if (!code && !name.starts_with('.') && (newest.empty() || time > newest_time)) newest = name, newest_time = time;
+    if (!code && (newest.empty() || time > newest_time)) newest = name, newest_time = time;
   }
   const std::string tag = best.empty() ? newest : best;
   if (tag.empty()) return error_at(root.string(), -1, "no trained model here; run `lathe train` first, or name --base-dir");

@@ -12,6 +12,7 @@ std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_plan();
+std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 
@@ -23,6 +24,7 @@ VerbList make_verbs() {
   verbs.push_back(make_chat());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
+  verbs.push_back(make_serve());
   verbs.push_back(make_sft());
   verbs.push_back(make_train());
   verbs.push_back(make_completions());

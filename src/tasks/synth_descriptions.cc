@@ -252,7 +252,7 @@ a3 = [a clock without hands|a stuffed owl|a ship in a bottle|a very old map|a pa
 - There you can buy {a1} and {a2}, and [many other things|almost everything else].
 - Above the door you can see {a3}. It is not for sale.
 - On [Monday|Wednesday|Friday] {n} helps {ehim}: {he} [sweeps the floor|counts the {a1}|puts the {a2} in order|opens the door for the customers].
-+ "[A good shop needs a good smell|Every thing finds its owner|The first customer brings luck]," {elder} says, and {ehe} [laughs|winks|offers {him} a sweet].
++ "[A good shop needs a good smell|Every thing finds its owner|The first customer brings luck]," {elder} says, and {ehe} [laughs|winks|offers {n} a sweet].
 / Most people buy only [one or two things|a few {a1}], but they stay for [an hour|a long time], because {elder} [tells such good stories|knows all the news|makes such good tea].
 )";
 

@@ -50,10 +50,10 @@ struct Elder {
   bool female;
 };
 const std::vector<Elder>& elders() {
-  static const std::vector<Elder> kElders = {{"Grandma Rose", true},  {"Grandpa Joe", false}, {"Mrs. Lake", true},
-                                             {"Mr. Reed", false},     {"Aunt Judy", true},    {"Uncle Bill", false},
-                                             {"Mrs. Green", true},    {"Mr. Stone", false},   {"Grandma May", true},
-                                             {"old Mr. Finch", false}};
+  static const std::vector<Elder> kElders = {{"Grandma Rose", true}, {"Grandpa Joe", false}, {"Mrs. Lake", true},
+                                             {"Mr. Reed", false},    {"Aunt Judy", true},    {"Uncle Bill", false},
+                                             {"Mrs. Green", true},   {"Mr. Stone", false},   {"Grandma May", true},
+                                             {"Mr. Finch", false}};
   return kElders;
 }
 
@@ -126,11 +126,11 @@ void set_child_cast(Scene& scene, const Person* hero) {
       "open",
       scene.expand("[{n} was a [kind|curious|cheerful|quiet|brave|clever|patient] {kind} who lived in {home}."
                    "|In {home} there lived a [kind|curious|cheerful|brave|clever] {kind} named {n}."
-                   "|Once there was a {kind} called {n}. {He} lived in {home} with {his} [mother and "
+                   "|Once there was {a kind} called {n}. {He} lived in {home} with {his} [mother and "
                    "father|grandmother|big family|father|mother]."
                    "|{n} lived in {home}. {He} was a [kind|curious|cheerful|quiet|clever] {kind} who [loved to "
                    "sing|liked to ask questions|liked to climb trees|knew every path in the fields|was never bored]."
-                   "|There was once a {kind} named {n}, and {he} lived in {home}.]"));
+                   "|There was once {a kind} named {n}, and {he} lived in {home}.]"));
 }
 
 void set_animal_cast(Scene& scene, const Person* hero) {
@@ -153,7 +153,7 @@ void set_animal_cast(Scene& scene, const Person* hero) {
           "[{n} was a [small|young|clever|shy|cheerful] {kind} who lived {home}."
           "|{n} the {kind} lived {home}. {He} was [small|shy|young|clever] but [very brave|always busy|full of ideas]."
           "|Once a [small|young|clever|shy] {kind} named {n} lived {home}."
-          "|There was once a {kind} called {n}, and {he} lived {home}.]"));
+          "|There was once {a kind} called {n}, and {he} lived {home}.]"));
 }
 
 }  // namespace lathe::tasks

@@ -103,7 +103,7 @@ Problem plain_sum(Rng& rng) {
         expression = str(a) + "+" + str(b) + "+" + str(c);
         break;
       case 1:
-        expression = str(a + b) + "-" + str(a) + "+" + str(c);
+        expression = str(std::max(a, b)) + "-" + str(std::min(a, b)) + "+" + str(c);
         break;
       case 2:
         expression = str(a) + "+" + str(b) + "-" + str(std::min(c, a + b));

@@ -18,12 +18,7 @@ Result<fs::path> given_or_base(const Context& context, const std::string& given,
 Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,
                         const std::vector<int32_t>& token_bytes) {
   const std::unique_ptr<data::TokenLoader> loader = make_loader();
-  eval::ByteSums sums;
-  data::TokenBatch batch;
-  for (int64_t i = 0; i < batches; ++i) {
-    LATHE_TRY_STATUS(loader->next(batch));
-    sums += eval::measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes);
-  }
+  LATHE_TRY(const eval::ByteSums sums, eval::measure_batches(model, ctx, *loader, batches, token_bytes));
   return sums.bits_per_byte();
 }
 

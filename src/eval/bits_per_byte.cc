@@ -4,6 +4,9 @@
 #include <limits>
 #include <numbers>
 
+#include "core/check.h"
+#include "core/log.h"
+
 namespace lathe::eval {
 
 double ByteSums::bits_per_byte() const {
@@ -37,6 +40,26 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
     sums.bytes += bytes;
   }
   return sums;
+}
+
+Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,
+                                 std::span<const int32_t> token_bytes) {
+  ByteSums sums;
+  data::TokenBatch batch;
+  for (int64_t i = 0; i < batches; ++i) {
+    LATHE_TRY_STATUS(loader.next(batch));
+    sums += measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes);
+  }
+  return sums;
+}
+
+Result<int64_t> batches_of(int64_t tokens, int64_t rows, int64_t columns, int64_t ranks) {
+  const int64_t batch = rows * columns * ranks;
+  if (rows < 1 || columns < 1 || ranks < 1 || tokens < batch)
+    return error(tokens, " tokens are less than one batch of ", rows, " x ", columns, " x ", ranks, "; ask for more, or for fewer rows");
+  const int64_t batches = tokens / batch;
+  if (batches * batch != tokens) log_info("eval", "tokens rounded down from ", tokens, " to ", batches * batch, ", whole batches of ", batch);
+  return batches;
 }
 
 }  // namespace lathe::eval

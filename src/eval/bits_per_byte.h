@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "data/token_loader.h"
 #include "model/transformer.h"
 
 namespace lathe::eval {
@@ -23,5 +24,12 @@ struct ByteSums {
 // One batch: ids and targets (B*T), target < 0 ignored; token_bytes by id.
 ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
                        int64_t batch, std::span<const int32_t> token_bytes);
+
+// The next `batches` batches of a loader.
+Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,
+                                 std::span<const int32_t> token_bytes);
+
+// How many batches `tokens` tokens are: rounded down, and an error when not even one (row C-7.5).
+Result<int64_t> batches_of(int64_t tokens, int64_t rows, int64_t columns, int64_t ranks = 1);
 
 }  // namespace lathe::eval

@@ -25,14 +25,15 @@ bool has_words(std::string_view text, std::string_view words) {
   return false;
 }
 
-bool check_spelling(std::string_view answer, std::string_view expected) {
+// What stands behind the last colon, without blanks and a final full stop: "c,a,t".
+std::string spelled_letters(std::string_view answer) {
   std::string letters;
   const size_t colon = answer.rfind(':');
   for (const char c : lower_case(trim_text(colon == std::string_view::npos ? answer : answer.substr(colon + 1)))) {
     if (c != ' ') letters += c;
   }
   if (letters.ends_with('.')) letters.pop_back();
-  return letters == expected;
+  return letters;
 }
 
 bool check_reading(const TaskCase& task_case, std::string_view answer) {
@@ -102,11 +103,17 @@ std::string final_number(std::string_view answer) {
 }
 
 bool check(const TaskCase& task_case, std::string_view answer) {
-  if (task_case.task == "spelling") return check_spelling(answer, task_case.expected);
+  if (task_case.task == "spelling") return spelled_letters(answer) == task_case.expected;
   if (task_case.task == "reading") return check_reading(task_case, answer);
   if (task_case.task == "choices") return trim_text(answer) == task_case.expected;
   const std::string number = final_number(answer);
   return !number.empty() && number == task_case.expected;
+}
+
+std::string extracted_answer(const TaskCase& task_case, std::string_view answer) {
+  if (task_case.task == "spelling") return spelled_letters(answer);
+  if (task_case.task == "sums" || task_case.task == "counting") return final_number(answer);
+  return std::string(trim_text(answer));
 }
 
 Result<std::vector<TaskCase>> read_task_cases(const fs::path& path) {

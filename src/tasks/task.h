@@ -44,6 +44,9 @@ const BuiltinTask* find_task(std::string_view name);  // null when there is none
 //   choices         the letter alone
 bool check(const TaskCase& task_case, std::string_view answer);
 
+// The part of an answer that `check` looks at, for people: the number, the letters, the trimmed text.
+std::string extracted_answer(const TaskCase& task_case, std::string_view answer);
+
 // The number behind the first "#### ", commas removed (row C-7.35); empty when there is none.
 std::string final_number(std::string_view answer);
 

@@ -1,6 +1,8 @@
 // Golden models of the chat family: config, weights and batches of one variant folder (train_seed/*, train_head/*).
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>

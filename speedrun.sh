@@ -11,12 +11,14 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 # ---- the parameters of the full and of the tiny form -------------------------------------------------------------
-tag=speedrun          corpus_size=60MB   vocab_size=4096
-depth=4               sequence=512       batch_tokens=16384   base_steps=600   sft_steps=300   eval_cases=500
+tag=speedrun    corpus_mb=60  conversations=100000  vocab_size=4096
+depth=6         aspect=40     sequence=256          rows=32        base_steps=1100  eval_cases=500
 tiny() {
-  tag=tiny            corpus_size=4MB    vocab_size=1024
-  depth=2             sequence=256       batch_tokens=4096    base_steps=60    sft_steps=30    eval_cases=50
+  tag=tiny      corpus_mb=6   conversations=6000    vocab_size=2048
+  depth=2       aspect=64     sequence=256          rows=16        base_steps=120   eval_cases=50
 }
+# Rates of base training, before the rule for small batches scales them down by sqrt(batch / 2^19 tokens).
+rates=(--matrix-lr 0.16 --embedding-lr 2.4 --unembedding-lr 0.032 --scalar-lr 4 --weight-decay 0.02)
 # -------------------------------------------------------------------------------------------------------------------
 
 end=chat
@@ -26,12 +28,13 @@ while [ $# -gt 0 ]; do
     --tiny) tiny ;;
     --serve) end=serve ;;
     --no-chat) end=report ;;
-    --data) data=${2:?"--data needs a folder or file"}; shift ;;
+    --data) data=$(realpath "${2:?"--data needs a folder or file"}"); shift ;;
     -h | --help) sed -n '5,9s/^# //p' "$0"; exit 0 ;;
     *) echo "speedrun.sh: unknown argument \"$1\"; see ./speedrun.sh --help" >&2; exit 2 ;;
   esac
   shift
 done
+[ -z "$data" ] || tag=own-text
 
 start=$SECONDS
 step() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - start)); }
@@ -40,36 +43,39 @@ step "build"
 tools/deps --install
 cmake --preset release >/dev/null
 cmake --build --preset release -j "$(nproc)" --target lathe
-lathe=build/release/lathe
-export LATHE_BASE_DIR=${LATHE_BASE_DIR:-$HOME/.cache/lathe}
 start=$SECONDS  # the times below leave out installing and building
 
+base=${LATHE_BASE_DIR:-$HOME/.cache/lathe}/$tag
+lathe() { build/release/lathe "$@" --base-dir "$base" --tag "$tag"; }
+batch=$((rows * sequence))
+
 if [ -z "$data" ]; then
-  data=$LATHE_BASE_DIR/synth-$tag
   step "write the corpus"
-  "$lathe" synth --output-dir "$data" --size "$corpus_size"
-  chat=1
+  lathe synth --size-mb "$corpus_mb" --conversations "$conversations" --eval-cases "$eval_cases"
+  data=$base/base_data
+  source=sft
 else
-  tag=own-text
-  chat=0
+  source=base
 fi
 step "train the tokenizer"
-"$lathe" tokenizer train --data "$data" --vocab-size "$vocab_size"
+lathe tokenizer train --data "$data" --vocab-size "$vocab_size"
 step "train the model"
-"$lathe" train --data "$data" --tag "$tag" --depth "$depth" --max-seq-len "$sequence" \
-  --total-batch-size "$batch_tokens" --num-iterations "$base_steps"
-if [ "$chat" = 1 ]; then
+lathe train --data "$data" --depth "$depth" --aspect-ratio "$aspect" --head-dim 64 --window-pattern L --max-seq-len "$sequence" \
+  --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$base_steps" \
+  --eval-every 500 --eval-tokens $((16 * batch)) --sample-every "$base_steps" "${rates[@]}"
+if [ "$source" = sft ]; then
   step "fine-tune on dialogues"
-  "$lathe" sft --data "$data" --tag "$tag" --num-iterations "$sft_steps"
+  lathe sft --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" --eval-every 500 --eval-tokens $((8 * batch)) \
+    --matrix-lr 0.02 --embedding-lr 0.2 --unembedding-lr 0.004
   step "measure"
-  "$lathe" eval chat --data "$data" --tag "$tag" --max-problems "$eval_cases"
+  lathe eval tasks --source sft --max-problems "$eval_cases"
 fi
-"$lathe" eval bpb --data "$data" --tag "$tag"
+lathe eval bpb --source base --data "$data" --split-tokens $((64 * batch)) --device-batch-size "$rows"
 step "report"
-"$lathe" report --tag "$tag"
-step "done"
+lathe report
+step "done; talk to it again with: build/release/lathe chat --base-dir $base"
 
 case $end in
-  chat) if [ "$chat" = 1 ]; then exec "$lathe" chat --tag "$tag"; else exec "$lathe" generate --tag "$tag"; fi ;;
-  serve) exec "$lathe" serve --tag "$tag" ;;
+  chat) if [ "$source" = sft ]; then lathe chat; else lathe generate --num-samples 3 --temperature 0.8; fi ;;
+  serve) lathe serve --source "$source" ;;
 esac

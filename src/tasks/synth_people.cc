@@ -61,20 +61,14 @@ struct Home {
   std::string_view home, town;
 };
 const std::vector<Home>& homes() {
-  static const std::vector<Home> kHomes = {{"a small village by the sea", "the village"},
-                                           {"a quiet town at the foot of a hill", "the town"},
-                                           {"a little house in a green valley", "the valley"},
-                                           {"a village near a dark forest", "the village"},
-                                           {"a busy town with a wide river", "the town"},
-                                           {"a village between two lakes", "the village"},
-                                           {"a white house beside the old mill", "the village"},
-                                           {"a mountain village", "the village"},
-                                           {"a narrow street in an old town", "the town"},
-                                           {"a town with a tall bell tower", "the town"},
-                                           {"a cottage at the edge of a village", "the village"},
-                                           {"a fishing village", "the village"},
-                                           {"a farm in a wide valley", "the valley"},
-                                           {"a town full of gardens", "the town"}};
+  static const std::vector<Home> kHomes = {
+      {"a small village by the sea", "the village"},         {"a quiet town at the foot of a hill", "the town"},
+      {"a little house in a green valley", "the valley"},    {"a village near a dark forest", "the village"},
+      {"a busy town with a wide river", "the town"},         {"a village between two lakes", "the village"},
+      {"a white house beside the old mill", "the village"},  {"a mountain village", "the village"},
+      {"a narrow street in an old town", "the town"},        {"a town with a tall bell tower", "the town"},
+      {"a cottage at the edge of a village", "the village"}, {"a fishing village", "the village"},
+      {"a farmhouse in a wide valley", "the valley"},        {"a town full of gardens", "the town"}};
   return kHomes;
 }
 

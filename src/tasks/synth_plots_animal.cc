@@ -53,7 +53,7 @@ way = [bit through the thick knots one by one|pulled out the thorns one by one|d
 @far animal
 ?{a kind} who wanted to see {goal}
 goal = [the sea|the top of the mountain|the end of the rainbow|the big city|the place where the sun comes up]
-found = [a shiny stone|a blue feather|a round shell|a golden leaf]
+found = [shiny stone|blue feather|round shell|golden leaf]
 + {open}
 - All {his} life {he} had dreamed of seeing {goal}.
 / A swallow once told {him} about {goal}, and since then {he} could think of nothing else.
@@ -67,12 +67,12 @@ found = [a shiny stone|a blue feather|a round shell|a golden leaf]
 / There {he} met {a fkind} named {fn}, who was going the same way. Together the road seemed shorter.
 + And at last, early one morning, they stood there. It was more beautiful than {n} had ever dreamed.
 / After many days they arrived. For a long time they stood side by side and said nothing.
-- {n} took {found} as a memory.
-/ On the ground {n} found {found} and put it into {his} bag.
+- {n} took {a found} as a memory.
+/ On the ground {n} found {a found} and put it into {his} bag.
 - Then {he} said: "Now I want to go home and tell the others."
 / "It was worth every step," said {n}. And then {he} was glad to go home.
 + At home everyone wanted to hear the story, and {n} told it again and again.
-/ Back home {he} showed {found} to everybody. And some of the young ones began to dream as well.
+/ Back home {he} showed the {found} to everybody. And some of the young ones began to dream as well.
 - {fn} stayed in the neighborhood, and the two were friends for life.
 / But the best thing {he} had found on the way was {his} friend {fn}.
 
@@ -135,7 +135,7 @@ trick = [count the stars|listen to the river|think of three good things|breathe 
 + They lay down side by side in the soft grass. {n} did what {fn} had said.
 / So {n} lay down, closed {his} eyes and did it.
 - After a while there was a soft sound. {fn} was asleep! And a moment later {n} was asleep too.
-/ {n} wanted to say something, but before {he} could open {his} mouth, {he} was fast asleep.
+/ Before {he} could say another word, {he} was fast asleep.
 + When the sun came up, the two of them were still sleeping.
 / They slept until noon, and the other animals walked past on quiet feet.
 - Since then, {n} always knows what to do when sleep does not come.

@@ -224,10 +224,10 @@ guide = [the stream|the evening star|the sound of a bell|the smoke of a chimney]
 + {open}
 - One [autumn|summer|spring] day {he} went out to gather {goal}.
 / {His} mother sent {him} out to gather {goal}. "Be back before dark," she said.
-- {He} [walked from one place to the next|went farther and farther] and did not look at the way.
+- {He} [walked from one place to the next|went farther and farther] and did not watch the path.
 / There were so many that {he} forgot the time.
 + When {he} wanted to go home, every path looked the same. {n} was lost in the {place}.
-/ Then the light began to fade, and {n} did not know where {he} was. All around {him} was only the {place}.
+/ Then the light began to fade, and {n} did not know where {he} was. All {he} could see was the {place}.
 - {He} called as loud as {he} could, but nobody answered.
 / {He} ran to the left and then to the right, but it only made things worse.
 - {He} sat down on a [stone|log] and told {himself} to be calm.

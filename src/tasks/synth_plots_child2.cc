@@ -7,7 +7,7 @@ const std::string_view kMoreChildPlots = R"(
 @present child
 ?a birthday present
 who = [mother|father|sister|brother|grandmother]
-whose = [the birthday of {his} {who}]
+whose = {his} {who}'s birthday
 gift = [a song|a picture|a wooden spoon|a crown of flowers|a little book of drawings|a warm scarf]
 + {open}
 - It was the day before {whose}, and {n} had no present.
@@ -37,8 +37,8 @@ owner = [mother|father|grandmother|grandfather|aunt]
 + {open}
 - One day {he} played with a ball in the house, although {he} knew that it was not allowed.
 / One rainy afternoon {he} and {fn} were running through the house.
-- There was a crash. The {thing} of {his} {owner} lay in pieces on the floor.
-/ {n} did not see the {thing} of {his} {owner}. It fell, and it broke.
+- There was a crash. {His} {owner}'s {thing} lay in pieces on the floor.
+/ {n} did not see {his} {owner}'s {thing}. It fell, and it broke.
 + {n} was frightened. {He} picked up the pieces and hid them [under the bed|behind the stove|in a box].
 / "Nobody saw it," whispered {fn}. "You can say it was the cat." So they hid the pieces.
 - But all evening {he} could think of nothing else. Even {his} favorite soup had no taste.
@@ -81,7 +81,7 @@ skill = [swim|ride a horse|play the flute|read|skate|row a boat|bake bread|ride 
 ?{a kind} who carried {a load} to {elder}
 load = [letter|bottle of medicine|basket of bread|pot of soup|warm blanket]
 obstacle = [the bridge was gone|deep snow lay on the road|a fallen tree lay across the path|the river was high]
-way = [a shepherd showed {him} another path|{he} found an old path through the trees|{he} made a raft from three logs|a farmer let {him} ride on his cart]
+way = [a shepherd showed {him} another path|{he} found an old path through the trees|a farmer let {him} ride on his cart]
 + {open}
 - One [cold|gray|windy] morning {his} mother gave {him} {a load}. "Please take it to {elder}," she said. "It is important."
 / {elder} lived on the other side of the hill and was ill. So {n} set out with {a load}.

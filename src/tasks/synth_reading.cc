@@ -231,7 +231,7 @@ Passage lost_passage(Rng& rng) {
       scene.expand("[{He} was very sad.|{He} asked {his} friends for help.|It was an old and precious {thing}.]"),
       scene.expand("{fn} looked for it {one}, but [it was not there|found nothing]."),
       scene.expand("{gn} looked {two}, and [there it was|found it at once]."),
-      scene.expand("[To say thank you, {n} gave {ghim} {gift}.|{n} was so glad that {he} gave {ghim} {gift}.]")};
+      scene.expand("[To say thank you, {n} gave {gn} {gift}.|{n} was so glad that {he} gave {gn} {gift}.]")};
   if (rng.chance(0.5))
     out.sentences.push_back(scene.expand(
         "[In the evening they all had supper together.|Since then, {n} has been more careful.|Everyone was happy.]"));

@@ -182,8 +182,10 @@ std::string write_spelling_page(Rng& rng) {
   for (size_t i = 0; i < count / 3 + 1; ++i) {
     const bool counting = form == 5;
     const Problem problem = counting ? make_counting(rng, Split::kTrain) : make_spelling(rng, Split::kTrain);
-    std::string answer;
-    for (const Part& part : problem.answer) answer += part.kind == Part::Kind::kOutput ? " = " + part.text : part.text;
+    // In prose the call and the mark of the answer are left out. A call would also teach the tokenizer pieces such as
+    // "t that begin a quoted word, and the word in a call would no longer be the pieces of the word spelled before it.
+    std::string answer = problem.answer[0].text;
+    if (counting) answer += problem.answer.back().text.substr(1, problem.answer.back().text.rfind("\n####") - 1);
     lines.push_back(problem.question + "\n" + answer);
   }
   return join(lines, "\n\n");

@@ -44,7 +44,6 @@ TEST(ReportSection, EmptyItemsAreLeftOut) {
   EXPECT_EQ(testing::take(read_file(file)), "## SFT\ntimestamp: 2000-01-01 00:00:00\n\n- kept: 0\n\n");
 }
 
-// C-13.12
 TEST(ReportSection, ATwinInJsonKeepsFullPrecision) {
   const TemporaryFolder base;
   const Json figures(Json::Object{{"val_bpb", 0.123456789}, {"steps", 12345}});

@@ -47,8 +47,8 @@ class Sft : public Verb {
     t.add("device_batch_size", &s.device_batch_size, "B, rows of a micro batch");
     t.add("total_batch_size", &s.total_batch_size, "tokens of a step");
     t.group("optimizer");
-    t.add("embedding_lr", &s.embedding_lr, "");
-    t.add("unembedding_lr", &s.unembedding_lr, "");
+    t.add("embedding_lr", &s.embedding_lr, "AdamW, token embeddings");
+    t.add("unembedding_lr", &s.unembedding_lr, "AdamW, output head");
     t.add("matrix_lr", &s.matrix_lr, "Muon");
     t.add("weight_decay", &s.weight_decay, "Muon");
     t.add("init_lr_frac", &s.init_lr_frac, "factor on all rates");

@@ -17,7 +17,8 @@ Result<fs::path> base_folder(const std::string& given) {
     if (home.empty()) return error("no place for files: set LATHE_BASE_DIR or give --base-dir (HOME is not set either)");
     folder = fs::path(home) / ".cache" / "lathe";
   }
-  LATHE_TRY_STATUS(make_folders(folder));
+  if (const Status made = make_folders(folder); !made.ok())
+    return error_at(made.error().path, -1, made.error().message, "; another base folder: --base-dir DIR or LATHE_BASE_DIR");
   return folder;
 }
 

@@ -16,6 +16,8 @@ bool is_parquet(const fs::path& path) { return path.filename().string().ends_wit
 
 Result<std::vector<fs::path>> corpus_files(const fs::path& path) {
   std::error_code code;
+  if (!fs::exists(path, code))
+    return error_at(path.string(), -1, "no such file or folder; make a corpus there (lathe synth) or give another path");
   if (fs::is_directory(path, code)) {
     LATHE_TRY(auto shards, list_files(path, {".parquet"}, false));
     if (!shards.empty()) return shards;
@@ -74,7 +76,8 @@ Status Corpus::split_tail() {
     if (!is_parquet(files_[i])) text_documents += sizes[i].documents;
   }
   if (documents == 0)
-    return error_at(path_.string(), -1, "the corpus is empty: ", files_.size(), " file(s), no document");
+    return error_at(path_.string(), -1, "the corpus is empty: ", files_.size(), " file(s), no document",
+                    "; give files with text, or make a corpus (lathe synth)");
   // A small corpus gets small groups, so that its tail is a small share of it.
   group_documents_ = std::clamp<int64_t>(text_documents / kTailGroups, 1, kGroupDocuments);
   int64_t total = 0;

@@ -33,7 +33,8 @@ class JsonlFile : public TextDocumentFile {
     auto parsed = parse_json(line, path().string());
     if (!parsed.ok())
       return error_at(path().string(), -1, where, ", byte ", parsed.error().offset,
-                      ": not valid JSON: ", parsed.error().message);
+                      ": ", parsed.error().message,
+                      "; mend or remove that line, or get the file again if it was cut short");
     Json& row = parsed.value();
     if (!row.is_object())
       return error_at(path().string(), -1, where, ": expected an object with a field \"text\", got ", row.type_name());

@@ -48,10 +48,10 @@ Result<Tokenizer> Tokenizer::from_tokens(const std::vector<std::string>& tokens,
 Result<Tokenizer> Tokenizer::load(const fs::path& file_or_folder) {
   LATHE_TRY(TokenizerParts parts, read_tokenizer(file_or_folder));
   auto tokenizer = from_model(std::move(parts.model), std::move(parts.special_tokens));
-  if (!tokenizer.ok()) return error_at(parts.path.string(), -1, tokenizer.error().message);
+  if (!tokenizer.ok()) return error_at(parts.path.string(), -1, tokenizer.error().message, kTokenizerRemedy);
   if (!parts.hash.empty() && tokenizer.value().hash() != parts.hash)
     return error_at(parts.path.string(), -1, "damaged or edited: its content has the SHA-256 ",
-                    tokenizer.value().hash(), ", the file says ", parts.hash);
+                    tokenizer.value().hash(), ", the file says ", parts.hash, kTokenizerRemedy);
   return tokenizer;
 }
 

@@ -62,9 +62,13 @@ Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder) {
     path = file_or_folder / kPickleFile;
   if (!fs::exists(path, code))
     return error_at(path.string(), -1, "no tokenizer found; train one with: lathe tokenizer train");
-  if (path.extension() == ".pkl") return read_pickle(path);
-  if (path.extension() == ".tiktoken") return read_ranks(path);
-  return read_native(path);
+  auto parts = path.extension() == ".pkl"        ? read_pickle(path)
+               : path.extension() == ".tiktoken" ? read_ranks(path)
+                                                 : read_native(path);
+  if (parts.ok()) return parts;
+  Error damaged = parts.error();
+  damaged.message += kTokenizerRemedy;
+  return damaged;
 }
 
 Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<std::string>& special_tokens,

@@ -20,6 +20,9 @@ struct TokenizerParts {
   std::string hash;  // as the file states it; empty when it states none
 };
 
+// What every error about a file that is there ends with.
+inline constexpr const char* kTokenizerRemedy = "; put a whole copy back, or train it again: lathe tokenizer train";
+
 // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl), such a file, or a *.tiktoken rank file.
 // A missing file is an error that names the path and the command that makes it.
 Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder);

@@ -55,13 +55,13 @@ void describe(SettingsTable& t, BaseSettings& s) {
   t.add("device_batch_size", &s.device_batch_size, "B, rows of a micro batch");
   t.add("total_batch_size", &s.total_batch_size, "tokens of a step; -1: by rule");
   t.group("optimizer");
-  t.add("embedding_lr", &s.embedding_lr, "");
-  t.add("unembedding_lr", &s.unembedding_lr, "");
+  t.add("embedding_lr", &s.embedding_lr, "AdamW, token embeddings");
+  t.add("unembedding_lr", &s.unembedding_lr, "AdamW, output head");
   t.add("matrix_lr", &s.matrix_lr, "Muon");
-  t.add("scalar_lr", &s.scalar_lr, "");
+  t.add("scalar_lr", &s.scalar_lr, "AdamW, per-layer scalars");
   t.add("weight_decay", &s.weight_decay, "Muon");
-  t.add("adam_beta1", &s.adam_beta1, "");
-  t.add("adam_beta2", &s.adam_beta2, "");
+  t.add("adam_beta1", &s.adam_beta1, "AdamW");
+  t.add("adam_beta2", &s.adam_beta2, "AdamW");
   t.add("warmup_ratio", &s.warmup_ratio, "share of the steps");
   t.add("warmup_steps", &s.warmup_steps, "instead of the ratio; -1: off");
   t.add("warmdown_ratio", &s.warmdown_ratio, "share of the steps");
@@ -76,14 +76,14 @@ void describe(SettingsTable& t, BaseSettings& s) {
   t.add("eval_tokens", &s.eval_tokens, "validation tokens");
   t.add("bpb", &s.bpb, "bytes per token: true, or the origin's").choices = {"raw", "reference"};
   t.add("core_metric_every", &s.core_metric_every, "CORE evaluation (not run by this verb yet)");
-  t.add("core_metric_max_per_task", &s.core_metric_max_per_task, "");
+  t.add("core_metric_max_per_task", &s.core_metric_max_per_task, "examples of a CORE task; -1: all");
   t.add("sample_every", &s.sample_every, "steps; -1: never");
   t.add("save_every", &s.save_every, "steps; -1: only at the end");
   t.add("resume_from_step", &s.resume_from_step, "exact continuation of this step's checkpoint");
   t.add("resume", &s.resume, "continue the latest checkpoint if there is one");
   t.add("log_every", &s.log_every, "steps between lines of metrics.jsonl");
   t.add("fp8", &s.fp8, "CUDA only: ignored with a warning");
-  t.add("fp8_recipe", &s.fp8_recipe, "").choices = {"tensorwise", "rowwise"};
+  t.add("fp8_recipe", &s.fp8_recipe, "of --fp8").choices = {"tensorwise", "rowwise"};
 }
 
 Result<model::ModelConfig> model_config(const BaseSettings& s, int64_t vocab_size) {

@@ -68,6 +68,8 @@ Status warn_earlier_checkpoints(const char* module, const fs::path& run) {
 
 void print_model(Context& context, const model::Transformer& model) {
   const model::ModelConfig& config = model.config();
+  context.print("Device: ", device_name(context.device()), ", ranks: 1, activations: ", dtype_name(model.dtype()),
+                ", attention: flash style, with sliding windows");
   context.print("Vocabulary size: ", with_thousands(config.vocab_size));
   if (config.padded_vocab() != config.vocab_size)
     context.print("Padding the vocabulary from ", config.vocab_size, " to ", config.padded_vocab(), " rows");

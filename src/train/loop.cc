@@ -154,9 +154,7 @@ Status Loop::save() {
   meta_.loop_state = state_.to_json();
   meta_.optimizer = optimizer_.metadata();
   meta_.val_bpb = state_.val_bpb;
-  LATHE_TRY_STATUS(save_checkpoint(run_, meta_, model_, &optimizer_));
-  log_info("checkpoint", "saved ", checkpoint_folder(run_, state_.step).string());
-  return {};
+  return save_checkpoint(run_, meta_, model_, &optimizer_);
 }
 
 // Row C-5.14 puts validation, samples and the checkpoint in this order; the weights are made durable first (trap R9) and

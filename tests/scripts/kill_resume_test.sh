@@ -13,7 +13,7 @@ same_end() {  # RUN RUN STEP
   done
 }
 # Steps and the first figure of each line: what does not depend on the clock.
-curve() { grep -o '"step":[0-9]*,"[a-z/]*":[^,]*' "$1/metrics.jsonl"; }
+curve() { grep -o '"step": [0-9]*, "[a-z/]*": [^,]*' "$1/metrics.jsonl"; }
 
 # kill_often KILLS VERB TAG RUN LAST: kills and resumes until KILLS hits, then lets it end.
 kill_often() {
@@ -45,6 +45,7 @@ bases=$LATHE_BASE_DIR/base_checkpoints
 run train whole || fail "the uninterrupted run"
 kill_often 10 train killed "$bases/killed" step_000060
 same_end "$bases/whole" "$bases/killed" step_000060
+[ "$(curve "$bases/whole" | wc -l)" = 64 ] || fail "60 steps and 4 validations have $(curve "$bases/whole" | wc -l) lines"
 [ "$(curve "$bases/whole")" = "$(curve "$bases/killed")" ] || fail "the metrics of the killed run differ"
 if find "$bases/killed" -name '.saving_*' | grep -q .; then fail "a half-written checkpoint was left"; fi
 

@@ -185,7 +185,7 @@ TEST_F(LoopTest, StepLineCountsTimeOfStepsAfterTheTenth) {
 TEST_F(LoopTest, StepLineOfAStageThatEndsWithItsData) {
   TinyLoop tiny(folder() / "d2");
   tiny.settings.num_iterations = -1;
-  tiny.loader.seconds_per_batch = 0.001;
+  tiny.loader.seconds_per_batch = 1.0 / 1024;
   tiny.start();
   train::StageData data;
   data.loader = &tiny.loader;
@@ -198,7 +198,7 @@ TEST_F(LoopTest, StepLineOfAStageThatEndsWithItsData) {
   EXPECT_EQ(result.state.step, 16);
   ASSERT_EQ(tiny.lines.size(), 16u);
   EXPECT_TRUE(tiny.lines[11].starts_with("step 00011 (75.00%) | loss: ")) << tiny.lines[11];
-  EXPECT_TRUE(says(tiny.lines[11], "| tok/sec: 32,000 | mfu: 0.00 | epoch: 2 | total time: ")) << tiny.lines[11];
+  EXPECT_TRUE(says(tiny.lines[11], "| tok/sec: 32,768 | mfu: 0.00 | epoch: 2 | total time: ")) << tiny.lines[11];
   EXPECT_FALSE(says(tiny.lines[11], "eta"));
 
   // Going on from the end of the data trains no further.
@@ -262,7 +262,7 @@ TEST_F(LoopTest, StopsAtALossThatIsNotFinite) {
     const auto result = tiny.loop->run({});
     ASSERT_FALSE(result.ok());
     const std::string text = result.error().to_string();
-    EXPECT_TRUE(says(text, "step 3") && says(text, "\"position\":4")) << text;
+    EXPECT_TRUE(says(text, "step 3") && says(text, "\"position\": 4")) << text;
     EXPECT_TRUE(says(text, tiny.step_folder(2).string())) << text;
     EXPECT_EQ(take(train::latest_step(tiny.run)), 2) << "nothing of the poisoned weights was saved";
   }

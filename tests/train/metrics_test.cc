@@ -83,7 +83,7 @@ TEST_F(MetricsTest, WritesSettingsAndLines) {
   const std::vector<Json> written = lines();
   ASSERT_EQ(written.size(), 3u);
   EXPECT_EQ(written[0].at("settings"), settings);
-  EXPECT_EQ(written[1].dump(), R"({"step":0,"train/loss":4.5})");
+  EXPECT_EQ(written[1].dump(), R"({"step": 0, "train/loss": 4.5})");
   EXPECT_EQ(written[2].at("note").as_string(), "text stays out of TensorBoard");
   std::vector<std::filesystem::path> events;
   for (const auto& entry : std::filesystem::directory_iterator(run() / "tensorboard")) events.push_back(entry.path());

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/parallel.h"
 #include "tests/train/tiny_run.h"
 #include "train/loop.h"
 
@@ -58,6 +59,7 @@ class NumberedRows : public data::TokenLoader {
 struct TinyLoop {
   explicit TinyLoop(std::filesystem::path folder, DType dtype = DType::kFloat32, int64_t rows = 2)
       : run(std::move(folder)), model(tiny_config(kTinyVocab, kTinyLength), dtype, Device::kCpu, true), loader(rows) {
+    set_num_threads(1);  // in so narrow a model more threads only wait for each other
     model.initialise(7);
     optim::ChatRates rates;
     rates.weight_decay = 0.1;

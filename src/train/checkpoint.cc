@@ -135,8 +135,8 @@ int64_t checkpoint_bytes(const model::Transformer& model, const optim::Optimizer
 Status require_free_space(const fs::path& run, int64_t bytes) {
   LATHE_TRY(const int64_t free, free_disk_bytes(run));
   if (free >= bytes) return {};
-  return error_at(run.string(), -1, "a checkpoint takes ", bytes >> 20, " MiB, ", free >> 20,
-                  " MiB are free; make space or choose another --base-dir");
+  const auto mib = [](int64_t n) { return format_text("%.1f MiB", static_cast<double>(n) / (1 << 20)); };
+  return error_at(run.string(), -1, "a checkpoint takes ", mib(bytes), ", ", mib(free), " are free; make space or choose another --base-dir");
 }
 
 Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const model::Transformer& model, const optim::Optimizer* optimizer) {

@@ -111,15 +111,15 @@ done
 
 # A disk that fills up during a save: the earlier checkpoint stands whole, nothing half written beside it.
 mkdir small
-if mount -t tmpfs -o size=1200k tmpfs small 2>/dev/null; then
+if mount -t tmpfs -o size=2300k tmpfs small 2>/dev/null; then
   mounted=$work/small
   mkdir -p small/base
   cp -r "$LATHE_BASE_DIR" roomy
   refused 1 'MiB are free' -- train disk --base-dir small/base --depth 6 --head-dim 32 --aspect-ratio 32
-  dd if=/dev/zero of=small/filler bs=1k count=1100 status=none || true
+  dd if=/dev/zero of=small/filler bs=1k count=2200 status=none || true
   refused 1 'No space\|MiB are free' -- train disk --base-dir small/base
   rm -rf small/*
-  # Checkpoints of about 0.5 MB: the free space suffices for one at the start, and is gone at a later save.
+  # Checkpoints of about 0.6 MB: the free space suffices for one at the start, and is gone at a later save.
   refused 1 'No space' step_\\\|.saving -- train disk --base-dir small/base
   run=small/base/base_checkpoints/disk
   [ -z "$(find $run -name '.saving_*')" ] || fail "a half-written checkpoint on the full disk"

@@ -13,6 +13,7 @@
 #include "train/conversations.h"
 #include "train/load_model.h"
 #include "train/loop.h"
+#include "train/metrics.h"
 
 namespace lathe::cli {
 namespace {
@@ -131,8 +132,9 @@ Result<Exit> Sft::run(Context& context) {
   train::CheckpointMeta meta;
   meta.tokenizer_hash = tokenizer.hash();
   meta.user_config = context.settings();
+  // Whoever loads the result finds the tokenizer as it was found here.
+  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) meta.user_config["tokenizer"] = own;
   LATHE_TRY_STATUS(make_folders(run));
-  LATHE_TRY(const auto metrics, train::Metrics::open(run, meta.user_config, resume));
 
   train::LoopSettings loop_settings;
   loop_settings.stage = "sft";
@@ -177,14 +179,23 @@ Result<Exit> Sft::run(Context& context) {
     };
   }
   hooks.print = [&](const std::string& line) { context.print(line); };
+  std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
+  hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
   train::StageData stage;
   stage.loader = packer.get();
   stage.progress = [&] {
     const data::PackerProgress& p = packer->progress();
     return train::StageProgress{p.progress, p.epoch, n <= 0 && p.last_step};
   };
-  train::Loop loop(loop_settings, hooks, model, *optimizer, stage, *world, meta, run, metrics.get());
-  if (resume >= 0) LATHE_TRY_STATUS(loop.resume());
+  train::Loop loop(loop_settings, hooks, model, *optimizer, stage, *world, meta, run);
+  if (resume >= 0) {
+    LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
+    warn_changed_settings("sft", meta.user_config, saved.user_config);
+    LATHE_TRY_STATUS(loop.resume());
+  } else if (!s_.dry_run) {
+    LATHE_TRY_STATUS(warn_earlier_checkpoints("sft", run));
+  }
+  LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 

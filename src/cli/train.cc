@@ -9,6 +9,7 @@
 #include "data/pretrain_loader.h"
 #include "train/base_settings.h"
 #include "train/loop.h"
+#include "train/metrics.h"
 #include "train/tokenizer_encoder.h"
 
 namespace lathe::cli {
@@ -31,7 +32,6 @@ class Train : public Verb {
   Status check() const;
   Result<int64_t> resume_step(const fs::path& run) const;
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
-  void warn_changed_settings(const Json& now, const Json& then) const;
 
   train::BaseSettings settings_;
 };
@@ -77,17 +77,6 @@ void Train::print_horizon(Context& context, const model::Transformer& model, con
   context.print("Total number of training tokens: ", with_thousands(total));
   context.print(format_text("Tokens : parameters ratio: %.2f", static_cast<double>(total) / static_cast<double>(horizon.scaling_parameters)));
   context.print(format_text("Total training FLOPs estimate: %e", model.flops_per_token() * static_cast<double>(total)));
-}
-
-// Row C-6.7: what the stored optimizer brings back wins over changed flags; every difference is named.
-void Train::warn_changed_settings(const Json& now, const Json& then) const {
-  if (!then.is_object()) return;
-  for (const auto& [key, value] : now.as_object()) {
-    const Json* before = then.find(key);
-    if (before == nullptr || *before == value || key.starts_with("resume")) continue;
-    log_warning("train", "--", key, " is ", value.dump(), ", the run was started with ", before->dump(),
-                "; learning rates, betas and eps of the checkpoint stay in force");
-  }
 }
 
 Result<Exit> Train::run(Context& context) {
@@ -136,7 +125,6 @@ Result<Exit> Train::run(Context& context) {
   meta.tokenizer_hash = tokenizer.hash();
   meta.user_config = context.settings();
   LATHE_TRY_STATUS(make_folders(run));
-  LATHE_TRY(const auto metrics, train::Metrics::open(run, meta.user_config, resume));
 
   train::LoopSettings loop_settings;
   loop_settings.stage = "base";
@@ -169,6 +157,8 @@ Result<Exit> Train::run(Context& context) {
     return {};
   };
   hooks.print = [&](const std::string& line) { context.print(line); };
+  std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
+  hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
 
   train::StageData data;
   data.loader = loader.get();
@@ -178,12 +168,15 @@ Result<Exit> Train::run(Context& context) {
     progress.epoch = loader->state().get_int("epoch", 1);
     return progress;
   };
-  train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run, metrics.get());
+  train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run);
   if (resume >= 0) {
     LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
-    warn_changed_settings(meta.user_config, saved.user_config);
+    warn_changed_settings("train", meta.user_config, saved.user_config);
     LATHE_TRY_STATUS(loop.resume());
+  } else {
+    LATHE_TRY_STATUS(warn_earlier_checkpoints("train", run));
   }
+  LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 

@@ -4,6 +4,7 @@
 #include "eval/bits_per_byte.h"
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
+#include "train/checkpoint.h"
 
 namespace lathe::cli {
 
@@ -47,8 +48,28 @@ Result<std::vector<std::string>> sample_lines(model::Transformer& model, const t
   return lines;
 }
 
+void warn_changed_settings(const char* module, const Json& now, const Json& then) {
+  if (!then.is_object()) return;
+  for (const auto& [key, value] : now.as_object()) {
+    const Json* before = then.find(key);
+    if (before == nullptr || *before == value || key.starts_with("resume")) continue;
+    log_warning(module, "--", key, " is ", value.dump(), ", the run was started with ", before->dump(),
+                "; learning rates, betas and eps of the checkpoint stay in force");
+  }
+}
+
+Status warn_earlier_checkpoints(const char* module, const fs::path& run) {
+  LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(run));
+  if (!steps.empty())
+    log_warning(module, run.string(), " holds ", steps.size(), " checkpoint(s) of an earlier run, the last of step ", steps.back(),
+                "; this run starts anew and does not remove them (--resume goes on, --tag takes another folder)");
+  return {};
+}
+
 void print_model(Context& context, const model::Transformer& model) {
   const model::ModelConfig& config = model.config();
+  context.print("Device: ", device_name(context.device()), ", ranks: 1, activations: ", dtype_name(model.dtype()),
+                ", attention: flash style, with sliding windows");
   context.print("Vocabulary size: ", with_thousands(config.vocab_size));
   if (config.padded_vocab() != config.vocab_size)
     context.print("Padding the vocabulary from ", config.vocab_size, " to ", config.padded_vocab(), " rows");

@@ -25,6 +25,13 @@ Result<double> validate(model::Transformer& model, ops::Context& ctx, const Make
 // The seven prompts of row C-5.17, greedily continued by 16 tokens, one line each.
 Result<std::vector<std::string>> sample_lines(model::Transformer& model, const tokenizer::Tokenizer& tokenizer);
 
+// Row C-6.7: names every setting that differs from those the run was started with; what the stored optimizer brings back
+// wins over changed flags.
+void warn_changed_settings(const char* module, const Json& now, const Json& then);
+
+// A run that starts anew where checkpoints of an earlier one stand.
+Status warn_earlier_checkpoints(const char* module, const fs::path& run);
+
 // Row C-5.25: model config, parameter table, FLOPs per token.
 void print_model(Context& context, const model::Transformer& model);
 

@@ -12,12 +12,16 @@ namespace {
 // Builds a Json from nlohmann's SAX events, with a bound on the depth (trap S8).
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Builder(int max_depth) : max_depth_(max_depth) {}
+  // rewritten_infinity: the text has been through without_bare_words.
+  explicit Builder(int max_depth, bool rewritten_infinity = false) : max_depth_(max_depth), rewritten_infinity_(rewritten_infinity) {}
   bool null() override { return put(Json()); }
   bool boolean(bool v) override { return put(Json(v)); }
   bool number_integer(number_integer_t v) override { return put(Json(int64_t{v})); }
   bool number_unsigned(number_unsigned_t v) override { return put(Json(uint64_t{v})); }
-  bool number_float(number_float_t v, const string_t&) override { return put(Json(v)); }
+  bool number_float(number_float_t v, const string_t&) override {
+    if (rewritten_infinity_ && std::abs(v) == std::numeric_limits<double>::max()) v = std::copysign(std::numeric_limits<double>::infinity(), v);
+    return put(Json(v));
+  }
   bool string(string_t& v) override { return put(Json(std::move(v))); }
   bool binary(binary_t&) override { return false; }
   bool start_object(std::size_t) override { return open(Json::object()); }
@@ -71,11 +75,13 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   int max_depth_;
+  bool rewritten_infinity_;
   std::vector<Json> stack_;
   std::vector<std::string> keys_;
 };
 
-// Python writes the bare words NaN, Infinity and -Infinity; they are rewritten to numbers that overflow or to null.
+// Python writes the bare words NaN, Infinity and -Infinity; they are rewritten to null and to the largest double (a number
+// that overflows is an error to the parser).
 std::string without_bare_words(std::string_view text) {
   std::string out;
   bool in_string = false;
@@ -89,7 +95,7 @@ std::string without_bare_words(std::string_view text) {
       in_string = true;
       out += c;
     } else if (text.substr(i).starts_with("Infinity")) {
-      out += "1e999";
+      out += "1.7976931348623157e308";
       i += 7;
     } else if (text.substr(i).starts_with("NaN")) {
       out += "null";
@@ -267,7 +273,7 @@ Result<Json> parse_json(std::string_view text, const std::string& path, JsonLimi
     return std::move(builder.root);
   const bool bare_word = text.find("Infinity") != std::string_view::npos || text.find("NaN") != std::string_view::npos;
   if (bare_word && builder.offset >= 0) {
-    Builder second(limits.max_depth);
+    Builder second(limits.max_depth, true);
     const std::string repaired = without_bare_words(text);
     if (nlohmann::json::sax_parse(repaired, &second, nlohmann::json::input_format_t::json, true, limits.allow_comments))
       return std::move(second.root);

@@ -1,5 +1,5 @@
 // Json: a value tree that keeps the order of keys. Parsing is nlohmann's (behind json.cc); comments are allowed,
-// nesting is bounded, and bare NaN / Infinity are read as doubles (old checkpoints hold them, row C-6.19).
+// nesting is bounded, and bare Infinity is read as a double, bare NaN as null (old checkpoints hold them, row C-6.19).
 #pragma once
 
 #include <cstdint>

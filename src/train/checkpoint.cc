@@ -36,6 +36,23 @@ std::vector<std::pair<std::string, Tensor>> weights_of(const model::Transformer&
   return tensors;
 }
 
+// Brings the names and gaps of the chat origin's older states to what the model expects.
+void adopt_foreign(const fs::path& file, const model::Transformer& model, SafetensorsFile& tensors) {
+  constexpr std::string_view kCompiled = "_orig_mod.";
+  for (auto& [name, tensor] : tensors.tensors)
+    if (name.starts_with(kCompiled)) name.erase(0, kCompiled.size());
+  const auto fill = [&](const char* name, float value) {
+    const autograd::Parameter* parameter = model.find(name);
+    if (parameter == nullptr || tensors.find(name) != nullptr) return;
+    Tensor filled = Tensor::empty(parameter->value.shape(), DType::kFloat32);
+    for (float& x : filled.span<float>()) x = value;
+    tensors.tensors.emplace_back(name, filled);
+    log_info("checkpoint", file.string(), ": no ", name, ", taken as ", value);
+  };
+  fill("resid_lambdas", 1);
+  fill("x0_lambdas", 0);
+}
+
 Status remove_leftovers(const fs::path& run) {
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(run, code))
@@ -78,7 +95,7 @@ Result<CheckpointMeta> CheckpointMeta::from_json(const Json& json, const std::st
   meta.loader_state = part("dataloader_state_dict");
   meta.loop_state = part("loop_state");
   meta.optimizer = part("optimizer");
-  if (const Json* bpb = json.find("val_bpb"); bpb && bpb->is_number()) meta.val_bpb = bpb->as_double();
+  if (const Json* bpb = json.find("val_bpb"); bpb && bpb->is_number() && std::isfinite(bpb->as_double())) meta.val_bpb = bpb->as_double();
   return meta;
 }
 
@@ -118,8 +135,8 @@ int64_t checkpoint_bytes(const model::Transformer& model, const optim::Optimizer
 Status require_free_space(const fs::path& run, int64_t bytes) {
   LATHE_TRY(const int64_t free, free_disk_bytes(run));
   if (free >= bytes) return {};
-  return error_at(run.string(), -1, "a checkpoint takes ", bytes >> 20, " MiB, ", free >> 20,
-                  " MiB are free; make space or choose another --base-dir");
+  const auto mib = [](int64_t n) { return format_text("%.1f MiB", static_cast<double>(n) / (1 << 20)); };
+  return error_at(run.string(), -1, "a checkpoint takes ", mib(bytes), ", ", mib(free), " are free; make space or choose another --base-dir");
 }
 
 Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const model::Transformer& model, const optim::Optimizer* optimizer) {
@@ -167,8 +184,9 @@ Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step) {
   return CheckpointMeta::from_json(json, path.string());
 }
 
-Status load_weights(const fs::path& file, model::Transformer& model) {
-  LATHE_TRY(const SafetensorsFile tensors, read_safetensors(file));
+Status load_weights(const fs::path& file, model::Transformer& model, WeightsOrigin origin) {
+  LATHE_TRY(SafetensorsFile tensors, read_safetensors(file));
+  if (origin == WeightsOrigin::kForeign) adopt_foreign(file, model, tensors);
   std::set<std::string> known;
   for (autograd::Parameter* p : model.parameters()) {
     known.insert(p->name);
@@ -180,7 +198,7 @@ Status load_weights(const fs::path& file, model::Transformer& model) {
       return error_at(file.string(), -1, "tensor \"", p->name, "\" is ", dtype_name(tensor->dtype()), ", fp32 or bf16 is needed");
   }
   for (const auto& [name, tensor] : tensors.tensors)
-    if (!known.contains(name)) return error_at(file.string(), -1, "tensor \"", name, "\" does not belong to this model");
+    if (known.erase(name) == 0) return error_at(file.string(), -1, "tensor \"", name, "\" does not belong to this model");
   for (autograd::Parameter* p : model.parameters()) p->value.copy_from(tensors.find(p->name)->to(DType::kFloat32));
   model.refresh_compute();
   return {};

@@ -46,8 +46,13 @@ Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const mo
 Status update_meta(const fs::path& run, const CheckpointMeta& meta);
 
 Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step);
-// Strict: missing or extra tensors, other shapes or dtypes are errors that name the tensor (row C-6.8).
-Status load_weights(const fs::path& file, model::Transformer& model);
+// Whose rules a file of weights follows.
+enum class WeightsOrigin {
+  kOwn,     // strict: missing or extra tensors, other shapes or dtypes are errors that name the tensor (row C-6.8)
+  kForeign  // the chat origin's states: the prefix "_orig_mod." is dropped (row C-6.8), missing resid_lambdas are ones and
+            // missing x0_lambdas zeros, each with a log line (row C-6.10); strict in all else
+};
+Status load_weights(const fs::path& file, model::Transformer& model, WeightsOrigin origin = WeightsOrigin::kOwn);
 Status load_optimizer(const fs::path& file, const Json& metadata, optim::Optimizer& optimizer);
 
 // Bytes a checkpoint of this model will take, for the check of free space at the start (trap R11).

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "tensor/safetensors.h"
 
 namespace lathe::train {
 namespace {
@@ -40,6 +41,19 @@ Result<fs::path> run_folder(const fs::path& root, const std::string& source, con
 Result<tokenizer::Tokenizer> tokenizer_of(const fs::path& base, const CheckpointMeta& meta) {
   const std::string own = meta.user_config.is_object() ? meta.user_config.get_string("tokenizer", "") : "";
   return own.empty() ? tokenizer::Tokenizer::load_base(base) : tokenizer::Tokenizer::load(own);
+}
+
+// Row C-6.10: the config of the origin's older state does not say that it has no value embeddings; the tensors do.
+Status recognise_old_state(const fs::path& weights, model::ModelConfig& config) {
+  if (config.family != model::Family::kChat) return {};
+  LATHE_TRY(const SafetensorsFile file, read_safetensors(weights));
+  for (const auto& [name, tensor] : file.tensors)
+    if (name.find("value_embeds.") != std::string::npos) return {};
+  const std::string window_pattern = config.window_pattern;
+  model::apply_chat_state(config, model::ChatState::kOld);
+  config.window_pattern = window_pattern;
+  log_info("checkpoint", weights.string(), ": no value embeddings, taken as the older architecture");
+  return {};
 }
 
 Status check_tokenizer(const tokenizer::Tokenizer& tokenizer, const CheckpointMeta& meta, const model::ModelConfig& config,
@@ -86,13 +100,16 @@ Result<LoadedModel> load_model(const fs::path& base, const std::string& source, 
   }
   LATHE_TRY(CheckpointMeta meta, read_meta(run, step));
   const fs::path folder = checkpoint_folder(run, step);
-  LATHE_TRY(const model::ModelConfig config, model::ModelConfig::from_json(meta.model_config, (folder / "meta.json").string()));
+  LATHE_TRY(model::ModelConfig config, model::ModelConfig::from_json(meta.model_config, (folder / "meta.json").string()));
+  const fs::path weights = folder / "model.safetensors";
+  const WeightsOrigin origin = meta.model_config.contains("chat_state") ? WeightsOrigin::kOwn : WeightsOrigin::kForeign;
+  if (origin == WeightsOrigin::kForeign) LATHE_TRY_STATUS(recognise_old_state(weights, config));
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer_of(base, meta));
   LATHE_TRY_STATUS(check_tokenizer(tokenizer, meta, config, run));
   log_info("checkpoint", "loading ", run.string(), " step ", step);
   log_info("checkpoint", "model config ", config.to_json().dump());
   auto model = std::make_unique<model::Transformer>(config, dtype, Device::kCpu, with_gradients);
-  LATHE_TRY_STATUS(load_weights(folder / "model.safetensors", *model));
+  LATHE_TRY_STATUS(load_weights(weights, *model, origin));
   return LoadedModel{std::move(model), std::move(tokenizer), std::move(meta), run, name};
 }
 

@@ -24,7 +24,7 @@ Json optional_number(const std::optional<double>& value) { return value && std::
 
 std::optional<double> number_or_none(const Json& json, std::string_view key) {
   const Json* value = json.find(key);
-  if (value == nullptr || !value->is_number()) return std::nullopt;
+  if (value == nullptr || !value->is_number() || !std::isfinite(value->as_double())) return std::nullopt;  // row C-6.19
   return value->as_double();
 }
 
@@ -45,7 +45,7 @@ void LoopState::from_json(const Json& json) {
 }
 
 Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, StageData data, dist::Communicator& world,
-           CheckpointMeta meta, fs::path run_folder, Metrics* metrics, const Clock& clock)
+           CheckpointMeta meta, fs::path run_folder, const Clock& clock)
     : settings_(std::move(settings)),
       hooks_(std::move(hooks)),
       model_(model),
@@ -54,7 +54,6 @@ Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, op
       world_(world),
       meta_(std::move(meta)),
       run_(std::move(run_folder)),
-      metrics_(metrics),
       clock_(clock),
       tape_(ctx_, true) {
   batches_.resize(static_cast<size_t>(settings_.accumulation));
@@ -143,6 +142,7 @@ Status Loop::resume() {
   state_.from_json(saved.loop_state);
   state_.step = step;
   state_.val_bpb = saved.val_bpb;
+  if (data_.progress) progress_ = data_.progress();  // the checkpoint may be the one after the data's last batch
   return {};
 }
 
@@ -154,9 +154,7 @@ Status Loop::save() {
   meta_.loop_state = state_.to_json();
   meta_.optimizer = optimizer_.metadata();
   meta_.val_bpb = state_.val_bpb;
-  LATHE_TRY_STATUS(save_checkpoint(run_, meta_, model_, &optimizer_));
-  log_info("checkpoint", "saved ", checkpoint_folder(run_, state_.step).string());
-  return {};
+  return save_checkpoint(run_, meta_, model_, &optimizer_);
 }
 
 // Row C-5.14 puts validation, samples and the checkpoint in this order; the weights are made durable first (trap R9) and
@@ -173,11 +171,9 @@ Status Loop::validate_and_sample(bool last) {
     state_.val_bpb = bpb;
     state_.min_val_bpb = std::min(state_.min_val_bpb.value_or(bpb), bpb);
     print(format_text("Step %05lld | Validation bpb: %.6f", static_cast<long long>(step), bpb));
-    if (metrics_) {
-      Json values = Json::object();
-      values["val/bpb"] = bpb;
-      LATHE_TRY_STATUS(metrics_->log(step, values));
-    }
+    Json values = Json::object();
+    values["val/bpb"] = bpb;
+    LATHE_TRY_STATUS(log_metrics(step, std::move(values)));
   }
   if (hooks_.sample && step > 0 && due(settings_.sample_every)) LATHE_TRY_STATUS(hooks_.sample(step));
   if (saves && validated) {
@@ -188,15 +184,26 @@ Status Loop::validate_and_sample(bool last) {
   return {};
 }
 
+double Loop::step_tokens() const {
+  return static_cast<double>(settings_.accumulation * settings_.batch * settings_.sequence_len * world_.size());
+}
+
+Status Loop::log_metrics(int64_t step, Json values) const {
+  if (!hooks_.log) return {};
+  values["total_training_flops"] = settings_.flops_per_token * step_tokens() * static_cast<double>(step);
+  values["total_training_time"] = state_.total_training_time;
+  return hooks_.log(step, values);
+}
+
 std::string Loop::step_line(double loss, double multiplier, double seconds) const {
-  const int64_t tokens = settings_.accumulation * settings_.batch * settings_.sequence_len * world_.size();
+  const double tokens = step_tokens();
   const int64_t n = settings_.num_iterations, done = state_.step - 1;
   std::string line = n > 0 ? format_text("step %05lld/%05lld (%.2f%%)", static_cast<long long>(done), static_cast<long long>(n),
                                          100.0 * static_cast<double>(done) / static_cast<double>(n))
                            : format_text("step %05lld (%.2f%%)", static_cast<long long>(done), 100.0 * std::max(progress_.share, 0.0));
-  const double mfu = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * static_cast<double>(tokens) / seconds / settings_.peak_flops : 0;
+  const double mfu = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * tokens / seconds / settings_.peak_flops : 0;
   line += format_text(" | loss: %.6f | lrm: %.2f | dt: %.2fms | tok/sec: %s | mfu: %.2f | epoch: %lld | total time: %.2fm", loss, multiplier,
-                      seconds * 1000, with_thousands(static_cast<int64_t>(static_cast<double>(tokens) / seconds)).c_str(), mfu,
+                      seconds * 1000, with_thousands(static_cast<int64_t>(tokens / seconds)).c_str(), mfu,
                       static_cast<long long>(progress_.epoch), state_.total_training_time / 60);
   if (n > 0 && done > kUntimedSteps)
     line += format_text(" | eta: %.1fm", state_.total_training_time / static_cast<double>(done - kUntimedSteps) * static_cast<double>(n - done) / 60);
@@ -207,7 +214,7 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   LATHE_TRY_STATUS(reserve_memory());
   LoopResult result;
   std::vector<double> step_seconds;
-  bool ended = false;
+  bool ended = progress_.ended;
   while (true) {
     const bool last = ended || (settings_.num_iterations >= 0 && state_.step >= settings_.num_iterations);
     if (!last && stop && stop()) {
@@ -229,24 +236,21 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     result.last_loss = outcome.loss;
     result.smooth_loss = debiased;
     print(step_line(debiased, multiplier_, seconds));
-    if (metrics_ && settings_.log_every > 0 && index % settings_.log_every == 0) {
-      const double tokens = static_cast<double>(settings_.accumulation * settings_.batch * settings_.sequence_len * world_.size());
+    if (settings_.log_every > 0 && index % settings_.log_every == 0) {
+      const double tokens = step_tokens();
       Json values = Json::object();
-      values["total_training_flops"] = settings_.flops_per_token * tokens * static_cast<double>(index);
-      values["total_training_time"] = state_.total_training_time;
       values["train/loss"] = debiased;
       values["train/lrm"] = multiplier_;
       values["train/dt"] = seconds;
       values["train/tok_per_sec"] = tokens / seconds;
       values["train/mfu"] = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * tokens / seconds / settings_.peak_flops : 0.0;
       values["train/epoch"] = progress_.epoch;
-      LATHE_TRY_STATUS(metrics_->log(index, values));
+      LATHE_TRY_STATUS(log_metrics(index, std::move(values)));
     }
   }
   result.state = state_;
   result.step_ms_p50 = 1000 * median(step_seconds);
-  const double tokens = static_cast<double>(settings_.accumulation * settings_.batch * settings_.sequence_len * world_.size());
-  result.tokens_per_second = result.step_ms_p50 > 0 ? 1000 * tokens / result.step_ms_p50 : 0;
+  result.tokens_per_second = result.step_ms_p50 > 0 ? 1000 * step_tokens() / result.step_ms_p50 : 0;
   result.arena_bytes = ctx_.arena().peak_bytes();
   return result;
 }

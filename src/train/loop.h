@@ -14,7 +14,6 @@
 #include "model/transformer.h"
 #include "optim/optimizer.h"
 #include "train/checkpoint.h"
-#include "train/metrics.h"
 
 namespace lathe::train {
 
@@ -60,6 +59,7 @@ struct LoopHooks {
   std::function<double(optim::Optimizer&, int64_t step, double progress)> schedule;
   std::function<Result<double>(int64_t step)> validate;   // bits per byte
   std::function<Status(int64_t step)> sample;
+  std::function<Status(int64_t step, const Json& values)> log;  // metrics (row C-5.24)
   std::function<void(const std::string& line)> print;
 };
 
@@ -85,7 +85,7 @@ class Loop {
  public:
   // All references outlive the loop. `meta` holds what checkpoints record of the run (settings, tokenizer hash).
   Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, StageData data, dist::Communicator& world,
-       CheckpointMeta meta, fs::path run_folder, Metrics* metrics, const Clock& clock = Clock::real());
+       CheckpointMeta meta, fs::path run_folder, const Clock& clock = Clock::real());
 
   // Reads the checkpoint of settings.resume_from_step: weights, optimizer, data position, loop state.
   Status resume();
@@ -110,6 +110,8 @@ class Loop {
   void print(const std::string& line) const {
     if (hooks_.print) hooks_.print(line);
   }
+  Status log_metrics(int64_t step, Json values) const;
+  double step_tokens() const;  // of all ranks
   std::string step_line(double loss, double multiplier, double seconds) const;
   Error not_finite(const char* what) const;
 
@@ -121,7 +123,6 @@ class Loop {
   dist::Communicator& world_;
   CheckpointMeta meta_;
   fs::path run_;
-  Metrics* metrics_;
   const Clock& clock_;
   ops::Context ctx_;
   autograd::Tape tape_;

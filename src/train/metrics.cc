@@ -53,7 +53,7 @@ Status drop_later_lines(const fs::path& path, int64_t resume_step) {
   for (const std::string& line : split_text(text, '\n')) {
     const Result<Json> row = parse_json(line);
     if (!row.ok() || !row.value().is_object()) continue;
-    if (row.value().get_int("step", -1) <= resume_step) kept += line + "\n";
+    if (row.value().get_int("step", -1) < resume_step) kept += line + "\n";
   }
   return write_file_atomic(path, kept);
 }

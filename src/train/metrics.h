@@ -13,8 +13,9 @@ namespace lathe::train {
 
 class Metrics {
  public:
-  // Appends to <run>/metrics.jsonl and <run>/tensorboard/events.*; after a resume at `resume_step` lines of later steps,
-  // written by the run that was cut off, are dropped first. The settings are the first line.
+  // Appends to <run>/metrics.jsonl and <run>/tensorboard/events.*; after a resume at `resume_step` the lines of that step and
+  // of later ones, written by the run that was cut off, are dropped first: they are written again. -1: a new file, whose
+  // first line is the settings.
   static Result<std::unique_ptr<Metrics>> open(const fs::path& run, const Json& settings, int64_t resume_step);
   ~Metrics();
   // values: an object of numbers (others are kept in the JSON lines only). The line starts with "step".

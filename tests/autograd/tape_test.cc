@@ -17,8 +17,8 @@ TEST(Tape, GradientsOfAValueUsedSeveralTimesAddUp) {
   ops::Context ctx;
   Tape tape(ctx, true);
   const Var a = tape.variable(values({1, 2})), b = tape.variable(values({3, 4}));
-  const Var sum = add(tape, a, b);                      // a + b
-  const Var y = add(tape, add(tape, sum, sum), a);      // 3 a + 2 b
+  const Var sum = add(tape, a, b);                  // a + b
+  const Var y = add(tape, add(tape, sum, sum), a);  // 3 a + 2 b
   EXPECT_EQ(list(y.value), (std::vector<float>{9, 14}));
   const Tensor dy = values({1, 10});
   tape.backward(y, dy);
@@ -30,7 +30,8 @@ TEST(Tape, GradientsOfAValueUsedSeveralTimesAddUp) {
 TEST(Tape, AValueThatReachesNoResultGetsNoGradient) {
   ops::Context ctx;
   Tape tape(ctx, true);
-  const Var a = tape.variable(values({1, 2})), unused = tape.variable(values({1, 2})), fixed = tape.constant(values({5, 5}));
+  const Var a = tape.variable(values({1, 2})), unused = tape.variable(values({1, 2})),
+            fixed = tape.constant(values({5, 5}));
   add(tape, unused, fixed);
   tape.backward(add(tape, a, fixed), values({1, 1}));
   EXPECT_EQ(list(tape.grad(a)), (std::vector<float>{1, 1}));

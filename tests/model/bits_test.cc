@@ -1,5 +1,5 @@
-// One summation order (decision 17): a token's logits have the same bits alone, in a batch, in chunks, in cached decoding,
-// in a long prefill and in the training forward pass, for any number of threads.
+// One summation order (decision 17): a token's logits have the same bits alone, in a batch, in chunks, in cached
+// decoding, in a long prefill and in the training forward pass, for any number of threads.
 #include <cmath>
 #include <cstring>
 
@@ -35,7 +35,8 @@ std::vector<int32_t> random_row(int64_t length, uint64_t seed) {
 ::testing::AssertionResult same_bits(std::span<const float> a, std::span<const float> b) {
   if (a.size() != b.size() || a.empty()) return ::testing::AssertionFailure() << a.size() << " values and " << b.size();
   for (size_t i = 0; i < a.size(); ++i)
-    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) return ::testing::AssertionFailure() << "value " << i << ": " << a[i] << " and " << b[i];
+    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0)
+      return ::testing::AssertionFailure() << "value " << i << ": " << a[i] << " and " << b[i];
   return ::testing::AssertionSuccess();
 }
 
@@ -54,7 +55,8 @@ class Bits : public ::testing::TestWithParam<Case> {
   void TearDown() override { set_num_threads(2); }
 
   // Of every position of `rows` (B equal rows after one another); with a cache the rows continue it.
-  std::vector<float> logits(const std::vector<int32_t>& ids, int64_t rows, model::KvCache* cache = nullptr, bool recording = false) {
+  std::vector<float> logits(const std::vector<int32_t>& ids, int64_t rows, model::KvCache* cache = nullptr,
+                            bool recording = false) {
     ops::Context ctx;
     autograd::Tape tape(ctx, recording);
     model::Batch batch;
@@ -75,10 +77,14 @@ class Bits : public ::testing::TestWithParam<Case> {
     }
     return out;
   }
-  model::KvCache new_cache(int64_t batch = 1) const { return model::KvCache(config_, batch, length_, GetParam().dtype); }
-  std::span<const float> part(const std::vector<float>& all, int64_t row, int64_t first, int64_t count, int64_t row_length) const {
+  model::KvCache new_cache(int64_t batch = 1) const {
+    return model::KvCache(config_, batch, length_, GetParam().dtype);
+  }
+  std::span<const float> part(const std::vector<float>& all, int64_t row, int64_t first, int64_t count,
+                              int64_t row_length) const {
     const int64_t v = config_.vocab_size;
-    return std::span<const float>(all).subspan(static_cast<size_t>((row * row_length + first) * v), static_cast<size_t>(count * v));
+    return std::span<const float>(all).subspan(static_cast<size_t>((row * row_length + first) * v),
+                                               static_cast<size_t>(count * v));
   }
 
   model::ModelConfig config_;
@@ -147,7 +153,8 @@ TEST_P(Bits, TrainingForwardAndItsLoss) {
     const float* z = whole_.data() + t * config_.vocab_size;
     double sum = 0;
     for (int64_t v = 0; v < config_.vocab_size; ++v) sum += std::exp(double{z[v]});
-    EXPECT_NEAR(double{losses[1][static_cast<size_t>(t)]}, std::log(sum) - double{z[targets.data<int32_t>()[t]]}, 3e-6) << t;
+    EXPECT_NEAR(double{losses[1][static_cast<size_t>(t)]}, std::log(sum) - double{z[targets.data<int32_t>()[t]]}, 3e-6)
+        << t;
   }
 }
 
@@ -162,7 +169,8 @@ TEST_P(Bits, ResetAndCopiedPrefill) {
   copies.copy_prefill(cache);
   for (int64_t t = prompt; t < length_; ++t) {
     const int32_t other = (row_[static_cast<size_t>(t)] + 1) % static_cast<int32_t>(v);
-    const std::vector<float> step = logits({row_[static_cast<size_t>(t)], other, row_[static_cast<size_t>(t)]}, 3, &copies);
+    const std::vector<float> step =
+        logits({row_[static_cast<size_t>(t)], other, row_[static_cast<size_t>(t)]}, 3, &copies);
     EXPECT_TRUE(same_bits(part(step, 0, 0, 1, 1), part(whole_, 0, t, 1, length_))) << t;
     EXPECT_TRUE(same_bits(part(step, 2, 0, 1, 1), part(whole_, 0, t, 1, length_))) << t;
     EXPECT_FALSE(same_bits(part(step, 1, 0, 1, 1), part(whole_, 0, t, 1, length_))) << t;
@@ -177,7 +185,8 @@ std::vector<Case> cases() {
   return out;
 }
 INSTANTIATE_TEST_SUITE_P(All, Bits, ::testing::ValuesIn(cases()), [](const auto& info) {
-  return models()[static_cast<size_t>(info.param.model)].name + (info.param.dtype == DType::kFloat32 ? "_fp32" : "_bf16");
+  return models()[static_cast<size_t>(info.param.model)].name +
+         (info.param.dtype == DType::kFloat32 ? "_fp32" : "_bf16");
 });
 
 }  // namespace

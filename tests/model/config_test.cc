@@ -43,8 +43,14 @@ TEST(ModelConfig, DefaultsAreThoseOfTheChatFamily) {
 
 // C-3.2, C-3.27: no bias, no learned positions or norm scale, untied head, and nothing but these names.
 TEST(ModelConfig, TheSeedStateHasExactlyItsTensors) {
-  std::set<std::string> expected = {"transformer.wte.weight", "lm_head.weight", "resid_lambdas", "x0_lambdas", "value_embeds.0.weight",
-                                    "value_embeds.2.weight", "transformer.h.0.attn.ve_gate.weight", "transformer.h.2.attn.ve_gate.weight"};
+  std::set<std::string> expected = {"transformer.wte.weight",
+                                    "lm_head.weight",
+                                    "resid_lambdas",
+                                    "x0_lambdas",
+                                    "value_embeds.0.weight",
+                                    "value_embeds.2.weight",
+                                    "transformer.h.0.attn.ve_gate.weight",
+                                    "transformer.h.2.attn.ve_gate.weight"};
   for (const char* layer : {"0", "1", "2"})
     for (const char* part : {"attn.c_q", "attn.c_k", "attn.c_v", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"})
       expected.insert(join_text("transformer.h.", layer, ".", part, ".weight"));
@@ -67,7 +73,8 @@ TEST(ModelConfig, TheOldStateHasNeitherValueEmbeddingsNorLambdas) {
 TEST(ModelConfig, TheNewestStateIsKnownByItsThreeTensors) {
   const std::set<std::string> seed = names_of(small_chat(ChatState::kSeed, 16));
   std::set<std::string> newest = names_of(small_chat(ChatState::kNewest, 16));
-  for (const char* name : {"smear_gate.weight", "smear_lambda", "backout_lambda"}) EXPECT_EQ(newest.erase(name), 1u) << name;
+  for (const char* name : {"smear_gate.weight", "smear_lambda", "backout_lambda"})
+    EXPECT_EQ(newest.erase(name), 1u) << name;
   EXPECT_EQ(newest, seed);
   ModelConfig partial = small_chat(ChatState::kNewest, 16);
   partial.backout = false;
@@ -103,7 +110,9 @@ TEST(ModelConfig, ShapesOfTheProjections) {
   ModelConfig c = small_chat(ChatState::kSeed, 16);
   c.head_dim = 12;
   const Transformer model(c, DType::kFloat32, Device::kMeta);
-  const auto shape = [&](const char* name) { return model.find(std::string("transformer.h.1.") + name)->value.shape(); };
+  const auto shape = [&](const char* name) {
+    return model.find(std::string("transformer.h.1.") + name)->value.shape();
+  };
   EXPECT_EQ(shape("attn.c_q.weight"), (Shape{48, 32}));
   EXPECT_EQ(shape("attn.c_k.weight"), (Shape{24, 32}));
   EXPECT_EQ(shape("attn.c_v.weight"), (Shape{24, 32}));
@@ -119,7 +128,8 @@ TEST(ModelConfig, ValueEmbeddingsSitInTheLastLayerAndEverySecondBelow) {
   ModelConfig c;
   for (const int64_t layers : {1, 2, 5, 12}) {
     c.n_layer = layers;
-    for (int64_t i = 0; i < layers; ++i) EXPECT_EQ(c.has_value_embed(i), (layers - 1 - i) % 2 == 0) << i << " of " << layers;
+    for (int64_t i = 0; i < layers; ++i)
+      EXPECT_EQ(c.has_value_embed(i), (layers - 1 - i) % 2 == 0) << i << " of " << layers;
   }
 }
 
@@ -209,7 +219,8 @@ TEST(Vocabulary, IsPaddedInTheTablesOnly) {
 // Trap M4: sizes beyond 2^31 elements.
 TEST(TrapM4, CountsOfHugeModelsDoNotOverflow) {
   PlainSize size;
-  size.n_embd = 32768, size.n_head = size.n_kv_head = 256, size.mlp_hidden = 131072, size.n_layer = 2, size.vocab_size = 262144;
+  size.n_embd = 32768, size.n_head = size.n_kv_head = 256, size.mlp_hidden = 131072, size.n_layer = 2,
+  size.vocab_size = 262144;
   const Transformer model(llama_config(size), DType::kBFloat16, Device::kMeta, true);
   const int64_t c = 32768, table = int64_t{262144} * c, block = 4 * c * c + 3 * 131072 * c;
   EXPECT_GT(table, std::numeric_limits<int32_t>::max());

@@ -73,8 +73,10 @@ TEST_F(ModelDropout, MaskHasTheRateAndKeepsTheExpectation) {
     ASSERT_EQ(seen.x.size(), full.size());
     for (size_t i = 0; i < full.size(); ++i) {
       mean[i] += double{seen.x[i]} / kRuns;
-      if (seen.x[i] == 0) dropped += 1;
-      else ASSERT_NEAR(seen.x[i], full[i] / 0.8f, 1e-5f);
+      if (seen.x[i] == 0)
+        dropped += 1;
+      else
+        ASSERT_NEAR(seen.x[i], full[i] / 0.8f, 1e-5f);
     }
   }
   const double draws = kRuns * static_cast<double>(full.size());

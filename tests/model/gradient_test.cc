@@ -17,7 +17,9 @@ struct Problem {
   ref::Weights weights;
 
   explicit Problem(const model::ModelConfig& c)
-      : config(c), model(random_model(c, DType::kFloat32, true)), ids(random_ids(kBatch * kLength, c.vocab_size, 1)),
+      : config(c),
+        model(random_model(c, DType::kFloat32, true)),
+        ids(random_ids(kBatch * kLength, c.vocab_size, 1)),
         targets(random_ids(kBatch * kLength, c.vocab_size, 2)) {
     targets.data<int32_t>()[3] = targets.data<int32_t>()[kLength] = -1;
     for (const autograd::Parameter* p : model->parameters())
@@ -25,7 +27,9 @@ struct Problem {
   }
 
   ref::Indices indices(const Tensor& x) const { return {x.span<int32_t>().begin(), x.span<int32_t>().end()}; }
-  double reference_loss() const { return ref::transformer_loss(config, weights, indices(ids), indices(targets), kBatch); }
+  double reference_loss() const {
+    return ref::transformer_loss(config, weights, indices(ids), indices(targets), kBatch);
+  }
 
   // Mean loss; the gradients of it are added to the parameters'.
   double forward_backward(float backward_scale = 1) const {
@@ -59,7 +63,9 @@ struct Problem {
   }
 
   // Without a rotation a key's bias adds the same to all scores of a query, which softmax takes out again.
-  static bool shifts_scores(const autograd::Parameter& p) { return std::string_view(p.name).ends_with("attn.c_k.bias"); }
+  static bool shifts_scores(const autograd::Parameter& p) {
+    return std::string_view(p.name).ends_with("attn.c_k.bias");
+  }
 
   // The largest |engine - finite difference| / norm over a random direction, the largest element and two random ones.
   double worst_error(const autograd::Parameter& p) {
@@ -116,7 +122,8 @@ TEST_P(WholeModel, LogitsAndLossAgreeWithTheFloat64Transformer) {
 TEST_P(WholeModel, GradientOfEveryParameterIsTheSlopeOfTheLoss) {
   Problem p(small().config);
   p.forward_backward();
-  for (const autograd::Parameter* parameter : p.model->parameters()) EXPECT_LT(p.worst_error(*parameter), kTolerance) << parameter->name;
+  for (const autograd::Parameter* parameter : p.model->parameters())
+    EXPECT_LT(p.worst_error(*parameter), kTolerance) << parameter->name;
 }
 
 // The check itself can fail: a backward pass that is wrong by a factor is seen in every parameter below the head.
@@ -129,7 +136,8 @@ TEST_P(WholeModel, AWrongBackwardIsSeen) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WholeModel, ::testing::Range(0, 6), [](const auto& info) { return small_models(8)[static_cast<size_t>(info.param)].name; });
+INSTANTIATE_TEST_SUITE_P(All, WholeModel, ::testing::Range(0, 6),
+                         [](const auto& info) { return small_models(8)[static_cast<size_t>(info.param)].name; });
 
 }  // namespace
 }  // namespace lathe::testing

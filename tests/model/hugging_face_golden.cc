@@ -18,8 +18,10 @@ TEST(HuggingFaceGolden, LogitsLossAndGradients) {
       const HuggingFaceRun run = HuggingFaceRun::load(folder);
       ops::Context ctx;
       std::vector<float> logits;
-      EXPECT_NEAR(run.forward_backward(ctx, 0, &logits), run.expected.at("loss").as_double(), run.tolerance.at("loss_abs").as_double());
-      EXPECT_TRUE(is_close(std::span<const float>(logits), run.io.find("logits")->span<float>(), {run.tolerance.at("logits_abs").as_double(), 0}));
+      EXPECT_NEAR(run.forward_backward(ctx, 0, &logits), run.expected.at("loss").as_double(),
+                  run.tolerance.at("loss_abs").as_double());
+      EXPECT_TRUE(is_close(std::span<const float>(logits), run.io.find("logits")->span<float>(),
+                           {run.tolerance.at("logits_abs").as_double(), 0}));
       std::map<std::string, double> norms = run.norms(true);
       const double rel = run.tolerance.at("grad_norm_rel").as_double();
       EXPECT_EQ(norms.size(), run.expected.at("grad_norms").size());
@@ -40,7 +42,8 @@ TEST(HuggingFaceGolden, GreedyTextWithAndWithoutCache) {
       const std::vector<int32_t> prompt = tokens_of(text.at("prompt"));
       const Tensor first_row = run.ids(1);
       EXPECT_TRUE(std::equal(prompt.begin(), prompt.end(), first_row.data<int32_t>()));
-      expect_greedy(*run.model, text.at("prompt"), text.at("tokens"), text.at("logprobs"), run.tolerance.at("logprob_abs").as_double());
+      expect_greedy(*run.model, text.at("prompt"), text.at("tokens"), text.at("logprobs"),
+                    run.tolerance.at("logprob_abs").as_double());
     }
 }
 
@@ -51,7 +54,8 @@ TEST(HuggingFaceGolden, OldStyleConfigIsTheSameModel) {
     if (!std::filesystem::exists(folder / "config_old_style.json")) continue;
     TemporaryFolder copy;
     std::filesystem::copy_file(folder / "config_old_style.json", copy.path() / "config.json");
-    EXPECT_EQ(take(model::read_hugging_face_config(copy.path())).to_json().dump(), take(model::read_hugging_face_config(folder)).to_json().dump());
+    EXPECT_EQ(take(model::read_hugging_face_config(copy.path())).to_json().dump(),
+              take(model::read_hugging_face_config(folder)).to_json().dump());
     ++checked;
   }
   if (checked == 0) GTEST_SKIP() << "no golden set gpt_llama";

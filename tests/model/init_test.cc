@@ -35,7 +35,8 @@ struct Moments {
 Moments moments_of(const Tensor& x) {
   Moments m;
   const auto n = static_cast<double>(x.elements());
-  for (const float v : x.span<float>()) m.mean += double{v} / n, m.low = std::min(m.low, double{v}), m.high = std::max(m.high, double{v});
+  for (const float v : x.span<float>())
+    m.mean += double{v} / n, m.low = std::min(m.low, double{v}), m.high = std::max(m.high, double{v});
   double fourth = 0;
   for (const float v : x.span<float>()) {
     const double d = double{v} - m.mean;
@@ -73,11 +74,13 @@ std::string block(int64_t i, const char* part) { return "transformer.h." + std::
 // Trap M3: every parameter is drawn; a tensor is constant only where a row says so.
 TEST(TrapM3, NoParameterIsLeftUninitialised) {
   for (const SmallModel& small : small_models(16)) {
-    const auto model = initialised(small.config), again = initialised(small.config), other = initialised(small.config, 43);
+    const auto model = initialised(small.config), again = initialised(small.config),
+               other = initialised(small.config, 43);
     for (const autograd::Parameter* p : model->parameters()) {
       SCOPED_TRACE(small.name + " " + p->name);
       bool constant = true, equal = true, differs = false;
-      const std::span<const float> x = p->value.span<float>(), y = again->find(p->name)->value.span<float>(), z = other->find(p->name)->value.span<float>();
+      const std::span<const float> x = p->value.span<float>(), y = again->find(p->name)->value.span<float>(),
+                                   z = other->find(p->name)->value.span<float>();
       for (size_t i = 0; i < x.size(); ++i) {
         ASSERT_TRUE(std::isfinite(x[i])) << "element " << i;
         constant = constant && x[i] == x[0], equal = equal && x[i] == y[i], differs = differs || x[i] != z[i];
@@ -86,7 +89,8 @@ TEST(TrapM3, NoParameterIsLeftUninitialised) {
       const std::string_view name = p->name;
       const bool chat = small.config.family == model::Family::kChat, newest = small.name == "newest";
       const bool by_rule = chat ? name.ends_with("c_proj.weight") || name.find("lambda") != name.npos ||
-                                      (!newest && name.ends_with("ve_gate.weight")) || (small.name == "old" && name == "lm_head.weight")
+                                      (!newest && name.ends_with("ve_gate.weight")) ||
+                                      (small.name == "old" && name == "lm_head.weight")
                                 : p->value.rank() == 1;
       EXPECT_EQ(differs, !by_rule);
       if (!by_rule) {
@@ -103,7 +107,8 @@ TEST(Initialise, SeedState) {
   expect_normal(*model, "transformer.wte.weight", 1);
   expect_normal(*model, "lm_head.weight", 0.001);
   for (int64_t i = 0; i < 4; ++i) {
-    for (const char* part : {"attn.c_q", "attn.c_k", "attn.c_v", "mlp.c_fc"}) expect_uniform(*model, block(i, part), -s, s);
+    for (const char* part : {"attn.c_q", "attn.c_k", "attn.c_v", "mlp.c_fc"})
+      expect_uniform(*model, block(i, part), -s, s);
     for (const char* part : {"attn.c_proj", "mlp.c_proj"}) expect_constant(*model, block(i, part), 0);
   }
   for (const int64_t i : {1, 3}) {
@@ -148,7 +153,8 @@ TEST(Initialise, OldState) {
   expect_constant(*model, "lm_head.weight", 0);
   for (int64_t i = 0; i < 4; ++i) {
     expect_normal(*model, block(i, "attn.c_q"), 1 / std::sqrt(128.0));
-    expect_normal(*model, block(i, "attn.c_k"), std::sqrt(0.5) / std::sqrt(128.0));  // 64 x 128: min(1, sqrt(out / in)) < 1
+    expect_normal(*model, block(i, "attn.c_k"),
+                  std::sqrt(0.5) / std::sqrt(128.0));  // 64 x 128: min(1, sqrt(out / in)) < 1
     expect_normal(*model, block(i, "mlp.c_fc"), 1 / std::sqrt(128.0));
     for (const char* part : {"attn.c_proj", "mlp.c_proj"}) expect_constant(*model, block(i, part), 0);
   }
@@ -171,7 +177,8 @@ TEST(Initialise, EveryTensorHasItsOwnStream) {
       EXPECT_TRUE(std::equal(x.begin(), x.end(), y.begin(), y.end())) << name;
     }
   }
-  const std::span<const float> q0 = model->find(block(0, "attn.c_q"))->value.span<float>(), q1 = model->find(block(1, "attn.c_q"))->value.span<float>();
+  const std::span<const float> q0 = model->find(block(0, "attn.c_q"))->value.span<float>(),
+                               q1 = model->find(block(1, "attn.c_q"))->value.span<float>();
   EXPECT_FALSE(std::equal(q0.begin(), q0.end(), q1.begin(), q1.end()));
 }
 
@@ -200,7 +207,8 @@ TEST(Initialise, RefreshesTheComputeCopies) {
   model.initialise(1);
   for (const autograd::Parameter* p : model.parameters()) {
     const Tensor wide = p->compute.to(DType::kFloat32);
-    for (size_t i = 0; i < wide.span<float>().size(); ++i) ASSERT_EQ(wide.span<float>()[i], round_to_bf16(p->value.span<float>()[i])) << p->name;
+    for (size_t i = 0; i < wide.span<float>().size(); ++i)
+      ASSERT_EQ(wide.span<float>()[i], round_to_bf16(p->value.span<float>()[i])) << p->name;
   }
 }
 

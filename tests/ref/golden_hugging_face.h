@@ -30,8 +30,9 @@ struct HuggingFaceRun {
   static HuggingFaceRun load(const std::filesystem::path& folder) {
     const Json all = read_json_or_fail(golden("gpt_llama") / "tolerance.json");
     const Json& entry = all.at("models").at(folder.filename().string());
-    return {take(model::load_hugging_face(folder, DType::kFloat32, true)), take(read_safetensors(folder / "io.safetensors")),
-            read_json_or_fail(folder / "expected.json"), entry.at("suggested"), entry.get_double("final_param_norm_rel", 0)};
+    return {take(model::load_hugging_face(folder, DType::kFloat32, true)),
+            take(read_safetensors(folder / "io.safetensors")), read_json_or_fail(folder / "expected.json"),
+            entry.at("suggested"), entry.get_double("final_param_norm_rel", 0)};
   }
 
   int64_t batches() const { return io.find("input_ids")->dim(0); }
@@ -71,7 +72,8 @@ struct HuggingFaceRun {
     std::map<std::string, double> out;
     for (const autograd::Parameter* p : model->parameters()) {
       std::string name = p->name;
-      if (const size_t at = name.find(".attn.c_"); at != std::string::npos && std::string("qkv").find(name[at + 8]) != std::string::npos)
+      if (const size_t at = name.find(".attn.c_");
+          at != std::string::npos && std::string("qkv").find(name[at + 8]) != std::string::npos)
         name = name.substr(0, at) + ".attn.c_attn" + name.substr(name.rfind('.'));
       const double norm = norm_of(gradients ? p->grad : p->value);
       out[name] = std::hypot(out[name], norm);

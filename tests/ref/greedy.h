@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "model/kv_cache.h"
-#include "tests/ref/testing.h"
 #include "model/transformer.h"
+#include "tests/ref/testing.h"
 
 namespace lathe::testing {
 
@@ -47,7 +47,8 @@ inline std::vector<int32_t> tokens_of(const Json& list) {
 }
 
 // Both ways give the expected tokens with log-probabilities within `tolerance`.
-inline void expect_greedy(model::Transformer& model, const Json& prompt, const Json& tokens, const Json& log_probabilities, double tolerance) {
+inline void expect_greedy(model::Transformer& model, const Json& prompt, const Json& tokens,
+                          const Json& log_probabilities, double tolerance) {
   const std::vector<int32_t> expected = tokens_of(tokens);
   std::vector<double> expected_logs;
   for (const Json& value : log_probabilities.as_array()) expected_logs.push_back(value.as_double());

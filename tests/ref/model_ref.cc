@@ -36,7 +36,8 @@ struct Forward {
     for (int64_t t = 0; t < length; ++t)
       for (int64_t j = 0; j < width / 2; ++j) {
         const float exponent = static_cast<float>(2 * j) / static_cast<float>(width);
-        const float angle = static_cast<float>(t) * (1.0f / static_cast<float>(std::pow(c.rope_base, double{exponent})));
+        const float angle =
+            static_cast<float>(t) * (1.0f / static_cast<float>(std::pow(c.rope_base, double{exponent})));
         cosine.push_back(rounded(std::cos(double{angle})));
         sine.push_back(rounded(std::sin(double{angle})));
       }
@@ -68,15 +69,18 @@ struct Forward {
 
   Values attend(const Values& x, int64_t layer, const std::string& prefix) const {
     const bool llama = c.family == Family::kLlama;
-    const std::string head = prefix + (llama ? "self_attn." : "attn."), tail = llama ? "_proj" : "", front = llama ? "" : "c_";
+    const std::string head = prefix + (llama ? "self_attn." : "attn."), tail = llama ? "_proj" : "",
+                      front = llama ? "" : "c_";
     const int64_t width = c.head_width(), q_width = c.n_head * width, kv_width = c.n_kv_head * width;
-    Values q = project(x, head + front + "q" + tail, c.n_embd, q_width), k = project(x, head + front + "k" + tail, c.n_embd, kv_width);
+    Values q = project(x, head + front + "q" + tail, c.n_embd, q_width),
+           k = project(x, head + front + "k" + tail, c.n_embd, kv_width);
     Values v = project(x, head + front + "v" + tail, c.n_embd, kv_width);
     if (const std::string name = "value_embeds." + std::to_string(layer) + ".weight"; weights.contains(name)) {
       const bool newest = c.chat_state == model::ChatState::kNewest;
       const int64_t channels = newest ? 12 : 32;
       Values first;
-      for (int64_t n = 0; n < rows; ++n) first.insert(first.end(), x.begin() + n * c.n_embd, x.begin() + n * c.n_embd + channels);
+      for (int64_t n = 0; n < rows; ++n)
+        first.insert(first.end(), x.begin() + n * c.n_embd, x.begin() + n * c.n_embd + channels);
       const Values gate = linear(first, weight(head + "ve_gate.weight"), {}, rows, channels, c.n_kv_head);
       v = value_gate(v, embedding(weight(name), ids, kv_width), gate, width, newest ? 3 : 2);
     }
@@ -88,25 +92,30 @@ struct Forward {
       const double scale = c.chat_state == model::ChatState::kNewest ? 1.2 : 1;
       q = rms_norm(q, {}, width, c.norm_eps, scale), k = rms_norm(k, {}, width, c.norm_eps, scale);
     }
-    AttentionSize size{batch, length, length, c.n_head, c.n_kv_head, width, window(layer), 1 / std::sqrt(static_cast<double>(width))};
+    AttentionSize size{batch,       length, length,        c.n_head,
+                       c.n_kv_head, width,  window(layer), 1 / std::sqrt(static_cast<double>(width))};
     return project(attention(q, k, v, size), head + (llama ? "o_proj" : "c_proj"), q_width, c.n_embd);
   }
 
   Values mlp(const Values& x, const std::string& prefix) const {
     if (c.family == Family::kLlama) {
-      const Values gate = project(x, prefix + "mlp.gate_proj", c.n_embd, c.hidden()), up = project(x, prefix + "mlp.up_proj", c.n_embd, c.hidden());
+      const Values gate = project(x, prefix + "mlp.gate_proj", c.n_embd, c.hidden()),
+                   up = project(x, prefix + "mlp.up_proj", c.n_embd, c.hidden());
       return project(swiglu(gate, up), prefix + "mlp.down_proj", c.hidden(), c.n_embd);
     }
     const Values h = project(x, prefix + "mlp.c_fc", c.n_embd, c.hidden());
-    return project(map(h, c.family == Family::kGpt2 ? gelu_tanh : relu_squared), prefix + "mlp.c_proj", c.hidden(), c.n_embd);
+    return project(map(h, c.family == Family::kGpt2 ? gelu_tanh : relu_squared), prefix + "mlp.c_proj", c.hidden(),
+                   c.n_embd);
   }
 
   Values run() const {
     const bool chat = c.family == Family::kChat, llama = c.family == Family::kLlama;
     Values x = embedding(weight(llama ? "model.embed_tokens.weight" : "transformer.wte.weight"), ids, c.n_embd);
-    if (c.positions == model::Positions::kLearned) x = mix(x, 1, embedding(weight("transformer.wpe.weight"), positions, c.n_embd), 1);
+    if (c.positions == model::Positions::kLearned)
+      x = mix(x, 1, embedding(weight("transformer.wpe.weight"), positions, c.n_embd), 1);
     if (chat) x = norm(x, "none");
-    if (weights.contains("smear_lambda")) x = smear(x, weight("smear_gate.weight"), weight("smear_lambda")[0], {}, batch, c.n_embd);
+    if (weights.contains("smear_lambda"))
+      x = smear(x, weight("smear_gate.weight"), weight("smear_lambda")[0], {}, batch, c.n_embd);
     const Values x0 = x;
     Values middle;
     for (int64_t i = 0; i < c.n_layer; ++i) {
@@ -135,13 +144,16 @@ Values transformer(const ModelConfig& config, const Weights& weights, const Indi
 
 Values transformer_logits(const ModelConfig& config, const Weights& weights, const Indices& ids, int64_t batch) {
   const Forward forward(config, weights, ids, batch);
-  const Values logits = matmul(forward.run(), false, forward.head(), true, forward.rows, config.n_embd, config.vocab_size);
+  const Values logits =
+      matmul(forward.run(), false, forward.head(), true, forward.rows, config.n_embd, config.vocab_size);
   return config.family == Family::kChat ? softcap(logits, 15) : logits;
 }
 
-double transformer_loss(const ModelConfig& config, const Weights& weights, const Indices& ids, const Indices& targets, int64_t batch) {
+double transformer_loss(const ModelConfig& config, const Weights& weights, const Indices& ids, const Indices& targets,
+                        int64_t batch) {
   const Forward forward(config, weights, ids, batch);
-  const Values nll = head_loss(forward.run(), forward.head(), targets, config.n_embd, config.vocab_size, config.family == Family::kChat ? 15 : 0);
+  const Values nll = head_loss(forward.run(), forward.head(), targets, config.n_embd, config.vocab_size,
+                               config.family == Family::kChat ? 15 : 0);
   double sum = 0, valid = 0;
   for (size_t n = 0; n < nll.size(); ++n) sum += nll[n], valid += targets[n] >= 0;
   return sum / valid;

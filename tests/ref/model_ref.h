@@ -17,6 +17,7 @@ Values transformer(const model::ModelConfig& config, const Weights& weights, con
 // (N, vocab_size), softcapped.
 Values transformer_logits(const model::ModelConfig& config, const Weights& weights, const Indices& ids, int64_t batch);
 // Mean over the targets that are not negative.
-double transformer_loss(const model::ModelConfig& config, const Weights& weights, const Indices& ids, const Indices& targets, int64_t batch);
+double transformer_loss(const model::ModelConfig& config, const Weights& weights, const Indices& ids,
+                        const Indices& targets, int64_t batch);
 
 }  // namespace lathe::ref

@@ -59,7 +59,8 @@ inline std::vector<SmallModel> small_models(int64_t sequence_len) {
 }
 
 // Initial weights plus noise on every tensor, so that none is zero and every gradient is alive.
-inline std::unique_ptr<model::Transformer> random_model(const model::ModelConfig& config, DType dtype, bool with_gradients = false) {
+inline std::unique_ptr<model::Transformer> random_model(const model::ModelConfig& config, DType dtype,
+                                                        bool with_gradients = false) {
   auto model = std::make_unique<model::Transformer>(config, dtype, Device::kCpu, with_gradients);
   model->initialise(7);
   for (autograd::Parameter* p : model->parameters()) {

@@ -1,5 +1,5 @@
-// Steady-state training asks the system for no memory: the arena is reserved from the plan, and nothing of 4096 bytes or
-// more comes from operator new in a later step.
+// Steady-state training asks the system for no memory: the arena is reserved from the plan, and nothing of 4096 bytes
+// or more comes from operator new in a later step.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -25,8 +25,12 @@ void* counted(std::size_t bytes, std::size_t alignment) {
 
 void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
 void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<std::size_t>(alignment)); }
-void* operator new[](std::size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<std::size_t>(alignment)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete[](void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
@@ -52,7 +56,8 @@ TEST_P(Allocation, SteadyStateStepsTakeNone) {
     optim::OptimizerOptions options;
     options.muon_form = newest ? optim::MuonForm::kNewest : optim::MuonForm::kSeed;
     optim::Optimizer optimizer(small.config.family == model::Family::kChat
-                                   ? optim::chat_groups(parameters, small.config.n_embd, {}, newest ? optim::ChatRules::kNewest : optim::ChatRules::kSeed)
+                                   ? optim::chat_groups(parameters, small.config.n_embd, {},
+                                                        newest ? optim::ChatRules::kNewest : optim::ChatRules::kSeed)
                                    : optim::adamw_groups(parameters, {}),
                                options);
     const Tensor ids = random_ids(kRows * kLength, 27, 1), targets = random_ids(kRows * kLength, 27, 2);

@@ -13,14 +13,16 @@ struct Set {
   ChatState state;
   const char* weights;
 };
-constexpr Set kSets[] = {{"train_seed", ChatState::kSeed, "final_fp32muon.safetensors"}, {"train_head", ChatState::kNewest, "final.safetensors"}};
+constexpr Set kSets[] = {{"train_seed", ChatState::kSeed, "final_fp32muon.safetensors"},
+                         {"train_head", ChatState::kNewest, "final.safetensors"}};
 
 // C-3.18, C-3.32, C-3.40
 TEST(GenerateGolden, GreedyTextWithAndWithoutCache) {
   int checked = 0, past_the_trained_length = 0;
   for (const Set& set : kSets)
     for (const auto& folder : variants(set.name)) {
-      if (!std::filesystem::exists(folder / "generate.json") || !std::filesystem::exists(folder / set.weights)) continue;
+      if (!std::filesystem::exists(folder / "generate.json") || !std::filesystem::exists(folder / set.weights))
+        continue;
       SCOPED_TRACE(folder.string());
       const Json all = read_json_or_fail(golden(set.name) / "tolerance.json");
       const Json& entry = all.at("variants").at(folder.filename().string());
@@ -35,7 +37,8 @@ TEST(GenerateGolden, GreedyTextWithAndWithoutCache) {
           EXPECT_EQ(tokens_of(text.at("naive_tokens")), tokens_of(text.at("engine_tokens")));
           expect_greedy(*run.model, text.at("prompt"), text.at("engine_tokens"), text.at("logprobs"),
                         suggested.at("logits_after_maxabs").as_double());
-          past_the_trained_length += static_cast<int64_t>(text.at("prompt").size() + text.at("engine_tokens").size()) > run.model->config().sequence_len;
+          past_the_trained_length += static_cast<int64_t>(text.at("prompt").size() + text.at("engine_tokens").size()) >
+                                     run.model->config().sequence_len;
         }
       }
       ++checked;

@@ -29,7 +29,8 @@ TEST(HuggingFaceRunGolden, AdamwFollowsTheReference) {
       ASSERT_EQ(static_cast<int64_t>(losses.size()), run.batches() - 1);
       const double tolerance = run.tolerance.at("adamw_losses_abs").as_double();
       for (int64_t i = 1; i < run.batches(); ++i) {
-        EXPECT_NEAR(run.forward_backward(ctx, i), losses.at(static_cast<size_t>(i - 1)).as_double(), tolerance) << "batch " << i;
+        EXPECT_NEAR(run.forward_backward(ctx, i), losses.at(static_cast<size_t>(i - 1)).as_double(), tolerance)
+            << "batch " << i;
         optimizer.step(ctx);
       }
       std::map<std::string, double> norms = run.norms(false);

@@ -19,11 +19,14 @@ TEST_P(Overfit, OneBatchToALossBelow005) {
   options.muon_form = small.name == "newest" ? optim::MuonForm::kNewest : optim::MuonForm::kSeed;
   optim::AdamwRates adamw;
   adamw.lr = 0.01, adamw.weight_decay = 0;
-  optim::Optimizer optimizer(chat ? optim::chat_groups(parameters, config.n_embd, {}, small.name == "newest" ? optim::ChatRules::kNewest : optim::ChatRules::kSeed)
-                                  : optim::adamw_groups(parameters, adamw),
-                             options);
+  optim::Optimizer optimizer(
+      chat ? optim::chat_groups(parameters, config.n_embd, {},
+                                small.name == "newest" ? optim::ChatRules::kNewest : optim::ChatRules::kSeed)
+           : optim::adamw_groups(parameters, adamw),
+      options);
   constexpr int64_t kRows = 4, kLength = 16;
-  const Tensor ids = random_ids(kRows * kLength, config.vocab_size, 1), targets = random_ids(kRows * kLength, config.vocab_size, 2);
+  const Tensor ids = random_ids(kRows * kLength, config.vocab_size, 1),
+               targets = random_ids(kRows * kLength, config.vocab_size, 2);
   const Tensor factor = Tensor::empty({kRows * kLength}, DType::kFloat32);
   for (float& f : factor.span<float>()) f = 1.0f / (kRows * kLength);
   ops::Context ctx;
@@ -46,7 +49,8 @@ TEST_P(Overfit, OneBatchToALossBelow005) {
   EXPECT_LT(loss, 0.05) << "after " << step << " steps";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Overfit, ::testing::Range(0, 6), [](const auto& info) { return small_models(16)[static_cast<size_t>(info.param)].name; });
+INSTANTIATE_TEST_SUITE_P(All, Overfit, ::testing::Range(0, 6),
+                         [](const auto& info) { return small_models(16)[static_cast<size_t>(info.param)].name; });
 
 }  // namespace
 }  // namespace lathe::testing

@@ -120,8 +120,8 @@ Status ModelConfig::validate() const {
   if (head_dim == 0 && n_embd % n_head != 0) return error_at("n_embd", -1, "width ", n_embd, " is not divisible by ", n_head, " heads");
   if (n_kv_head > n_head || n_head % n_kv_head != 0)
     return error_at("n_kv_head", -1, n_head, " query heads are not divisible by ", n_kv_head, " key/value heads");
-  if (head_width() % 8 != 0 || head_width() > 256)
-    return error_at("head_dim", -1, "the head width ", head_width(), " must be a multiple of 8, at most 256");
+  if (head_width() < 2 || head_width() % 2 != 0 || head_width() > 256)
+    return error_at("head_dim", -1, "the head width ", head_width(), " must be even, at most 256");
   if (window_pattern.empty()) return error_at("window_pattern", -1, "is empty; use letters S and L");
   for (const char c : window_pattern)
     if (std::string_view("SsLl").find(c) == std::string_view::npos)

@@ -29,11 +29,6 @@ void KvCache::reset() {
   last_embedding_ = Tensor();
 }
 
-void KvCache::truncate(int64_t length) {
-  require(length >= 0 && length <= length_, "[kv_cache] truncate to ", length, " of ", length_);
-  length_ = length;
-}
-
 void KvCache::copy_prefill(const KvCache& source) {
   require(length_ == 0, "[kv_cache] prefill into a cache that holds ", length_, " positions");
   require(source.batch_ == 1, "[kv_cache] prefill from a cache of ", source.batch_, " rows, one is needed");

@@ -26,7 +26,6 @@ class KvCache {
 
   void advance(int64_t positions);             // after the last layer of a forward pass
   void reset();                                // forgets all positions (and the last embedding)
-  void truncate(int64_t length);               // forgets the positions from `length` on
   // Copies the one row of `source` to every row (row C-10.2). Asserts of row C-10.5: this cache empty, same shape,
   // enough capacity.
   void copy_prefill(const KvCache& source);

@@ -11,8 +11,8 @@ void check_shape(const AttentionShape& s) {
   require(s.batch >= 0 && s.queries >= 0, kOp, " batch ", s.batch, " and queries ", s.queries, " must not be negative");
   require(s.kv_heads > 0 && s.heads > 0 && s.heads % s.kv_heads == 0, kOp, " ", s.kv_heads, " key/value heads do not divide ", s.heads,
           " heads");
-  require(s.head_dim > 0 && s.head_dim <= 256 && s.head_dim % 8 == 0, kOp, " head width ", s.head_dim,
-          " is not a multiple of 8 up to 256");
+  require(s.head_dim > 0 && s.head_dim <= 256 && s.head_dim % 2 == 0, kOp, " head width ", s.head_dim,
+          " is not an even number up to 256");
   require(s.scale > 0, kOp, " scale must be positive, got ", s.scale);
 }
 

@@ -14,7 +14,7 @@ struct AttentionShape {
   int64_t queries = 0;      // Tq queries of each sequence; they are its last positions
   int64_t heads = 0;        // H
   int64_t kv_heads = 0;     // G, divides H
-  int64_t head_dim = 0;     // D, a multiple of 8, at most 256
+  int64_t head_dim = 0;     // D, even, at most 256
   int64_t window = -1;
   float scale = 0;          // usually 1 / sqrt(D)
 };

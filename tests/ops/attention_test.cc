@@ -69,7 +69,8 @@ struct Sizes {
 };
 // One key, odd lengths, a block minus, exactly and plus one, windows around a block, widths that are no vector multiple.
 constexpr Sizes kSizes[] = {{1, 1, 1, 1, 8, -1},    {2, 5, 2, 1, 8, -1},    {1, 63, 2, 2, 16, -1},   {1, 64, 2, 1, 32, 0},   {3, 65, 4, 2, 24, 1},
-                            {1, 130, 3, 1, 64, 63}, {1, 131, 2, 2, 40, 64}, {2, 200, 4, 2, 128, 65}, {1, 129, 2, 1, 256, 200}, {1, 67, 6, 2, 72, 10}};
+                            {1, 130, 3, 1, 64, 63}, {1, 131, 2, 2, 40, 64}, {2, 200, 4, 2, 128, 65}, {1, 129, 2, 1, 256, 200}, {1, 67, 6, 2, 72, 10},
+                            {2, 70, 4, 2, 12, 9},   {1, 66, 2, 2, 6, -1},   {1, 65, 2, 1, 2, -1},    {1, 68, 2, 1, 34, 5}};
 
 class Attention : public ::testing::TestWithParam<DType> {};
 
@@ -296,7 +297,7 @@ TEST(AttentionRefusals, WrongShapesAndLengths) {
   };
   refused([](Problem& p) { p.shape.kv_heads = 3; });
   refused([](Problem& p) { p.shape.kv_heads = 0; });
-  refused([](Problem& p) { p.shape.head_dim = 12; });
+  refused([](Problem& p) { p.shape.head_dim = 13; });
   refused([](Problem& p) { p.shape.head_dim = 264; });
   refused([](Problem& p) { p.shape.scale = 0; });
   refused([](Problem& p) { p.shape.queries = 7; });

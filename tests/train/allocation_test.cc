@@ -1,0 +1,105 @@
+// Steady-state training asks the system for no memory: the arena is reserved from the plan, and nothing of 4096 bytes
+// or more comes from operator new in a later step.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "optim/optimizer.h"
+#include "tests/ref/small_models.h"
+#include "train/plan.h"
+
+namespace {
+
+constexpr std::size_t kLarge = 4096;
+std::atomic<bool> counting{false};
+std::atomic<int64_t> large_blocks{0};
+
+void* counted(std::size_t bytes, std::size_t alignment) {
+  if (counting && bytes >= kLarge) ++large_blocks;
+  void* block = nullptr;
+  if (posix_memalign(&block, std::max(alignment, sizeof(void*)), bytes) != 0) throw std::bad_alloc();
+  return block;
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
+void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+
+namespace lathe::testing {
+namespace {
+
+class Allocation : public ::testing::TestWithParam<DType> {};
+
+TEST_P(Allocation, SteadyStateStepsTakeNone) {
+  for (const SmallModel& small : small_models(64)) {
+    SCOPED_TRACE(small.name);
+    constexpr int64_t kRows = 4, kLength = 64;
+    model::Transformer model(small.config, GetParam(), Device::kCpu, true);
+    model.initialise(1);
+    const std::vector<autograd::Parameter*> parameters = model.parameters();
+    const bool newest = small.name == "newest";
+    optim::OptimizerOptions options;
+    options.muon_form = newest ? optim::MuonForm::kNewest : optim::MuonForm::kSeed;
+    optim::Optimizer optimizer(small.config.family == model::Family::kChat
+                                   ? optim::chat_groups(parameters, small.config.n_embd, {},
+                                                        newest ? optim::ChatRules::kNewest : optim::ChatRules::kSeed)
+                                   : optim::adamw_groups(parameters, {}),
+                               options);
+    const Tensor ids = random_ids(kRows * kLength, 27, 1), targets = random_ids(kRows * kLength, 27, 2);
+    const Tensor factor = Tensor::empty({kRows * kLength}, DType::kFloat32);
+    for (float& f : factor.span<float>()) f = 1.0f / (kRows * kLength);
+    ops::Context ctx;
+    ctx.arena().reserve(train::activation_bytes(small.config, GetParam(), kRows, kLength));
+    autograd::Tape tape(ctx, true);
+    for (int step = 1; step <= 4; ++step) {
+      large_blocks = 0;
+      counting = step >= 3;
+      {
+        model::Batch batch;
+        batch.ids = ids;
+        batch.batch = kRows;
+        model.loss(tape, model.forward(tape, batch), targets, factor);
+        tape.backward();
+        tape.clear();
+      }
+      EXPECT_EQ(ctx.arena().growths(), 0) << "forward and backward of step " << step;
+      EXPECT_EQ(large_blocks, 0) << "forward and backward of step " << step;
+      optimizer.step(ctx);
+      counting = false;
+      EXPECT_EQ(large_blocks, 0) << "step " << step;
+      EXPECT_EQ(ctx.arena().growths(), 0) << "step " << step;
+      EXPECT_EQ(ctx.arena().bytes_in_use(), 0);
+    }
+  }
+}
+
+// The counter sees what it is there to see.
+TEST(AllocationCounter, CountsLargeBlocks) {
+  large_blocks = 0;
+  counting = true;
+  const std::vector<char> small(kLarge / 2), large(2 * kLarge);
+  counting = false;
+  EXPECT_EQ(large_blocks, 1);
+  EXPECT_EQ(small.size() + large.size(), kLarge * 5 / 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Allocation, ::testing::Values(DType::kFloat32, DType::kBFloat16),
+                         [](const auto& info) { return info.param == DType::kFloat32 ? "fp32" : "bf16"; });
+
+}  // namespace
+}  // namespace lathe::testing

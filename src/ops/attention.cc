@@ -9,8 +9,8 @@ constexpr const char* kOp = "[attention]";
 
 void check_shape(const AttentionShape& s) {
   require(s.batch >= 0 && s.queries >= 0, kOp, " batch ", s.batch, " and queries ", s.queries, " must not be negative");
-  require(s.kv_heads > 0 && s.heads > 0 && s.heads % s.kv_heads == 0, kOp, " ", s.kv_heads, " key/value heads do not divide ", s.heads,
-          " heads");
+  require(s.kv_heads > 0 && s.heads > 0 && s.heads % s.kv_heads == 0, kOp, " ", s.kv_heads,
+          " key/value heads do not divide ", s.heads, " heads");
   require(s.head_dim > 0 && s.head_dim <= 256 && s.head_dim % 2 == 0, kOp, " head width ", s.head_dim,
           " is not an even number up to 256");
   require(s.scale > 0, kOp, " scale must be positive, got ", s.scale);
@@ -30,7 +30,8 @@ void check_operands(const Tensor& q, const Tensor& k, const Tensor& v, const Att
 
 }  // namespace
 
-Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape, AttentionSaved* saved) {
+Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+                 AttentionSaved* saved) {
   check_operands(q, k, v, shape);
   Tensor y = ctx.empty_like(q);
   if (saved) saved->log_sum_exp = ctx.empty(row_shape(shape), DType::kFloat32);
@@ -38,8 +39,9 @@ Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v
   return y;
 }
 
-void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y,
-                        const AttentionShape& shape, const AttentionSaved& saved, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
+void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
+                        const Tensor& y, const AttentionShape& shape, const AttentionSaved& saved, const Tensor& dq,
+                        const Tensor& dk, const Tensor& dv) {
   check_operands(q, k, v, shape);
   require_tensor(kOp, "dy", dy, q.shape(), q.dtype());
   require_tensor(kOp, "y", y, q.shape(), q.dtype());
@@ -50,8 +52,8 @@ void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const T
   if (!ctx.meta()) kernels_of(ctx.device()).attention_backward(dy, q, k, v, y, shape, saved.log_sum_exp, dq, dk, dv);
 }
 
-Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, const Tensor& v_cache, const Tensor& lengths,
-                        const AttentionShape& shape) {
+Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, const Tensor& v_cache,
+                        const Tensor& lengths, const AttentionShape& shape) {
   check_shape(shape);
   require_activation(kOp, q);
   require_tensor(kOp, "q", q, query_shape(shape), q.dtype());
@@ -63,8 +65,8 @@ Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, co
   require_tensor(kOp, "lengths", lengths, {shape.batch}, DType::kInt32);
   if (ctx.device() == Device::kCpu)
     for (const int32_t length : lengths.span<int32_t>())
-      require(length >= shape.queries && length <= capacity, kOp, " length ", length, " is not between the ", shape.queries,
-              " queries and the capacity ", capacity);
+      require(length >= shape.queries && length <= capacity, kOp, " length ", length, " is not between the ",
+              shape.queries, " queries and the capacity ", capacity);
   Tensor y = ctx.empty_like(q);
   if (!ctx.meta()) kernels_of(ctx.device()).attention_cached(q, k_cache, v_cache, lengths, shape, y);
   return y;

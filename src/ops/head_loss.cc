@@ -10,21 +10,23 @@ namespace {
 constexpr const char* kOp = "[head_loss]";
 
 // The sum over rows of dw is split by chunk, so the choice may depend on V alone: never on N, threads or memory.
+// Larger chunks make the three products faster (dw is read and written once a chunk).
 int64_t rows_per_chunk(const HeadLossOptions& options) {
   if (options.chunk_rows > 0) return options.chunk_rows;
-  constexpr int64_t kLogits = int64_t{16} << 20;  // bytes
-  return std::clamp<int64_t>(kLogits / (options.vocab_size * int64_t{sizeof(float)}), 32, 1024);
+  constexpr int64_t kLogits = int64_t{64} << 20, kStep = 32;  // bytes, rows
+  return std::clamp<int64_t>(kLogits / (options.vocab_size * int64_t{sizeof(float)}) / kStep * kStep, kStep, 1024);
 }
 
 void check_weight(const Tensor& x, const Tensor& w, const HeadLossOptions& options) {
   require_activation(kOp, x);
-  require(x.rank() == 2 && w.rank() == 2 && w.dtype() == x.dtype() && x.dim(1) == w.dim(1), kOp, " x ", x.shape(), " and w ", w.shape(),
-          " do not fit");
-  require(options.vocab_size > 0 && options.vocab_size <= w.dim(0), kOp, " vocabulary of ", options.vocab_size, " with ", w.dim(0),
-          " rows of w");
+  require(x.rank() == 2 && w.rank() == 2 && w.dtype() == x.dtype() && x.dim(1) == w.dim(1), kOp, " x ", x.shape(),
+          " and w ", w.shape(), " do not fit");
+  require(options.vocab_size > 0 && options.vocab_size <= w.dim(0), kOp, " vocabulary of ", options.vocab_size,
+          " with ", w.dim(0), " rows of w");
 }
 
-void check_targets(Context& ctx, const Tensor& x, const Tensor& targets, const HeadLossOptions& options, const Tensor& nll) {
+void check_targets(Context& ctx, const Tensor& x, const Tensor& targets, const HeadLossOptions& options,
+                   const Tensor& nll) {
   require_tensor(kOp, "targets", targets, {x.dim(0)}, DType::kInt32);
   require_tensor(kOp, "nll", nll, {x.dim(0)}, DType::kFloat32);
   if (ctx.device() == Device::kCpu)
@@ -36,9 +38,10 @@ struct Gradients {
   const Tensor &factor, &dx, &dw;
 };
 
-void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options, const Tensor& nll,
-         const Gradients* gradients) {
-  const int64_t n = x.dim(0), v = options.vocab_size, chunk = std::min(rows_per_chunk(options), std::max<int64_t>(n, 1));
+void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options,
+         const Tensor& nll, const Gradients* gradients) {
+  const int64_t n = x.dim(0), v = options.vocab_size,
+                chunk = std::min(rows_per_chunk(options), std::max<int64_t>(n, 1));
   const Tensor used = w.rows(0, v);  // (V, C)
   const Tensor logits = ctx.empty({chunk, v}, DType::kFloat32);
   Tensor dlogits;
@@ -50,8 +53,8 @@ void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, 
     matmul(ctx, xs, Transpose::kNo, used, Transpose::kYes, z, false);
     if (!ctx.meta())
       kernels_of(ctx.device())
-          .softmax_loss(z, targets.rows(begin, end), gradients ? gradients->factor.rows(begin, end) : Tensor(), v, options.softcap,
-                        nll.rows(begin, end), dz);
+          .softmax_loss(z, targets.rows(begin, end), gradients ? gradients->factor.rows(begin, end) : Tensor(), v,
+                        options.softcap, nll.rows(begin, end), dz);
     if (!gradients) continue;
     if (gradients->dx) matmul(ctx, dz, Transpose::kNo, used, Transpose::kNo, gradients->dx.rows(begin, end), false);
     if (gradients->dw) matmul(ctx, dz, Transpose::kYes, xs, Transpose::kNo, gradients->dw.rows(0, v), true);
@@ -60,7 +63,8 @@ void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, 
 
 }  // namespace
 
-void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options, const Tensor& nll) {
+void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options,
+               const Tensor& nll) {
   check_weight(x, w, options);
   check_targets(ctx, x, targets, options, nll);
   run(ctx, x, w, targets, options, nll, nullptr);

@@ -8,14 +8,17 @@
 namespace lathe::ops {
 
 struct HeadLossOptions {
-  int64_t vocab_size = 0;    // V <= rows of W
-  float softcap = 0;         // 15 in the chat family, 0 = none
-  int64_t chunk_rows = 0;    // 0 = chosen by the op; the result does not depend on it
+  int64_t vocab_size = 0;  // V <= rows of W
+  float softcap = 0;       // 15 in the chat family, 0 = none
+  // For tests; 0 = chosen from V alone (64 MB of logits, 32 to 1024 rows). nll and dx do not depend on it; the float32
+  // sum dw is split by chunk and does.
+  int64_t chunk_rows = 0;
 };
 
 // x (N, C); w (Vpad, C); targets (N) int32, < 0 = ignored (else checked < V).
 // nll (N) float32: written, 0 where ignored (unweighted).
-void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options, const Tensor& nll);
+void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options,
+               const Tensor& nll);
 
 // The same, and at once the gradients of sum_n factor[n] * nll[n]: dx (N, C) overwritten, dw (Vpad, C) float32 added to
 // (empty = skip). factor (N) float32; rows with factor 0 or an ignored target give zero.

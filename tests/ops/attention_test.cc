@@ -28,8 +28,12 @@ std::vector<double> doubles(const Tensor& x) {
   return {wide.span<double>().begin(), wide.span<double>().end()};
 }
 
+std::vector<float> floats(const std::vector<double>& x) { return {x.begin(), x.end()}; }
+std::vector<float> floats(const Tensor& x) { return floats(doubles(x)); }
+
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && a.bytes() > 0 && std::memcmp(a.raw(), b.raw(), static_cast<size_t>(a.bytes())) == 0;
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && a.bytes() > 0 &&
+         std::memcmp(a.raw(), b.raw(), static_cast<size_t>(a.bytes())) == 0;
 }
 
 struct Problem {
@@ -37,7 +41,8 @@ struct Problem {
   Tensor q, k, v, dy;
 };
 
-Problem make_problem(int64_t batch, int64_t t, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t window, DType dtype, uint64_t seed = 1) {
+Problem make_problem(int64_t batch, int64_t t, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t window,
+                     DType dtype, uint64_t seed = 1) {
   Problem p;
   p.shape = {batch, t, heads, kv_heads, head_dim, window, 1.0f / std::sqrt(static_cast<float>(head_dim))};
   p.q = random_tensor({batch * t, heads * head_dim}, dtype, seed);
@@ -67,10 +72,13 @@ Outcome run(const Problem& p) {
 struct Sizes {
   int64_t batch, t, heads, kv_heads, head_dim, window;
 };
-// One key, odd lengths, a block minus, exactly and plus one, windows around a block, widths that are no vector multiple.
-constexpr Sizes kSizes[] = {{1, 1, 1, 1, 8, -1},    {2, 5, 2, 1, 8, -1},    {1, 63, 2, 2, 16, -1},   {1, 64, 2, 1, 32, 0},   {3, 65, 4, 2, 24, 1},
-                            {1, 130, 3, 1, 64, 63}, {1, 131, 2, 2, 40, 64}, {2, 200, 4, 2, 128, 65}, {1, 129, 2, 1, 256, 200}, {1, 67, 6, 2, 72, 10},
-                            {2, 70, 4, 2, 12, 9},   {1, 66, 2, 2, 6, -1},   {1, 65, 2, 1, 2, -1},    {1, 68, 2, 1, 34, 5}};
+// One key, odd lengths, a block minus, exactly and plus one, windows around a block, widths that are no vector
+// multiple.
+constexpr Sizes kSizes[] = {{1, 1, 1, 1, 8, -1},    {2, 5, 2, 1, 8, -1},     {1, 63, 2, 2, 16, -1},
+                            {1, 64, 2, 1, 32, 0},   {3, 65, 4, 2, 24, 1},    {1, 130, 3, 1, 64, 63},
+                            {1, 131, 2, 2, 40, 64}, {2, 200, 4, 2, 128, 65}, {1, 129, 2, 1, 256, 200},
+                            {1, 67, 6, 2, 72, 10},  {2, 70, 4, 2, 12, 9},   {1, 66, 2, 2, 6, -1},
+                            {1, 65, 2, 1, 2, -1},   {1, 68, 2, 1, 34, 5}};
 
 class Attention : public ::testing::TestWithParam<DType> {};
 
@@ -79,7 +87,8 @@ TEST_P(Attention, MatchesFloat64Reference) {
   for (const Sizes& s : kSizes) {
     SCOPED_TRACE(join_text("T ", s.t, " D ", s.head_dim, " window ", s.window));
     const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, GetParam());
-    const ref::AttentionResult truth = ref::attention(doubles(p.q), doubles(p.k), doubles(p.v), reference_case(p.shape));
+    const ref::AttentionResult truth =
+        ref::attention(doubles(p.q), doubles(p.k), doubles(p.v), reference_case(p.shape));
     const Outcome result = run(p);
     const Tolerance tolerance = GetParam() == DType::kFloat32 ? Tolerance{4e-6, 4e-6} : Tolerance{1e-5, 0.0040};
     EXPECT_TRUE(is_close(doubles(result.y), truth.y, tolerance));
@@ -94,11 +103,17 @@ TEST_P(Attention, GradientMatchesFloat64Reference) {
     const ref::AttentionGradient truth =
         ref::attention_gradient(doubles(p.dy), doubles(p.q), doubles(p.k), doubles(p.v), reference_case(p.shape));
     const Outcome result = run(p);
-    // bf16: delta comes from the rounded y, so dq and dk carry an error of the size of dy * y / 256.
-    const Tolerance tolerance = GetParam() == DType::kFloat32 ? Tolerance{2e-5, 2e-5} : Tolerance{0.05, 0.02};
-    EXPECT_TRUE(is_close(doubles(result.dq), truth.dq, tolerance));
-    EXPECT_TRUE(is_close(doubles(result.dk), truth.dk, tolerance));
-    EXPECT_TRUE(is_close(doubles(result.dv), truth.dv, tolerance));
+    if (GetParam() == DType::kFloat32) {
+      EXPECT_TRUE(is_close(doubles(result.dq), truth.dq, {2e-5, 2e-5}));
+      EXPECT_TRUE(is_close(doubles(result.dk), truth.dk, {2e-5, 2e-5}));
+      EXPECT_TRUE(is_close(doubles(result.dv), truth.dv, {2e-5, 2e-5}));
+    } else {                           // rounding of y (in delta) and of the result
+      if (s.t > 1 && s.window != 0) {  // else one key is seen and dq, dk are zero but for delta's error
+        EXPECT_TRUE(is_close_in_norm(floats(result.dq), floats(truth.dq), 0.01));
+        EXPECT_TRUE(is_close_in_norm(floats(result.dk), floats(truth.dk), 0.01));
+      }
+      EXPECT_TRUE(is_close_in_norm(floats(result.dv), floats(truth.dv), 0.01));
+    }
   }
 }
 
@@ -148,7 +163,8 @@ TEST_P(Attention, SameBitsForAnyNumberOfThreads) {
       set_num_threads(n);
       const Outcome shared = run(p);
       EXPECT_TRUE(same_bits(shared.y, alone.y) && same_bits(shared.log_sum_exp, alone.log_sum_exp)) << n << " threads";
-      EXPECT_TRUE(same_bits(shared.dq, alone.dq) && same_bits(shared.dk, alone.dk) && same_bits(shared.dv, alone.dv)) << n << " threads";
+      EXPECT_TRUE(same_bits(shared.dq, alone.dq) && same_bits(shared.dk, alone.dk) && same_bits(shared.dv, alone.dv))
+          << n << " threads";
     }
     set_num_threads(threads);
   }
@@ -166,7 +182,9 @@ Cache fill_cache(const Problem& p, int64_t capacity, const std::vector<int32_t>&
   for (int64_t b = 0; b < p.shape.batch; ++b)
     for (const auto& [to, from] : {std::pair(cache.k, p.k), std::pair(cache.v, p.v)}) {
       const int64_t length = lengths[static_cast<size_t>(b)];
-      to.reshape({p.shape.batch * capacity, width}).rows(b * capacity, b * capacity + length).copy_from(from.rows(b * t, b * t + length));
+      to.reshape({p.shape.batch * capacity, width})
+          .rows(b * capacity, b * capacity + length)
+          .copy_from(from.rows(b * t, b * t + length));
     }
   return cache;
 }
@@ -186,16 +204,19 @@ Tensor last_positions(const Tensor& x, int64_t t, int64_t queries, const std::ve
 TEST_P(Attention, CachedQueriesHaveTheBitsOfTraining) {
   Context ctx;
   for (const int64_t window : {-1, 0, 1, 63, 64, 65, 500})
-    for (const Sizes& s : {Sizes{2, 150, 2, 2, 8, window}, Sizes{2, 201, 6, 2, 64, window}, Sizes{3, 97, 4, 1, 40, window}, Sizes{1, 140, 2, 1, 128, window}}) {
+    for (const Sizes& s : {Sizes{2, 150, 2, 2, 8, window}, Sizes{2, 201, 6, 2, 64, window},
+                           Sizes{3, 97, 4, 1, 40, window}, Sizes{1, 140, 2, 1, 128, window}}) {
       const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, GetParam());
       const Tensor trained = attention(ctx, p.q, p.k, p.v, p.shape, nullptr);
       for (const int64_t queries : {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 70, 97}) {
         std::vector<int32_t> lengths;
-        for (int64_t b = 0; b < s.batch; ++b) lengths.push_back(static_cast<int32_t>(std::max(queries, s.t - b * 41 - queries % 3)));
+        for (int64_t b = 0; b < s.batch; ++b)
+          lengths.push_back(static_cast<int32_t>(std::max(queries, s.t - b * 41 - queries % 3)));
         const Cache cache = fill_cache(p, s.t + 5, lengths);
         AttentionShape shape = p.shape;
         shape.queries = queries;
-        const Tensor y = attention_cached(ctx, last_positions(p.q, s.t, queries, lengths), cache.k, cache.v, cache.lengths, shape);
+        const Tensor y =
+            attention_cached(ctx, last_positions(p.q, s.t, queries, lengths), cache.k, cache.v, cache.lengths, shape);
         ASSERT_TRUE(same_bits(y, last_positions(trained, s.t, queries, lengths)))
             << queries << " queries, window " << window << ", D " << s.head_dim;
       }
@@ -214,7 +235,8 @@ TEST(AttentionWindow, SeesWindowPlusOneKeys) {
     const Tensor y = attention(ctx, p.q, p.k, p.v, p.shape, nullptr);
     for (int64_t t = 0; t < 150; ++t) {
       const auto first = static_cast<double>(std::max<int64_t>(0, t - window));
-      ASSERT_NEAR(y.data<float>()[t * 8], (first + static_cast<double>(t)) / 2, 1e-4) << "position " << t << ", window " << window;
+      ASSERT_NEAR(y.data<float>()[t * 8], (first + static_cast<double>(t)) / 2, 1e-4)
+          << "position " << t << ", window " << window;
     }
   }
 }
@@ -308,11 +330,16 @@ TEST(AttentionRefusals, WrongShapesAndLengths) {
   AttentionShape one = good.shape;
   one.queries = 1;
   const Tensor q = good.q.rows(0, 2);
-  expect_refusal([&] { attention_cached(ctx, q, cache.k, cache.v, Tensor::of<int32_t>(std::vector<int32_t>{6, 9}, {2}), one); });
-  expect_refusal([&] { attention_cached(ctx, q, cache.k, cache.v, Tensor::of<int32_t>(std::vector<int32_t>{0, 6}, {2}), one); });
+  expect_refusal([&] {
+    attention_cached(ctx, q, cache.k, cache.v, Tensor::of<int32_t>(std::vector<int32_t>{6, 9}, {2}), one);
+  });
+  expect_refusal([&] {
+    attention_cached(ctx, q, cache.k, cache.v, Tensor::of<int32_t>(std::vector<int32_t>{0, 6}, {2}), one);
+  });
   expect_refusal([&] { attention_cached(ctx, q, cache.k.reshape({16, 32}), cache.v, cache.lengths, one); });
   expect_refusal([&] {
-    attention_backward(ctx, good.dy, good.q, good.k, good.v, good.q, good.shape, AttentionSaved(), good.q, good.k, good.v);
+    attention_backward(ctx, good.dy, good.q, good.k, good.v, good.q, good.shape, AttentionSaved(), good.q, good.k,
+                       good.v);
   });
 }
 

@@ -31,7 +31,8 @@ std::vector<float> floats(const std::vector<double>& x) { return {x.begin(), x.e
 std::vector<float> floats(const Tensor& x) { return floats(doubles(x)); }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && a.bytes() > 0 && std::memcmp(a.raw(), b.raw(), static_cast<size_t>(a.bytes())) == 0;
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && a.bytes() > 0 &&
+         std::memcmp(a.raw(), b.raw(), static_cast<size_t>(a.bytes())) == 0;
 }
 bool all_zero(const Tensor& x) {
   const std::vector<double> values = doubles(x);
@@ -61,7 +62,9 @@ Problem make_problem(int64_t rows, int64_t width, int64_t vocab, float softcap, 
 ref::HeadLossCase reference_case(const Problem& p) {
   return {p.x.dim(0), p.x.dim(1), p.options.vocab_size, double{p.options.softcap}};
 }
-std::vector<int32_t> targets_of(const Problem& p) { return {p.targets.span<int32_t>().begin(), p.targets.span<int32_t>().end()}; }
+std::vector<int32_t> targets_of(const Problem& p) {
+  return {p.targets.span<int32_t>().begin(), p.targets.span<int32_t>().end()};
+}
 
 struct Outcome {
   Tensor nll, dx, dw;
@@ -69,7 +72,8 @@ struct Outcome {
 
 Outcome run(const Problem& p) {
   Context ctx;
-  Outcome result{Tensor::empty({p.x.dim(0)}, DType::kFloat32), Tensor::empty(p.x.shape(), p.x.dtype()), Tensor::zeros(p.w.shape(), DType::kFloat32)};
+  Outcome result{Tensor::empty({p.x.dim(0)}, DType::kFloat32), Tensor::empty(p.x.shape(), p.x.dtype()),
+                 Tensor::zeros(p.w.shape(), DType::kFloat32)};
   head_loss_and_gradient(ctx, p.x, p.w, p.targets, p.factor, p.options, result.nll, result.dx, result.dw);
   return result;
 }
@@ -87,7 +91,7 @@ struct Sizes {
   int64_t rows, width, vocab;
   float softcap;
 };
-constexpr Sizes kSizes[] = {{1, 8, 1, 0},    {3, 16, 5, 15},   {9, 32, 31, 0},  {7, 64, 32, 15}, {70, 33, 33, 15},
+constexpr Sizes kSizes[] = {{1, 8, 1, 0},    {3, 16, 5, 15},   {9, 32, 31, 0},    {7, 64, 32, 15},  {70, 33, 33, 15},
                             {2, 24, 63, 15}, {40, 16, 257, 0}, {5, 48, 1000, 15}, {33, 8, 5003, 15}};
 
 // C-3.21, C-3.22
@@ -147,7 +151,8 @@ TEST_P(HeadLoss, SameBitsForAnyNumberOfThreads) {
   for (const int n : {2, 3}) {
     set_num_threads(n);
     const Outcome shared = run(p);
-    EXPECT_TRUE(same_bits(shared.nll, alone.nll) && same_bits(shared.dx, alone.dx) && same_bits(shared.dw, alone.dw)) << n << " threads";
+    EXPECT_TRUE(same_bits(shared.nll, alone.nll) && same_bits(shared.dx, alone.dx) && same_bits(shared.dw, alone.dw))
+        << n << " threads";
   }
   set_num_threads(threads);
 }
@@ -165,7 +170,8 @@ TEST_P(HeadLoss, RowsHaveTheSameBitsInAnyChunkAndAlone) {
     Problem one = p;
     one.x = p.x.rows(n, n + 1), one.targets = p.targets.rows(n, n + 1), one.factor = p.factor.rows(n, n + 1);
     const Outcome alone = run(one);
-    EXPECT_TRUE(same_bits(alone.nll, whole.nll.rows(n, n + 1)) && same_bits(alone.dx, whole.dx.rows(n, n + 1))) << "row " << n;
+    EXPECT_TRUE(same_bits(alone.nll, whole.nll.rows(n, n + 1)) && same_bits(alone.dx, whole.dx.rows(n, n + 1)))
+        << "row " << n;
   }
 }
 
@@ -227,8 +233,10 @@ TEST(TrapM6, SoftcapAndSoftmaxRunInFloat32) {
       SCOPED_TRACE(join_text("softcap ", softcap, " logits of size ", size));
       const Problem p = make_problem(16, 32, 300, softcap, DType::kBFloat16, size);
       const std::vector<double> x = doubles(p.x), w = doubles(p.w);
-      EXPECT_TRUE(is_close(doubles(head_logits(ctx, p.x, p.w, p.options)), ref::head_logits(x, w, reference_case(p)), {2e-6 * size, 1e-6}));
-      EXPECT_TRUE(is_close(doubles(loss_only(p)), ref::head_loss(x, w, targets_of(p), reference_case(p)), {5e-6 + 2e-6 * size, 2e-6}));
+      EXPECT_TRUE(is_close(doubles(head_logits(ctx, p.x, p.w, p.options)), ref::head_logits(x, w, reference_case(p)),
+                           {2e-6 * size, 1e-6}));
+      EXPECT_TRUE(is_close(doubles(loss_only(p)), ref::head_loss(x, w, targets_of(p), reference_case(p)),
+                           {5e-6 + 2e-6 * size, 2e-6}));
       for (const double slope : doubles(run(p).dx)) ASSERT_TRUE(std::isfinite(slope));
     }
 }

@@ -14,12 +14,14 @@ struct HeadLossCase {
 };
 
 // x (N, C), w (at least V, C): softcapped logits (N, V).
-inline std::vector<double> head_logits(const std::vector<double>& x, const std::vector<double>& w, const HeadLossCase& c) {
+inline std::vector<double> head_logits(const std::vector<double>& x, const std::vector<double>& w,
+                                       const HeadLossCase& c) {
   std::vector<double> logits;
   for (int64_t n = 0; n < c.rows; ++n)
     for (int64_t v = 0; v < c.vocab; ++v) {
       double z = 0;
-      for (int64_t i = 0; i < c.width; ++i) z += x[static_cast<size_t>(n * c.width + i)] * w[static_cast<size_t>(v * c.width + i)];
+      for (int64_t i = 0; i < c.width; ++i)
+        z += x[static_cast<size_t>(n * c.width + i)] * w[static_cast<size_t>(v * c.width + i)];
       logits.push_back(c.softcap > 0 ? c.softcap * std::tanh(z / c.softcap) : z);
     }
   return logits;
@@ -33,8 +35,8 @@ inline double log_sum_exp(const double* z, int64_t n) {
 }
 
 // nll (N), zero where the target is negative.
-inline std::vector<double> head_loss(const std::vector<double>& x, const std::vector<double>& w, const std::vector<int32_t>& targets,
-                                     const HeadLossCase& c) {
+inline std::vector<double> head_loss(const std::vector<double>& x, const std::vector<double>& w,
+                                     const std::vector<int32_t>& targets, const HeadLossCase& c) {
   const std::vector<double> logits = head_logits(x, w, c);
   std::vector<double> nll;
   for (int64_t n = 0; n < c.rows; ++n) {
@@ -50,8 +52,9 @@ struct HeadLossGradient {
 };
 
 // Gradients of sum(factor * nll).
-inline HeadLossGradient head_loss_gradient(const std::vector<double>& x, const std::vector<double>& w, const std::vector<int32_t>& targets,
-                                           const std::vector<double>& factor, const HeadLossCase& c) {
+inline HeadLossGradient head_loss_gradient(const std::vector<double>& x, const std::vector<double>& w,
+                                           const std::vector<int32_t>& targets, const std::vector<double>& factor,
+                                           const HeadLossCase& c) {
   const std::vector<double> logits = head_logits(x, w, c);
   HeadLossGradient result{std::vector<double>(x.size(), 0.0), std::vector<double>(w.size(), 0.0)};
   for (int64_t n = 0; n < c.rows; ++n) {

@@ -26,9 +26,10 @@ HWY_INLINE void product_tile(const float* HWY_RESTRICT a, int64_t lda, const flo
                              float* HWY_RESTRICT c, int64_t ldc, int64_t k, bool add) {
   Vec sums[kRows][kVectors];
   HWY_UNROLL(8)
-  for (int r = 0; r < kRows; ++r) {
+  for (int64_t r = 0; r < kRows; ++r) {
     HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = add ? hn::Load(kFloats, c + r * ldc + v * kLanes) : hn::Zero(kFloats);
+    for (int64_t v = 0; v < kVectors; ++v)
+      sums[r][v] = add ? hn::Load(kFloats, c + r * ldc + v * kLanes) : hn::Zero(kFloats);
   }
   for (int64_t i = 0; i < k; ++i) {
     Vec columns[kVectors];
@@ -49,30 +50,39 @@ HWY_INLINE void product_tile(const float* HWY_RESTRICT a, int64_t lda, const flo
 }
 
 template <int kRows, int kVectors, bool kTransposed>
-HWY_INLINE void product_columns(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m, int64_t k,
-                                bool add) {
+HWY_INLINE void product_columns(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                                int64_t m, int64_t k, bool add) {
   const int64_t step = kTransposed ? 1 : lda;
   int64_t r = 0;
-  for (; r + kRows <= m; r += kRows) product_tile<kRows, kVectors, kTransposed>(a + r * step, lda, b, ldb, c + r * ldc, ldc, k, add);
+  for (; r + kRows <= m; r += kRows)
+    product_tile<kRows, kVectors, kTransposed>(a + r * step, lda, b, ldb, c + r * ldc, ldc, k, add);
   for (; r < m; ++r) product_tile<1, kVectors, kTransposed>(a + r * step, lda, b, ldb, c + r * ldc, ldc, k, add);
 }
 
 // C (m, n) = A B, or += with add. n is a multiple of the vector length; B (k, n) and C start on vector boundaries.
 template <bool kTransposed>
-HWY_NOINLINE void product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m, int64_t n,
-                          int64_t k, bool add) {
+HWY_NOINLINE void product(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m,
+                          int64_t n, int64_t k, bool add) {
   constexpr int kWideRows = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // 32 vector registers or 16
   int64_t column = 0;
   for (; column + 4 * kLanes <= n; column += 4 * kLanes)
     product_columns<kWideRows, 4, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
-  for (; column < n; column += kLanes) product_columns<8, 1, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
+  for (; column < n; column += kLanes)
+    product_columns<8, 1, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
 }
 
 // One row of `width` elements as float32 times `scale`; the padding up to `padded` becomes zero.
 template <class E>
 HWY_INLINE void load_row(const E* from, int64_t width, int64_t padded, float scale, float* to) {
-  for_vectors(0, width, [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(load(from + i, part), splat(scale)), to + i, part); });
+  for_vectors(0, width,
+              [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(load(from + i, part), splat(scale)), to + i, part); });
   std::fill(to + width, to + padded, 0.0f);
+}
+
+template <class E>
+HWY_INLINE void prefetch_row(const E* row, int64_t width) {
+  constexpr int64_t kLine = 64 / int64_t{sizeof(E)};
+  for (int64_t i = 0; i < width; i += kLine) __builtin_prefetch(row + i);
 }
 
 // Adding zero makes -0 positive: the terms 0 * v of masked keys must not show in the sign of a zero.
@@ -83,26 +93,47 @@ HWY_INLINE void store_row(const float* from, int64_t width, float scale, E* to) 
   });
 }
 
-// to (columns, kTile) = transpose of from (rows <= kTile, columns; row length ld), with zeros for the missing rows.
-// columns is a multiple of 4.
+#if HWY_TARGET <= HWY_AVX3
+// Columns c .. c+15 of 16 rows: transposed within blocks of four, then the blocks among four vectors.
+HWY_INLINE void transpose_16(const float* from, int64_t ld, float* to) {
+  const hn::RepartitionToWide<Floats> wide;
+  Vec blocks[4][4];  // [column % 4][row / 4]: block b holds column 4 b + column % 4
+  HWY_UNROLL(4)
+  for (int64_t g = 0; g < 4; ++g) {
+    const float* rows = from + 4 * g * ld;
+    const Vec r0 = hn::Load(kFloats, rows), r1 = hn::Load(kFloats, rows + ld), r2 = hn::Load(kFloats, rows + 2 * ld),
+              r3 = hn::Load(kFloats, rows + 3 * ld);
+    const auto low01 = hn::BitCast(wide, hn::InterleaveLower(kFloats, r0, r1)),
+               low23 = hn::BitCast(wide, hn::InterleaveLower(kFloats, r2, r3));
+    const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(kFloats, r0, r1)),
+               high23 = hn::BitCast(wide, hn::InterleaveUpper(kFloats, r2, r3));
+    blocks[0][g] = hn::BitCast(kFloats, hn::InterleaveLower(wide, low01, low23));
+    blocks[1][g] = hn::BitCast(kFloats, hn::InterleaveUpper(wide, low01, low23));
+    blocks[2][g] = hn::BitCast(kFloats, hn::InterleaveLower(wide, high01, high23));
+    blocks[3][g] = hn::BitCast(kFloats, hn::InterleaveUpper(wide, high01, high23));
+  }
+  HWY_UNROLL(4)
+  for (int64_t c = 0; c < 4; ++c) {
+    const Vec* x = blocks[c];
+    const Vec even01 = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(x[1]), x[0]),
+              odd01 = hn::OddEvenBlocks(x[1], hn::SwapAdjacentBlocks(x[0]));
+    const Vec even23 = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(x[3]), x[2]),
+              odd23 = hn::OddEvenBlocks(x[3], hn::SwapAdjacentBlocks(x[2]));
+    hn::Store(hn::ConcatLowerLower(kFloats, even23, even01), kFloats, to + c * kTile);
+    hn::Store(hn::ConcatLowerLower(kFloats, odd23, odd01), kFloats, to + (c + 4) * kTile);
+    hn::Store(hn::ConcatUpperUpper(kFloats, even23, even01), kFloats, to + (c + 8) * kTile);
+    hn::Store(hn::ConcatUpperUpper(kFloats, odd23, odd01), kFloats, to + (c + 12) * kTile);
+  }
+}
+#endif
+
+// to (columns, kTile) = transpose of from (rows <= kTile, columns; row length ld), with zeros up to a whole vector of
+// rows. columns is a multiple of the vector length.
 HWY_INLINE void transpose(const float* from, int64_t ld, int64_t rows, int64_t columns, float* to) {
   int64_t r = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::FixedTag<float, 4> d;
-  const hn::RepartitionToWide<decltype(d)> dw;
-  for (; r + 4 <= rows; r += 4)
-    for (int64_t c = 0; c < columns; c += 4) {
-      const float* corner = from + r * ld + c;
-      const auto r0 = hn::Load(d, corner), r1 = hn::Load(d, corner + ld), r2 = hn::Load(d, corner + 2 * ld),
-                 r3 = hn::Load(d, corner + 3 * ld);
-      const auto low01 = hn::BitCast(dw, hn::InterleaveLower(d, r0, r1)), low23 = hn::BitCast(dw, hn::InterleaveLower(d, r2, r3));
-      const auto high01 = hn::BitCast(dw, hn::InterleaveUpper(d, r0, r1)), high23 = hn::BitCast(dw, hn::InterleaveUpper(d, r2, r3));
-      float* column = to + c * kTile + r;
-      hn::Store(hn::BitCast(d, hn::InterleaveLower(dw, low01, low23)), d, column);
-      hn::Store(hn::BitCast(d, hn::InterleaveUpper(dw, low01, low23)), d, column + kTile);
-      hn::Store(hn::BitCast(d, hn::InterleaveLower(dw, high01, high23)), d, column + 2 * kTile);
-      hn::Store(hn::BitCast(d, hn::InterleaveUpper(dw, high01, high23)), d, column + 3 * kTile);
-    }
+#if HWY_TARGET <= HWY_AVX3
+  for (; r + 16 <= rows; r += 16)
+    for (int64_t c = 0; c < columns; c += 16) transpose_16(from + r * ld + c, ld, to + c * kTile + r);
 #endif
   for (; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) to[c * kTile + r] = from[r * ld + c];

@@ -1,7 +1,8 @@
-// Forward attention. A task is a tile of up to 64 rows (queries of one head, or a few queries of several heads that share
-// keys) of one sequence. Scores are kept as S^T (key, row), so that a vector holds different rows and the running
-// maximum and sum need no sums across lanes. Blocks of keys outside every row's reach are not visited.
-//   per block:  S^T = K Q^T;  m' = max(m, S);  p = exp(S - m');  a = exp(m - m');  l = l a + sum p;  O = O a + P V
+// Forward attention. A task is a tile of up to 64 rows (queries of one head, or a few queries of several heads that
+// share keys) of one sequence. Scores are kept as S^T (key, row), so that a vector holds different rows and the running
+// maximum and sum need no sums across lanes; for very few rows (decoding) as S (row, key), so that no lane is idle.
+// Both take the same steps for an element in the same order. Blocks of keys outside every row's reach are not visited.
+//   per block:  S = Q K^T;  m' = max(m, S);  p = exp(S - m');  a = exp(m - m');  l = l a + sum p;  O = O a + P V
 //   at the end: y = O / l,  log_sum_exp = m + log l
 // A block that a row cannot see has p = 0 and a = 1, so the row's m, l and O keep their bits.
 #include "ops/cpu/cpu_kernels.h"
@@ -27,36 +28,40 @@ template <class E>
 struct Operands {
   const E *q, *k, *v;
   E* y;
-  float* log_sum_exp;       // null: not wanted
-  const int32_t* lengths;   // null: every sequence has `queries` keys
-  int64_t capacity;         // rows of k and v per sequence
+  float* log_sum_exp;      // null: not wanted
+  const int32_t* lengths;  // null: every sequence has `queries` keys
+  int64_t capacity;        // rows of k and v per sequence
   const AttentionShape& shape;
 };
 
 struct Tile {
   int64_t sequence, kv_head;
-  int64_t head, heads;      // query heads head .. head + heads - 1
-  int64_t query, queries;   // queries query .. query + queries - 1 of each; row = (head, query)
+  int64_t head, heads;     // query heads head .. head + heads - 1
+  int64_t query, queries;  // queries query .. query + queries - 1 of each; row = (head, query)
   int64_t rows() const { return heads * queries; }
 };
 
-// The scratch of one tile.
+constexpr int64_t kFewRows = 4;
+
+// The scratch of one tile. Rows of q, k, v and o are `padded` floats long.
 struct Buffers {
-  float *q, *k, *v, *s, *o, *max, *sum, *decay;
+  float *q, *k, *v, *o;
+  float* columns;  // transpose of q, or with few rows of k
+  float *s, *max, *sum, *decay;
   alignas(64) int32_t last[kTile];  // of each row: the last key it sees, its own position
 
-  static int64_t floats(int64_t padded) { return kTile * (4 * padded + kTile + 3); }
+  static int64_t floats(int64_t padded) { return kTile * (5 * padded + kTile + 3); }
   Buffers(float* memory, int64_t padded) {
     ScratchParts parts(memory);
-    for (float** part : {&q, &k, &v, &o}) *part = parts.take(kTile * padded);
+    for (float** part : {&q, &k, &v, &o, &columns}) *part = parts.take(kTile * padded);
     s = parts.take(kTile * kTile);
     for (float** part : {&max, &sum, &decay}) *part = parts.take(kTile);
   }
 };
 
-// Scores of keys begin .. end-1 (numbered from `base`) become probabilities; the state of all rows moves on.
+// Scores (key, row) of keys base .. base + keys - 1 become probabilities; the state of all rows moves on.
 template <bool kMasked>
-void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t begin, int64_t end, int32_t window) {
+void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t keys, int32_t window) {
   const Ints ints;
   const Vec nothing = splat(-__builtin_inff());
   for (int64_t r = 0; r < rows; r += kLanes) {
@@ -64,7 +69,7 @@ void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t begin, 
     float* column = buffers.s + r;
     const Vec old_max = hn::Load(kFloats, buffers.max + r);
     Vec max = old_max;
-    for (int64_t j = begin; j < end; ++j) {
+    for (int64_t j = 0; j < keys; ++j) {
       Vec score = hn::Load(kFloats, column + j * kTile);
       if constexpr (kMasked) {
         const auto key = hn::Set(ints, static_cast<int32_t>(base + j));
@@ -76,7 +81,7 @@ void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t begin, 
     }
     const Vec reference = hn::IfThenElse(hn::Eq(max, nothing), hn::Zero(kFloats), max);
     Vec sum = hn::Zero(kFloats);
-    for (int64_t j = begin; j < end; ++j) {
+    for (int64_t j = 0; j < keys; ++j) {
       const Vec score = hn::Load(kFloats, column + j * kTile);
       Vec p = exp(hn::Sub(score, reference));
       if constexpr (kMasked) p = hn::IfThenZeroElse(hn::Eq(score, nothing), p);
@@ -87,6 +92,37 @@ void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t begin, 
     hn::Store(decay, kFloats, buffers.decay + r);
     hn::Store(max, kFloats, buffers.max + r);
     hn::Store(hn::MulAdd(hn::Load(kFloats, buffers.sum + r), decay, sum), kFloats, buffers.sum + r);
+  }
+}
+
+// The same for scores (row, key) whose column 0 is key `base`.
+void softmax_few_rows(Buffers& buffers, int64_t rows, int64_t base, int64_t keys, int32_t window) {
+  const Ints ints;
+  const Vec nothing = splat(-__builtin_inff());
+  for (int64_t r = 0; r < rows; ++r) {
+    float* row = buffers.s + r * kTile;
+    const auto last = hn::Set(ints, std::min(buffers.last[r], static_cast<int32_t>(base + keys - 1)));
+    const auto first = hn::Set(ints, buffers.last[r] - window);
+    Vec max = splat(buffers.max[r]);
+    for (int64_t j = 0; j < keys; j += kLanes) {
+      const auto key = hn::Iota(ints, static_cast<int32_t>(base + j));
+      const auto hidden = hn::Or(hn::Gt(key, last), hn::Gt(first, key));
+      const Vec score = hn::IfThenElse(hn::RebindMask(kFloats, hidden), nothing, hn::Load(kFloats, row + j));
+      hn::Store(score, kFloats, row + j);
+      max = hn::Max(max, score);
+    }
+    max = hn::MaxOfLanes(kFloats, max);
+    const Vec reference = hn::IfThenElse(hn::Eq(max, nothing), hn::Zero(kFloats), max);
+    for (int64_t j = 0; j < keys; j += kLanes) {
+      const Vec score = hn::Load(kFloats, row + j);
+      hn::Store(hn::IfThenZeroElse(hn::Eq(score, nothing), exp(hn::Sub(score, reference))), kFloats, row + j);
+    }
+    float sum = 0;
+    for (int64_t j = 0; j < keys; ++j) sum += row[j];
+    const Vec decay = exp(hn::Sub(splat(buffers.max[r]), reference));
+    buffers.decay[r] = hn::GetLane(decay);
+    buffers.max[r] = hn::GetLane(max);
+    buffers.sum[r] = hn::GetLane(hn::MulAdd(splat(buffers.sum[r]), decay, splat(sum)));
   }
 }
 
@@ -102,47 +138,61 @@ void decay_rows(const float* decay, int64_t rows, int64_t padded, float* o) {
 template <class E>
 void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const AttentionShape& shape = x.shape;
-  const int64_t width = shape.head_dim, padded = round_to_lanes(width), rows = tile.rows(), padded_rows = round_to_lanes(rows);
-  const int64_t keys = x.lengths ? x.lengths[tile.sequence] : shape.queries;
-  const int64_t window = shape.window < 0 ? keys : std::min(shape.window, keys);
-  const int64_t position = keys - shape.queries + tile.query, last_position = position + tile.queries - 1;
+  const int64_t width = shape.head_dim, padded = round_to_lanes(width), rows = tile.rows(),
+                padded_rows = round_to_lanes(rows);
+  const int64_t length = x.lengths ? x.lengths[tile.sequence] : shape.queries;
+  const int64_t window = shape.window < 0 ? length : std::min(shape.window, length);
+  const int64_t position = length - shape.queries + tile.query, last_position = position + tile.queries - 1;
 
   const auto offset = [&](int64_t r) {  // of row r in q and y
     const int64_t head = tile.head + r / tile.queries, query = tile.query + r % tile.queries;
     return ((tile.sequence * shape.queries + query) * shape.heads + head) * width;
   };
   for (int64_t r = 0; r < rows; ++r) {
-    load_row(x.q + offset(r), width, padded, shape.scale, buffers.k + r * padded);
+    load_row(x.q + offset(r), width, padded, shape.scale, buffers.q + r * padded);
     buffers.last[r] = static_cast<int32_t>(position + r % tile.queries);
   }
   std::fill(buffers.last + rows, buffers.last + padded_rows, static_cast<int32_t>(last_position));
-  transpose(buffers.k, padded, rows, width, buffers.q);
   std::fill(buffers.o, buffers.o + rows * padded, 0.0f);
   std::fill(buffers.max, buffers.max + padded_rows, -__builtin_inff());
   std::fill(buffers.sum, buffers.sum + padded_rows, 0.0f);
+  const bool few = rows <= kFewRows;
+  if (!few) transpose(buffers.q, padded, rows, padded, buffers.columns);
 
   const int64_t stride = shape.kv_heads * width;
   const E* k = x.k + (tile.sequence * x.capacity * shape.kv_heads + tile.kv_head) * width;
   const E* v = x.v + (tile.sequence * x.capacity * shape.kv_heads + tile.kv_head) * width;
   const int64_t first_key = std::max<int64_t>(position - window, 0);
-  for (int64_t base = first_key / kTile * kTile; base <= last_position; base += kTile) {
-    const int64_t begin = std::max<int64_t>(first_key - base, 0), end = std::min(kTile, last_position + 1 - base);
-    for (int64_t j = begin; j < end; ++j) {
-      load_row(k + (base + j) * stride, width, padded, 1, buffers.k + j * padded);
-      load_row(v + (base + j) * stride, width, padded, 1, buffers.v + j * padded);
+  for (int64_t start = first_key; start <= last_position;) {
+    const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
+    for (int64_t j = 0; j < keys; ++j) {
+      const int64_t at = (start + j) * stride;
+      if (start + j + kTile <= last_position)
+        prefetch_row(k + at + kTile * stride, width), prefetch_row(v + at + kTile * stride, width);
+      load_row(k + at, width, padded, 1, buffers.k + j * padded);
+      load_row(v + at, width, padded, 1, buffers.v + j * padded);
     }
-    product<false>(buffers.k + begin * padded, padded, buffers.q, kTile, buffers.s + begin * kTile, kTile, end - begin, padded_rows, width,
-                   false);
-    const bool masked = base + end - 1 > position || base + begin < last_position - window;
-    (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, base, begin, end, static_cast<int32_t>(window));
+    if (few) {
+      transpose(buffers.k, padded, keys, padded, buffers.columns);
+      product<false>(buffers.q, padded, buffers.columns, kTile, buffers.s, kTile, rows, round_to_lanes(keys), width,
+                     false);
+      softmax_few_rows(buffers, rows, start, keys, static_cast<int32_t>(window));
+    } else {
+      product<false>(buffers.k, padded, buffers.columns, kTile, buffers.s, kTile, keys, padded_rows, width, false);
+      const bool masked = end - 1 > position || start < last_position - window;
+      (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys,
+                                                            static_cast<int32_t>(window));
+    }
     decay_rows(buffers.decay, rows, padded, buffers.o);
-    product<true>(buffers.s + begin * kTile, kTile, buffers.v + begin * padded, padded, buffers.o, padded, rows, padded, end - begin, true);
+    (few ? product<false> : product<true>)(buffers.s, kTile, buffers.v, padded, buffers.o, padded, rows, padded, keys,
+                                           true);
+    start = end;
   }
   for (int64_t r = 0; r < rows; ++r) {
     store_row(buffers.o + r * padded, width, 1.0f / buffers.sum[r], x.y + offset(r));
     if (x.log_sum_exp)
-      x.log_sum_exp[(tile.sequence * shape.heads + tile.head + r / tile.queries) * shape.queries + tile.query + r % tile.queries] =
-          buffers.max[r] + std::log(buffers.sum[r]);
+      x.log_sum_exp[(tile.sequence * shape.heads + tile.head + r / tile.queries) * shape.queries + tile.query +
+                    r % tile.queries] = buffers.max[r] + std::log(buffers.sum[r]);
   }
 }
 
@@ -151,7 +201,8 @@ void attend_all(const Operands<E>& x) {
   const AttentionShape& shape = x.shape;
   const int64_t group = shape.heads / shape.kv_heads, padded = round_to_lanes(shape.head_dim);
   if (shape.batch == 0 || shape.queries == 0) return;
-  const int64_t tile_queries = std::min(kTile, shape.queries), tile_heads = std::clamp<int64_t>(kTile / tile_queries, 1, group);
+  const int64_t tile_queries = std::min(kTile, shape.queries),
+                tile_heads = std::clamp<int64_t>(kTile / tile_queries, 1, group);
   const int64_t query_tiles = (shape.queries + kTile - 1) / kTile, head_tiles = (group + tile_heads - 1) / tile_heads;
   parallel_for(shape.batch * shape.kv_heads * head_tiles * query_tiles, 1, [&](int64_t begin, int64_t end) {
     thread_local ThreadScratch scratch;
@@ -173,16 +224,16 @@ void attend_all(const Operands<E>& x) {
 void attention_kernel(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp) {
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
-    attend_all(Operands<E>{q.data<E>(), k.data<E>(), v.data<E>(), y.data<E>(), log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr,
-                           shape.queries, shape});
+    attend_all(Operands<E>{q.data<E>(), k.data<E>(), v.data<E>(), y.data<E>(),
+                           log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr, shape.queries, shape});
   });
 }
 
 void attention_cached_kernel(T q, T k_cache, T v_cache, T lengths, const AttentionShape& shape, T y) {
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
-    attend_all(Operands<E>{q.data<E>(), k_cache.data<E>(), v_cache.data<E>(), y.data<E>(), nullptr, lengths.data<int32_t>(),
-                           k_cache.dim(1), shape});
+    attend_all(Operands<E>{q.data<E>(), k_cache.data<E>(), v_cache.data<E>(), y.data<E>(), nullptr,
+                           lengths.data<int32_t>(), k_cache.dim(1), shape});
   });
 }
 

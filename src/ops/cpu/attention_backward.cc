@@ -33,7 +33,9 @@ struct Buffers {
   float *k, *v, *k_t, *v_t, *dk, *dv, *q, *dy, *p, *ds;
   float *dq, *delta;  // of all heads of the group: (heads, T, padded) and (heads, T)
 
-  static int64_t floats(int64_t padded, int64_t rows) { return 8 * kTile * padded + 2 * kTile * kTile + rows * (padded + 1) + 16; }
+  static int64_t floats(int64_t padded, int64_t rows) {
+    return 8 * kTile * padded + 2 * kTile * kTile + rows * (padded + 1) + 16;
+  }
   Buffers(float* memory, int64_t padded, int64_t rows) {
     ScratchParts parts(memory);
     for (float** part : {&k, &v, &k_t, &v_t, &dk, &dv, &q, &dy}) *part = parts.take(kTile * padded);
@@ -43,15 +45,16 @@ struct Buffers {
   }
 };
 
-// p holds scores and ds dP, both (row, key); they become P and dS. Row r sees keys last_key + r - window .. last_key + r
-// of the block's `keys` (a multiple of the vector length).
+// p holds scores and ds dP, both (row, key); they become P and dS. Row r sees keys last_key + r - window .. last_key +
+// r of the block's `keys` (a multiple of the vector length).
 template <bool kMasked>
-void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t last_key, int64_t window, const float* log_sum_exp,
-                        const float* delta) {
+void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t last_key, int64_t window,
+                        const float* log_sum_exp, const float* delta) {
   const Ints ints;
   for (int64_t r = 0; r < rows; ++r) {
     const Vec log_sum = splat(log_sum_exp[r]), shift = splat(delta[r]);
-    const auto last = hn::Set(ints, static_cast<int32_t>(last_key + r)), first = hn::Set(ints, static_cast<int32_t>(last_key + r - window));
+    const auto last = hn::Set(ints, static_cast<int32_t>(last_key + r)),
+               first = hn::Set(ints, static_cast<int32_t>(last_key + r - window));
     for (int64_t j = 0; j < keys; j += kLanes) {
       float *to_p = p + r * kTile + j, *to_ds = ds + r * kTile + j;
       Vec probability = exp(hn::Sub(hn::Load(kFloats, to_p), log_sum));
@@ -70,7 +73,8 @@ template <class E>
 void backward_of_head(const Operands<E>& x, int64_t sequence, int64_t kv_head, Buffers& buffers) {
   const AttentionShape& shape = x.shape;
   const int64_t length = shape.queries, width = shape.head_dim, padded = round_to_lanes(width);
-  const int64_t group = shape.heads / shape.kv_heads, window = shape.window < 0 ? length : std::min(shape.window, length);
+  const int64_t group = shape.heads / shape.kv_heads,
+                window = shape.window < 0 ? length : std::min(shape.window, length);
   const int64_t q_stride = shape.heads * width, kv_stride = shape.kv_heads * width;
   const int64_t q_start = sequence * length * q_stride + kv_head * group * width;  // of the group's first head
   const int64_t kv_start = sequence * length * kv_stride + kv_head * width;
@@ -80,8 +84,9 @@ void backward_of_head(const Operands<E>& x, int64_t sequence, int64_t kv_head, B
   for (int64_t h = 0; h < group; ++h)
     for (int64_t t = 0; t < length; ++t) {
       const int64_t at = q_start + t * q_stride + h * width;
-      buffers.delta[h * length + t] =
-          sum(width, [&](Vec total, int64_t i, auto part) HWY_ATTR { return hn::MulAdd(load(x.dy + at + i, part), load(x.y + at + i, part), total); });
+      buffers.delta[h * length + t] = sum(width, [&](Vec total, int64_t i, auto part) HWY_ATTR {
+        return hn::MulAdd(load(x.dy + at + i, part), load(x.y + at + i, part), total);
+      });
     }
 
   for (int64_t base = 0; base < length; base += kTile) {
@@ -91,8 +96,8 @@ void backward_of_head(const Operands<E>& x, int64_t sequence, int64_t kv_head, B
       load_row(x.k + at, width, padded, 1, buffers.k + j * padded);
       load_row(x.v + at, width, padded, 1, buffers.v + j * padded);
     }
-    transpose(buffers.k, padded, keys, width, buffers.k_t);
-    transpose(buffers.v, padded, keys, width, buffers.v_t);
+    transpose(buffers.k, padded, keys, padded, buffers.k_t);
+    transpose(buffers.v, padded, keys, padded, buffers.v_t);
     std::fill(buffers.dk, buffers.dk + keys * padded, 0.0f);
     std::fill(buffers.dv, buffers.dv + keys * padded, 0.0f);
     const int64_t last_query = std::min(length - 1, base + keys - 1 + window);
@@ -107,12 +112,13 @@ void backward_of_head(const Operands<E>& x, int64_t sequence, int64_t kv_head, B
         product<false>(buffers.q, padded, buffers.k_t, kTile, buffers.p, kTile, rows, padded_keys, width, false);
         product<false>(buffers.dy, padded, buffers.v_t, kTile, buffers.ds, kTile, rows, padded_keys, width, false);
         const bool masked = query == base || base < query + rows - 1 - window;
-        (masked ? gradient_of_scores<true> : gradient_of_scores<false>)(buffers.p, buffers.ds, rows, padded_keys, query - base, window,
-                                                                        log_sum_exp + h * length + query,
-                                                                        buffers.delta + h * length + query);
+        (masked ? gradient_of_scores<true>
+                : gradient_of_scores<false>)(buffers.p, buffers.ds, rows, padded_keys, query - base, window,
+                                             log_sum_exp + h * length + query, buffers.delta + h * length + query);
         product<true>(buffers.p, kTile, buffers.dy, padded, buffers.dv, padded, keys, padded, rows, true);
         product<true>(buffers.ds, kTile, buffers.q, padded, buffers.dk, padded, keys, padded, rows, true);
-        product<false>(buffers.ds, kTile, buffers.k, padded, buffers.dq + (h * length + query) * padded, padded, rows, padded, keys, true);
+        product<false>(buffers.ds, kTile, buffers.k, padded, buffers.dq + (h * length + query) * padded, padded, rows,
+                       padded, keys, true);
       }
     for (int64_t j = 0; j < keys; ++j) {
       const int64_t at = kv_start + (base + j) * kv_stride;
@@ -128,13 +134,15 @@ void backward_of_head(const Operands<E>& x, int64_t sequence, int64_t kv_head, B
 void attention_backward_kernel(T dy, T q, T k, T v, T y, const AttentionShape& shape, T log_sum_exp, T dq, T dk, T dv) {
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
-    const Operands<E> operands{dy.data<E>(), q.data<E>(), k.data<E>(), v.data<E>(), y.data<E>(), log_sum_exp.data<float>(),
-                               dq.data<E>(), dk.data<E>(), dv.data<E>(), shape};
+    const Operands<E> operands{
+        dy.data<E>(), q.data<E>(),  k.data<E>(),  v.data<E>(), y.data<E>(), log_sum_exp.data<float>(),
+        dq.data<E>(), dk.data<E>(), dv.data<E>(), shape};
     const int64_t padded = round_to_lanes(shape.head_dim), rows = shape.heads / shape.kv_heads * shape.queries;
     parallel_for(shape.batch * shape.kv_heads, 1, [&](int64_t begin, int64_t end) {
       thread_local ThreadScratch scratch;
       Buffers buffers(scratch.floats(Buffers::floats(padded, rows)), padded, rows);
-      for (int64_t task = begin; task < end; ++task) backward_of_head(operands, task / shape.kv_heads, task % shape.kv_heads, buffers);
+      for (int64_t task = begin; task < end; ++task)
+        backward_of_head(operands, task / shape.kv_heads, task % shape.kv_heads, buffers);
     });
   });
 }

@@ -1,6 +1,7 @@
-// Softmax cross entropy over rows of float32 logits, with its gradient. A row is one thread's work and stays in its cache:
-//   z = cap tanh(z / cap) (cap > 0; left in place) and its maximum;  total = sum exp(z - max);  nll = max + log total - z[target]
-//   dlogits[j] = factor (exp(z[j] - max) / total - [j == target]) (1 - (z[j] / cap)^2)
+// Softmax cross entropy over rows of float32 logits, with its gradient. A row is one thread's work and stays in its
+// cache:
+//   z = cap tanh(z / cap) (cap > 0; left in place) and its maximum;  total = sum exp(z - max);  nll = max + log total -
+//   z[target] dlogits[j] = factor (exp(z[j] - max) / total - [j == target]) (1 - (z[j] / cap)^2)
 // dlogits may share the logits' memory. The sum is over fixed lanes (see simd-inl.h), so a row's bits are its own.
 #include "ops/cpu/cpu_kernels.h"
 
@@ -43,7 +44,8 @@ RowSoftmax softmax_of_row(float* z, int64_t n, float cap) {
 }
 
 template <class E>
-void gradient_of_row(const float* z, int64_t n, float cap, const RowSoftmax& softmax, float factor, int32_t target, E* to) {
+void gradient_of_row(const float* z, int64_t n, float cap, const RowSoftmax& softmax, float factor, int32_t target,
+                     E* to) {
   const float z_target = z[target];
   const Vec shift = splat(softmax.max), weight = splat(factor / softmax.total), one = splat(1.0f);
   const Vec slope_scale = splat(cap > 0 ? 1.0f / cap : 0.0f);

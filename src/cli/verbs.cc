@@ -10,9 +10,12 @@ std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_eval_bpb();
+std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 
@@ -22,9 +25,12 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_train());
   verbs.push_back(make_doctor());
   verbs.push_back(make_chat());
+  verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
   verbs.push_back(make_serve());
+  verbs.push_back(make_report());
   verbs.push_back(make_sft());
   verbs.push_back(make_train());
   verbs.push_back(make_completions());

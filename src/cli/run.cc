@@ -71,6 +71,8 @@ class Runner {
     if (line.value().help || line.value().help_all) return print(out_, help_of_verb(info, table, found, line.value().help_all), Exit::kDone);
     if (const auto& operands = line.value().operands; static_cast<int64_t>(operands.size()) > info.max_operands)
       return fail(title, error("unexpected word \"", operands[static_cast<size_t>(info.max_operands)], "\""), Exit::kUsage, true);
+    if (static_cast<int64_t>(line.value().operands.size()) < info.min_operands)
+      return fail(title, error("needs ", info.operands, "; example: ", info.example), Exit::kUsage, true);
 
     if (const Status status = read_config_file(verb, line.value(), table); !status.ok()) return fail(title, status.error(), Exit::kBadInput);
     if (const Status status = apply_flags(line.value().flags, table); !status.ok()) return fail(title, status.error(), Exit::kUsage, true);

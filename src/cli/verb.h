@@ -89,6 +89,7 @@ struct VerbInfo {
   std::string example;   // one command line
   std::string operands;  // shown in the usage line, "[FILE ...]"; empty: the verb takes none
   int64_t max_operands = 0;
+  int64_t min_operands = 0;  // fewer is wrong usage
 };
 
 class Verb {

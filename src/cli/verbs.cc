@@ -18,9 +18,21 @@ std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
+std::unique_ptr<Verb> make_synth();
+std::unique_ptr<Verb> make_tokenizer_decode();
+std::unique_ptr<Verb> make_tokenizer_encode();
+std::unique_ptr<Verb> make_tokenizer_info();
+std::unique_ptr<Verb> make_tokenizer_render();
+std::unique_ptr<Verb> make_tokenizer_train();
 
 VerbList make_verbs() {
   VerbList verbs;
+  verbs.push_back(make_synth());
+  verbs.push_back(make_tokenizer_train());
+  verbs.push_back(make_tokenizer_info());
+  verbs.push_back(make_tokenizer_encode());
+  verbs.push_back(make_tokenizer_decode());
+  verbs.push_back(make_tokenizer_render());
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_doctor());

@@ -65,8 +65,7 @@ Problem make_problem(ChatKind kind, Rng& rng) {
 void describe(SettingsTable& table, SynthSettings* settings) {
   table.add("size_mb", &settings->size_mb, "base text in MB (10^6 bytes), 1 to 10000, validation shard included");
   table.add("conversations", &settings->conversations, "conversations for fine-tuning");
-  table.add("eval_cases", &settings->eval_cases, "held-out cases of each task");
-  table.add("seed", &settings->seed, "the same seed writes the same bytes");
+  table.add("eval_cases", &settings->eval_cases, "held-out cases of each task").aliases = {"cases"};
 }
 
 std::string page_kind_name(PageKind kind) {

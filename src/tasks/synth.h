@@ -2,13 +2,14 @@
 // sets, all from one seed. Every document is a pure function of (seed, kind, index), so the bytes do not depend on
 // threads, and memory does not depend on the size. What is held out, and how: docs/notes/004-synth.md.
 //
-//   base/shard_00000.jsonl ...   {"text": ...}; the last shard is the validation split
+//   base_data/shard_00000.jsonl ...   {"text": ...}; the last shard is the validation split
 //   sft/train.jsonl, val.jsonl   {"messages": [...]}; assistant content is a string or a list of parts (row C-2.22)
 //   eval/NAME.jsonl              cases of the tasks of task.h
 //   manifest.json
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,11 +27,15 @@ struct SynthSettings {
   int64_t seed = 1;
 };
 
-void describe(SettingsTable& table, SynthSettings* settings);
+void describe(SettingsTable& table, SynthSettings* settings);  // all but the seed, which every verb has
 
 // Writes the corpus into `folder` (made when missing; files of the same names are replaced, each atomically, the
-// manifest last). `manifest`, when given, receives what manifest.json holds.
-Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json* manifest);
+// manifest last; base shards with higher numbers, left by a larger corpus, are removed). `manifest`, when given, receives
+// what manifest.json holds. `progress` is told, between documents, the bytes of base text or, after those, the
+// conversations written so far; the other one is 0.
+using SynthProgress = std::function<void(int64_t text_bytes, int64_t conversations)>;
+Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json* manifest,
+                    const SynthProgress& progress = nullptr);
 
 // Kinds of base documents and conversations, in the order of the counts in the manifest.
 enum class PageKind { kStory, kDescription, kFacts, kReading, kChoices, kSums, kSpelling, kDialogue };

@@ -125,10 +125,19 @@ Status stream_records(uint64_t first, Make&& make, Take&& take) {
 }
 
 std::string shard_name(int64_t number) {
-  return format_text("base/shard_%05lld.jsonl", static_cast<long long>(number));
+  return format_text("base_data/shard_%05lld.jsonl", static_cast<long long>(number));
 }
 
-Status write_base(const SynthSettings& settings, const fs::path& folder, Counts& counts, Json& outputs) {
+// Shards of an earlier, larger corpus would be read as part of this one.
+Status remove_shards_from(const fs::path& folder, int64_t number) {
+  std::error_code code;
+  while (fs::remove(folder / shard_name(number), code)) ++number;
+  if (code) return error_at((folder / shard_name(number)).string(), -1, "cannot remove the old shard: ", code.message());
+  return {};
+}
+
+Status write_base(const SynthSettings& settings, const fs::path& folder, Counts& counts, Json& outputs,
+                  const SynthProgress& progress) {
   const int64_t total = settings.size_mb * kMegabyte;
   const int64_t validation = std::clamp<int64_t>(total / 50, 50'000, 16 * kMegabyte);
   const int64_t training = total - validation;
@@ -139,11 +148,12 @@ Status write_base(const SynthSettings& settings, const fs::path& folder, Counts&
   int64_t shard = 0;
   LATHE_TRY(HashedFile first, HashedFile::open(folder, shard_name(0)));
   std::optional<HashedFile> file(std::move(first));
-  return stream_records(
+  LATHE_TRY_STATUS(stream_records(
       0, [&](uint64_t i) { return page_record(seed, i); },
       [&](const Record& record) -> Result<bool> {
         LATHE_TRY_STATUS(file->write(record.line));
         counts.add(record);
+        if (progress) progress(counts.text_bytes, 0);
         if (counts.text_bytes < end_of(shard)) return true;
         LATHE_TRY_STATUS(file->commit(outputs));
         file.reset();
@@ -151,11 +161,12 @@ Status write_base(const SynthSettings& settings, const fs::path& folder, Counts&
         LATHE_TRY(HashedFile next, HashedFile::open(folder, shard_name(shard)));
         file.emplace(std::move(next));
         return true;
-      });
+      }));
+  return remove_shards_from(folder, shards + 1);
 }
 
 Status write_chats(const SynthSettings& settings, const fs::path& folder, const std::string& name, int64_t first,
-                   int64_t count, Counts& counts, Json& outputs) {
+                   int64_t count, Counts& counts, Json& outputs, const SynthProgress& progress) {
   LATHE_TRY(HashedFile file, HashedFile::open(folder, name));
   const auto seed = static_cast<uint64_t>(settings.seed);
   if (count > 0) {
@@ -164,6 +175,7 @@ Status write_chats(const SynthSettings& settings, const fs::path& folder, const 
         [&](const Record& record) -> Result<bool> {
           LATHE_TRY_STATUS(file.write(record.line));
           counts.add(record);
+          if (progress) progress(0, first + counts.records);
           return --count > 0;
         }));
   }
@@ -237,15 +249,17 @@ Status check_settings(const SynthSettings& settings) {
 
 }  // namespace
 
-Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json* manifest) {
+Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json* manifest,
+                    const SynthProgress& progress) {
   LATHE_TRY_STATUS(check_settings(settings));
   const double start = Clock::real().seconds();
   Json outputs = Json::array(), evaluation = Json::object();
   Counts base(kPageKinds), train(kChatKinds), validation(kChatKinds);
-  LATHE_TRY_STATUS(write_base(settings, folder, base, outputs));
+  LATHE_TRY_STATUS(write_base(settings, folder, base, outputs, progress));
   const int64_t held = settings.conversations == 0 ? 0 : settings.conversations / 100 + 1;
-  LATHE_TRY_STATUS(write_chats(settings, folder, "sft/train.jsonl", 0, settings.conversations, train, outputs));
-  LATHE_TRY_STATUS(write_chats(settings, folder, "sft/val.jsonl", settings.conversations, held, validation, outputs));
+  LATHE_TRY_STATUS(write_chats(settings, folder, "sft/train.jsonl", 0, settings.conversations, train, outputs, progress));
+  LATHE_TRY_STATUS(
+      write_chats(settings, folder, "sft/val.jsonl", settings.conversations, held, validation, outputs, progress));
   LATHE_TRY_STATUS(write_cases(settings, folder, evaluation, outputs));
 
   const auto page_name = [](int kind) { return page_kind_name(static_cast<PageKind>(kind)); };

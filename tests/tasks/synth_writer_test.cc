@@ -58,11 +58,11 @@ TEST(SynthWriter, BaseHasTheAskedSizeAndAValidationShard) {
   const TemporaryFolder folder;
   const Json manifest = write(small_settings(), folder.path());
   int64_t train = 0, validation = 0;
-  for (const Json& line : testing::read_jsonl(folder.path() / "base/shard_00000.jsonl"))
+  for (const Json& line : testing::read_jsonl(folder.path() / "base_data/shard_00000.jsonl"))
     train += static_cast<int64_t>(line.at("text").as_string().size());
-  for (const Json& line : testing::read_jsonl(folder.path() / "base/shard_00001.jsonl"))
+  for (const Json& line : testing::read_jsonl(folder.path() / "base_data/shard_00001.jsonl"))
     validation += static_cast<int64_t>(line.at("text").as_string().size());
-  EXPECT_FALSE(fs::exists(folder.path() / "base/shard_00002.jsonl"));
+  EXPECT_FALSE(fs::exists(folder.path() / "base_data/shard_00002.jsonl"));
   EXPECT_NEAR(static_cast<double>(train + validation), 1e6, 5000);
   EXPECT_NEAR(static_cast<double>(validation), 5e4, 5000);
   EXPECT_EQ(manifest.at("base").at("text_bytes").as_int(), train + validation);

@@ -1,0 +1,173 @@
+// lathe tokenizer train: learns a byte-level BPE from the train split of a corpus (rows C-2.9 to C-2.11, C-2.14, C-2.36).
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "cli/report_section.h"
+#include "cli/training.h"
+#include "cli/verbs.h"
+#include "core/environment.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/progress.h"
+#include "core/sha256.h"
+#include "data/corpus.h"
+#include "tokenizer/tokenizer_file.h"
+#include "tokenizer/train_report.h"
+
+namespace lathe::cli {
+namespace {
+
+constexpr int64_t kBlockBytes = 16 << 20;  // of text handed over at a time
+constexpr int kSchema = 1;
+
+// The train split group by group, with progress; remembers which files were read.
+class TrainText {
+ public:
+  explicit TrainText(std::shared_ptr<const data::Corpus> corpus)
+      : corpus_(std::move(corpus)), reader_(corpus_, data::Split::kTrain), progress_("reading", 0, "MB") {}
+
+  Status next(std::vector<std::string>& documents) {
+    int64_t bytes = 0;
+    while (bytes < kBlockBytes) {
+      LATHE_TRY(const bool found, reader_.next_group(group_));
+      if (!found) break;
+      const auto part = static_cast<size_t>(reader_.part());
+      files_read_.insert(corpus_->parts(data::Split::kTrain)[part].file);
+      for (std::string& text : group_) {
+        bytes += static_cast<int64_t>(text.size());
+        documents.push_back(std::move(text));
+      }
+    }
+    bytes_ += bytes;
+    progress_.update(bytes_ / 1'000'000);
+    if (documents.empty()) progress_.finish();
+    return {};
+  }
+
+  std::vector<fs::path> files_read() const {
+    std::vector<fs::path> paths;
+    for (const int64_t file : files_read_) paths.push_back(corpus_->files()[static_cast<size_t>(file)]);
+    return paths;
+  }
+
+ private:
+  std::shared_ptr<const data::Corpus> corpus_;
+  data::GroupReader reader_;
+  Progress progress_;
+  std::vector<std::string> group_;
+  std::set<int64_t> files_read_;
+  int64_t bytes_ = 0;
+};
+
+Result<Json> file_entry(const fs::path& path) {
+  LATHE_TRY(std::string hash, sha256_file(path));
+  std::error_code code;
+  const auto bytes = fs::file_size(path, code);
+  if (code) return error_at(path.string(), -1, "cannot ask for the size: ", code.message());
+  return Json(Json::Object{{"path", path.string()}, {"bytes", static_cast<int64_t>(bytes)}, {"sha256", std::move(hash)}});
+}
+
+class TokenizerTrain : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"tokenizer train", "data", "learn a vocabulary from a corpus", "lathe tokenizer train --data text/ --vocab-size 8192", "", 0};
+  }
+  void describe(SettingsTable& table) override {
+    table.group("text");
+    table.add("data", &data_, "corpus, a file or folder; empty: <base>/base_data");
+    table.add("max_chars", &settings_.max_chars, "stop after the document that exceeds this total");
+    table.add("doc_cap", &settings_.doc_cap, "characters read of each document");
+    table.group("vocabulary");
+    table.add("vocab_size", &settings_.vocab_size, "tokens, the special ones included");
+  }
+  Result<Exit> run(Context& context) override;
+
+ private:
+  Status write_manifest(const Context& context, const fs::path& folder, const TrainText& text, const tokenizer::TrainResult& trained,
+                        const std::string& started) const;
+
+  std::string data_;
+  tokenizer::TrainSettings settings_;
+};
+
+Status TokenizerTrain::write_manifest(const Context& context, const fs::path& folder, const TrainText& text, const tokenizer::TrainResult& trained,
+                                      const std::string& started) const {
+  Json inputs = Json::array(), outputs = Json::array();
+  for (const fs::path& path : text.files_read()) {
+    LATHE_TRY(Json entry, file_entry(path));
+    inputs.push_back(std::move(entry));
+  }
+  LATHE_TRY(Json output, file_entry(folder / tokenizer::kTokenizerFile));
+  output["path"] = tokenizer::kTokenizerFile;
+  outputs.push_back(std::move(output));
+  const tokenizer::TrainReport& report = trained.report;
+  Json manifest = Json::object();
+  manifest["schema"] = kSchema;
+  manifest["kind"] = "tokenizer";
+  manifest["tool"] = "lathe";
+  manifest["tool_version"] = tool_version();
+  manifest["tokenizer_sha256"] = trained.tokenizer.hash();
+  manifest["settings"] = context.settings();
+  manifest["seed"] = context.common().seed;
+  manifest["inputs"] = std::move(inputs);
+  manifest["outputs"] = std::move(outputs);
+  manifest["counts"] = Json(Json::Object{{"documents", report.documents},
+                                         {"characters", report.characters},
+                                         {"bytes", report.bytes},
+                                         {"distinct_pieces", report.distinct_pieces},
+                                         {"merges", report.merges},
+                                         {"vocab_size", trained.tokenizer.vocab_size()}});
+  manifest["started"] = started;
+  manifest["ended"] = Clock::real().local_time();
+  manifest["seconds"] = report.seconds();
+  return write_json_atomic(folder / "manifest.json", manifest);
+}
+
+Result<Exit> TokenizerTrain::run(Context& context) {
+  const std::string started = Clock::real().local_time();
+  LATHE_TRY(const fs::path base, context.base_folder());
+  LATHE_TRY(const fs::path data, given_or_base(context, data_, "base_data"));
+  const fs::path folder = base / "tokenizer";
+  LATHE_TRY_STATUS(make_folders(folder));  // before the long work, not after it
+  LATHE_TRY(const auto corpus, data::Corpus::open(data));
+  for (const std::string& line : tokenizer::settings_lines(settings_)) context.print(line);
+
+  TrainText text(corpus);
+  const auto next = [&](std::vector<std::string>& documents) { return text.next(documents); };
+  LATHE_TRY(const tokenizer::TrainResult trained, tokenizer::train_bpe(settings_, next));
+  const tokenizer::Tokenizer& tokenizer = trained.tokenizer;
+  context.print(tokenizer::time_line(trained.report));
+  if (tokenizer.vocab_size() < settings_.vocab_size)
+    log_warning("tokenizer", "the text has no more pairs to join: the vocabulary has ", tokenizer.vocab_size(), " tokens, not ",
+                settings_.vocab_size, "; give more text or a smaller --vocab-size");
+
+  LATHE_TRY_STATUS(tokenizer::check_round_trip(tokenizer));
+  LATHE_TRY_STATUS(tokenizer.save(folder));
+  LATHE_TRY(const tokenizer::Tokenizer saved, tokenizer::Tokenizer::load(folder));
+  LATHE_TRY_STATUS(tokenizer::check_round_trip(saved));
+  LATHE_TRY_STATUS(write_manifest(context, folder, text, trained, started));
+  const Json section = tokenizer::training_section(settings_, trained.report, tokenizer);
+  LATHE_TRY(const fs::path report, write_report_section(base, "Tokenizer training", {section}));
+  context.print("Saved tokenizer to ", (folder / tokenizer::kTokenizerFile).string());
+  context.print("Saved manifest to ", (folder / "manifest.json").string());
+  context.print("Saved report section to ", report.string());
+
+  Json figures = section;
+  figures["vocab_size"] = tokenizer.vocab_size();
+  figures["train_s"] = trained.report.seconds();
+  figures["documents"] = trained.report.documents;
+  figures["characters"] = trained.report.characters;
+  figures["bytes"] = trained.report.bytes;
+  figures["distinct_pieces"] = trained.report.distinct_pieces;
+  figures["peak_rss_mb"] = peak_rss_mb();
+  figures["tokenizer"] = (folder / tokenizer::kTokenizerFile).string();
+  figures["sha256"] = tokenizer.hash();
+  return context.finish(figures);
+}
+
+}  // namespace
+
+std::unique_ptr<Verb> make_tokenizer_train() { return std::make_unique<TokenizerTrain>(); }
+
+}  // namespace lathe::cli

@@ -93,7 +93,7 @@ Result<Exit> EvalTasks::run(Context& context) {
     Progress progress(job.task->title, static_cast<int64_t>(job.cases.size()), "cases");
     eval::ScoreOptions options;
     options.is_cancelled = [] { return StopSignals::requested(); };
-    options.on_case = [&](int64_t done, int64_t correct) {
+    options.on_group = [&](int64_t done, int64_t correct) {
       progress.update(done, format_text("%.1f %% right", 100.0 * static_cast<double>(correct) / static_cast<double>(done)));
     };
     LATHE_TRY(eval::TaskScore score, eval::score_task(engine, *job.task, job.cases, options));

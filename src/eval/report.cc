@@ -154,7 +154,7 @@ std::string task_table(const Json& scores) {
   std::string out = "| task | right | 95 % interval | chance | cases | |\n|---|---|---|---|---|---|\n";
   for (const auto& [task, score] : scores.as_object())
     out += join_text("| ", score.get_string("title", task), " | ",
-                     format_text("%.1f %% | %.1f to %.1f %% | %.1f %% | %lld | ", 100 * score.get_double("accuracy", 0),
+                     format_text("%.1f %% | %.1f - %.1f %% | %.1f %% | %lld | ", 100 * score.get_double("accuracy", 0),
                                  100 * score.get_double("low", 0), 100 * score.get_double("high", 1), 100 * chance_of(score),
                                  static_cast<long long>(score.get_int("n", 0))),
                      score.get_string("verdict", ""), " |\n");

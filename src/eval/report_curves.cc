@@ -57,7 +57,7 @@ std::string loss_picture(const RunCurves& run) {
   chart.x_label = "step";
   chart.y_label = "loss (nats per token)";
   // Most of a long run's fall is in its first tenth.
-  const bool is_long = run.loss.size() > 100 && run.loss.front().x > 0;
+  const bool is_long = run.loss.size() > 100;
   chart.x_scale = is_long ? plot::Scale::kLog : plot::Scale::kLinear;
   chart.series = {{"train", run.loss, run.loss.size() <= 30}};
   return plot::line_chart(chart);

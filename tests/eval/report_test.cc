@@ -73,7 +73,7 @@ TEST_F(Report, ScoresOfTheTasksStandWithIntervalAndChance) {
   scores("sft", kSums);
   const eval::Report report = make();
   EXPECT_TRUE(has(report.markdown, "| sums            | -        | 0.9400   | -        |")) << report.markdown;
-  EXPECT_TRUE(has(report.markdown, "| sums through the calculator | 94.0 % | 91.6 to 95.7 % | 1.0 % | 500 | better than chance |"));
+  EXPECT_TRUE(has(report.markdown, "| sums through the calculator | 94.0 % | 91.6 - 95.7 % | 1.0 % | 500 | better than chance |"));
   EXPECT_TRUE(has(report.html, "<svg") && has(report.html, "class=\"mark\"")) << "a bar with its interval";
   EXPECT_EQ(report.json.at("tasks").at("sft").at("sums").at("n").as_int(), 500);
   EXPECT_EQ(report.json.at("summary").at("sums").at("sft").as_double(), 0.94);

@@ -44,7 +44,7 @@ class EvalVerbs : public ::testing::Test {
   fs::path here_;
 };
 
-// C-7.5
+// C-7.5, C-1.30
 TEST_F(EvalVerbs, BitsPerByteOfBothSplitsInWholeBatches) {
   testing::save_tiny(base(), "base", "d2", 7, tokenizer_);
   write_corpus();

@@ -5,19 +5,21 @@
 #include <map>
 
 #include "core/clock.h"
-#include "infer/reply.h"
 #include "tasks/interval.h"
 #include "tokenizer/render.h"
 
 namespace lathe::eval {
 namespace {
 
-Result<std::vector<int32_t>> prompt_of(const tokenizer::Tokenizer& tokenizer, const tasks::TaskCase& task_case) {
+Result<std::vector<int32_t>> prompt_of(infer::Engine& engine, const tasks::TaskCase& task_case) {
   Json record = Json::object();
   record["messages"] = task_case.messages;
   LATHE_TRY(tokenizer::Conversation conversation, tokenizer::conversation_from_json(record));
   conversation.messages.push_back({tokenizer::Role::kAssistant, std::string()});
-  return tokenizer::render_for_completion(tokenizer, conversation, int64_t{1} << 30);
+  LATHE_TRY(std::vector<int32_t> ids, tokenizer::render_for_completion(engine.tokenizer(), conversation, int64_t{1} << 30));
+  if (const int64_t limit = engine.model().context_limit(); static_cast<int64_t>(ids.size()) > limit)
+    return error("the text has ", ids.size(), " tokens, more than the ", limit, " positions of the model");
+  return ids;
 }
 
 Result<std::vector<int32_t>> letter_ids(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& letters) {
@@ -38,22 +40,26 @@ Status choose(infer::Engine& engine, const tasks::TaskCase& task_case, std::span
   return {};
 }
 
-Status write_answer(infer::Engine& engine, int64_t max_new_tokens, std::span<const int32_t> prompt, const infer::IsCancelled& is_cancelled,
-                    CaseAnswer& out) {
+constexpr size_t kRows = 32;  // answers written at a time
+
+// The answers to prompts of one length. False when it was cancelled.
+Result<bool> write_answers(infer::Engine& engine, int64_t max_new_tokens, std::span<const std::vector<int32_t>> prompts,
+                           const infer::IsCancelled& is_cancelled, std::span<CaseAnswer*> out) {
   infer::GenerateOptions options;
   options.sampling.temperature = 0;
   options.max_tokens = max_new_tokens;
-  const auto on_text = [&](std::string_view text) {
-    out.output += text;
-    return true;
-  };
-  LATHE_TRY(const infer::Reply reply, infer::stream_reply(engine, prompt, options, on_text, is_cancelled));
-  out.tokens = static_cast<int64_t>(reply.tokens.size());
-  out.finished = reply.reason == infer::StopReason::kCompleted;
-  return {};
+  LATHE_TRY(const infer::Generated generated, engine.generate_each(prompts, options, is_cancelled));
+  if (generated.reason == infer::StopReason::kCancelled) return false;
+  for (size_t row = 0; row < prompts.size(); ++row) {
+    const std::span<const int32_t> tokens = std::span(generated.tokens[row]).subspan(prompts[row].size());
+    out[row]->output = engine.tokenizer().decode(tokens);
+    out[row]->tokens = static_cast<int64_t>(tokens.size());
+    out[row]->finished = generated.completed[row];
+  }
+  return true;
 }
 
-void add_totals(TaskScore& score, std::span<const tasks::TaskCase> done) {
+void add_totals(TaskScore& score, const std::vector<tasks::TaskCase>& judged) {
   std::map<std::string, KindScore> kinds;
   for (const CaseAnswer& answer : score.answers) {
     KindScore& kind = kinds[answer.kind];
@@ -68,7 +74,7 @@ void add_totals(TaskScore& score, std::span<const tasks::TaskCase> done) {
   const tasks::Interval interval = tasks::wilson_interval(score.correct, score.n);
   score.low = interval.low;
   score.high = interval.high;
-  const tasks::Baselines base = tasks::baselines({done.begin(), done.end()});
+  const tasks::Baselines base = tasks::baselines(judged);
   score.majority = base.majority;
   score.random = base.random;
 }
@@ -118,32 +124,61 @@ Result<TaskScore> score_task(infer::Engine& engine, const tasks::BuiltinTask& ta
   score.task = task.name;
   score.title = task.title;
   score.scoring = task.scoring;
-  const auto is_cancelled = [&] { return options.is_cancelled && options.is_cancelled(); };
   const double start = Clock::real().seconds();
-  int64_t correct = 0;
+  std::map<size_t, std::vector<size_t>> by_length;  // numbers of the cases whose prompts can go together
+  std::vector<std::vector<int32_t>> prompts;
+  std::vector<CaseAnswer> answers;
   for (const tasks::TaskCase& task_case : cases) {
-    const auto in_case = [&](const Error& wrong) {
-      return error("case ", score.answers.size() + 1, " of ", task.name, ": ", wrong.to_string());
-    };
-    CaseAnswer out;
-    out.kind = task_case.kind;
-    out.prompt = task_case.messages.as_array().back().get_string("content", "");
-    out.expected = task_case.expected;
-    const Result<std::vector<int32_t>> prompt = prompt_of(engine.tokenizer(), task_case);
-    if (!prompt.ok()) return in_case(prompt.error());
-    const Status status = task.scoring == tasks::Scoring::kCategorical
-                              ? choose(engine, task_case, prompt.value(), out)
-                              : write_answer(engine, task.max_new_tokens, prompt.value(), options.is_cancelled, out);
-    if (!status.ok()) return in_case(status.error());
-    if (is_cancelled()) break;  // this answer may be cut short
-    out.answer = tasks::extracted_answer(task_case, out.output);
-    out.correct = tasks::check(task_case, out.output);
-    correct += out.correct;
-    score.answers.push_back(std::move(out));
-    if (options.on_case) options.on_case(static_cast<int64_t>(score.answers.size()), correct);
+    const Result<std::vector<int32_t>> prompt = prompt_of(engine, task_case);
+    if (!prompt.ok()) return error("case ", prompts.size() + 1, " of ", task.name, ": ", prompt.error().to_string());
+    by_length[prompt.value().size()].push_back(prompts.size());
+    prompts.push_back(prompt.value());
+    CaseAnswer answer;
+    answer.kind = task_case.kind;
+    answer.prompt = task_case.messages.as_array().back().get_string("content", "");
+    answer.expected = task_case.expected;
+    answers.push_back(std::move(answer));
+  }
+
+  std::vector<uint8_t> done(cases.size(), 0);
+  int64_t count = 0, correct = 0;
+  const auto answer_group = [&](std::span<const size_t> group) -> Result<bool> {
+    std::vector<CaseAnswer*> out;
+    std::vector<std::vector<int32_t>> rows;
+    for (const size_t i : group) {
+      out.push_back(&answers[i]);
+      rows.push_back(prompts[i]);
+    }
+    if (task.scoring == tasks::Scoring::kCategorical) {
+      for (const size_t i : group) LATHE_TRY_STATUS(choose(engine, cases[i], prompts[i], answers[i]));
+    } else {
+      LATHE_TRY(const bool complete, write_answers(engine, task.max_new_tokens, rows, options.is_cancelled, out));
+      if (!complete) return false;
+    }
+    for (const size_t i : group) {
+      answers[i].answer = tasks::extracted_answer(cases[i], answers[i].output);
+      answers[i].correct = tasks::check(cases[i], answers[i].output);
+      done[i] = 1;
+      ++count;
+      correct += answers[i].correct;
+    }
+    if (options.on_group) options.on_group(count, correct);
+    return !(options.is_cancelled && options.is_cancelled());
+  };
+  bool go_on = true;
+  for (const auto& [length, group] : by_length)
+    for (size_t begin = 0; begin < group.size() && go_on; begin += kRows) {
+      LATHE_TRY(go_on, answer_group(std::span(group).subspan(begin, std::min(kRows, group.size() - begin))));
+    }
+
+  std::vector<tasks::TaskCase> judged;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    if (!done[i]) continue;
+    score.answers.push_back(std::move(answers[i]));
+    judged.push_back(cases[i]);
   }
   score.seconds = Clock::real().seconds() - start;
-  add_totals(score, cases.first(score.answers.size()));
+  add_totals(score, judged);
   return score;
 }
 

@@ -47,7 +47,7 @@ struct TaskScore {
 };
 
 struct ScoreOptions {
-  std::function<void(int64_t done, int64_t correct)> on_case;
+  std::function<void(int64_t done, int64_t correct)> on_group;  // cases with prompts of one length go together
   infer::IsCancelled is_cancelled;  // the score is then that of the cases done so far
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/check.h"
+
 namespace lathe::infer {
 namespace {
 
@@ -54,13 +56,21 @@ int64_t Engine::capacity_for(int64_t prompt_length, const GenerateOptions& optio
   return prompt_length + std::min(*options.max_tokens, model_.context_limit() - prompt_length);
 }
 
-// The logits after the prompt, (1, V); empty when cancelled.
-Tensor Engine::prefill(std::span<const int32_t> prompt, model::KvCache& cache, const IsCancelled& is_cancelled) {
+// The logits after the prompts, (rows, V); empty when cancelled.
+Tensor Engine::prefill(const Prompts& prompts, model::KvCache& cache, const IsCancelled& is_cancelled) {
+  const size_t length = prompts[0].size(), piece = std::max<size_t>(kPrefillPiece / prompts.size(), 16);
   Tensor logits;
-  for (size_t begin = 0; begin < prompt.size(); begin += kPrefillPiece) {
+  std::vector<int32_t> ids;
+  for (size_t begin = 0; begin < length; begin += piece) {
     if (is_cancelled && is_cancelled()) return {};
+    const size_t count = std::min(piece, length - begin);
+    ids.clear();
+    for (const std::span<const int32_t> prompt : prompts) {
+      const std::span<const int32_t> part = prompt.subspan(begin, count);
+      ids.insert(ids.end(), part.begin(), part.end());
+    }
     logits = {};
-    logits = model_.forward(prompt.subspan(begin, std::min<size_t>(kPrefillPiece, prompt.size() - begin)), cache);
+    logits = model_.forward(ids, cache);
   }
   return logits;
 }
@@ -69,31 +79,36 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
                                     const IsCancelled& is_cancelled) {
   LATHE_TRY_STATUS(check(prompt, options));
   if (options.max_tokens == 0) return StopReason::kMaxTokens;
-  const size_t rows = static_cast<size_t>(options.num_samples);
-  const int64_t length = static_cast<int64_t>(prompt.size()), capacity = capacity_for(length, options);
-
-  model::KvCache cache = model_.new_cache(options.num_samples, capacity);
-  Tensor logits;  // (1, V) after the prefill, then (rows, V)
-  if (rows == 1) {
-    logits = prefill(prompt, cache, is_cancelled);
+  const int64_t length = static_cast<int64_t>(prompt.size());
+  model::KvCache cache = model_.new_cache(options.num_samples, capacity_for(length, options));
+  Tensor logits;  // (1, V)
+  if (options.num_samples == 1) {
+    logits = prefill({prompt}, cache, is_cancelled);
   } else {
     model::KvCache once = model_.new_cache(1, length);
-    logits = prefill(prompt, once, is_cancelled);
+    logits = prefill({prompt}, once, is_cancelled);
     if (logits) cache.copy_prefill(once);
   }
   if (!logits) return StopReason::kCancelled;
+  return decode(Prompts(static_cast<size_t>(options.num_samples), prompt), std::move(logits), cache, options, on_column, is_cancelled);
+}
 
-  Sampler sampler(options.sampling, vocab_size_, options.num_samples);
+// From the logits after the prompts: (1, V) for all rows together, or (rows, V).
+Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::KvCache& cache, const GenerateOptions& options,
+                                  const OnColumn& on_column, const IsCancelled& is_cancelled) {
+  const size_t rows = prompts.size();
+  const int64_t length = cache.length();
+  Sampler sampler(options.sampling, vocab_size_, static_cast<int64_t>(rows));
   std::vector<tasks::ToolMachine> machines(rows, tasks::ToolMachine(tool_tokens_, tool_text_, options.calculator));
   std::vector<uint8_t> completed(rows, 0), mask(rows);
   std::vector<int32_t> column(rows);
   for (size_t row = 0; row < rows; ++row)
-    for (const int32_t id : prompt) sampler.observe(static_cast<int64_t>(row), id);
+    for (const int32_t id : prompts[row]) sampler.observe(static_cast<int64_t>(row), id);
 
   for (int64_t step = 0;; ++step) {
     if (is_cancelled && is_cancelled()) return StopReason::kCancelled;
     for (size_t row = 0; row < rows; ++row) {
-      // After the prefill every row draws from the same logits, but draws for itself (row C-10.3).
+      // After one prefill for all, every row draws from the same logits, but draws for itself (row C-10.3).
       const int64_t source = logits.dim(0) == 1 ? 0 : static_cast<int64_t>(row);
       const std::span<const float> scores(logits.data<float>() + source * logits.dim(1), static_cast<size_t>(vocab_size_));
       const int32_t drawn = sampler.draw(scores, static_cast<int64_t>(row), step);
@@ -108,29 +123,56 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
     // No forward pass after the last column (row C-10.28).
     if (std::find(completed.begin(), completed.end(), 0) == completed.end()) return StopReason::kCompleted;
     if (step + 1 == options.max_tokens) return StopReason::kMaxTokens;
-    if (cache.length() == capacity) return StopReason::kContextFull;
+    if (cache.length() == cache.capacity()) return StopReason::kContextFull;
     logits = {};  // back to the arena before the next step asks for the same
     logits = model_.forward(column, cache);
   }
 }
 
-Result<Generated> Engine::generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
-                                         const IsCancelled& is_cancelled) {
-  const size_t rows = static_cast<size_t>(std::max<int64_t>(options.num_samples, 0));
-  Generated result;
-  result.tokens.assign(rows, std::vector<int32_t>(prompt.begin(), prompt.end()));
-  result.mask.assign(rows, std::vector<uint8_t>(prompt.size(), 0));
-  std::vector<uint8_t> completed(rows, 0);
-  const auto collect = [&](const Column& column) {
-    for (size_t row = 0; row < rows; ++row) {
-      if (!completed[row] && is_terminal(column.tokens[row], options)) completed[row] = 1;
-      if (completed[row]) continue;
+// Fills `result` with the prompts, then column by column with what the rows say until they are complete.
+OnColumn Engine::collector(const Prompts& prompts, const GenerateOptions& options, Generated& result) const {
+  for (const std::span<const int32_t> prompt : prompts) {
+    result.tokens.emplace_back(prompt.begin(), prompt.end());
+    result.mask.emplace_back(prompt.size(), uint8_t{0});
+    result.completed.push_back(0);
+  }
+  return [&](const Column& column) {
+    for (size_t row = 0; row < column.tokens.size(); ++row) {
+      if (is_terminal(column.tokens[row], options)) result.completed[row] = 1;
+      if (result.completed[row]) continue;
       result.tokens[row].push_back(column.tokens[row]);
       result.mask[row].push_back(column.mask[row]);
     }
     return true;
   };
+}
+
+Result<Generated> Engine::generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
+                                         const IsCancelled& is_cancelled) {
+  Generated result;
+  const OnColumn collect = collector(Prompts(static_cast<size_t>(std::max<int64_t>(options.num_samples, 0)), prompt), options, result);
   LATHE_TRY(result.reason, generate(prompt, options, collect, is_cancelled));
+  return result;
+}
+
+Result<Generated> Engine::generate_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options,
+                                        const IsCancelled& is_cancelled) {
+  require(options.num_samples == 1, "[engine] one row a prompt, not ", options.num_samples);
+  Generated result;
+  if (prompts.empty()) return result;
+  const Prompts rows(prompts.begin(), prompts.end());
+  for (const std::span<const int32_t> prompt : rows) {
+    require(prompt.size() == rows[0].size(), "[engine] prompts of ", rows[0].size(), " and ", prompt.size(), " tokens together");
+    LATHE_TRY_STATUS(check(prompt, options));
+  }
+  const OnColumn collect = collector(rows, options, result);
+  result.reason = StopReason::kMaxTokens;
+  if (options.max_tokens == 0) return result;
+  model::KvCache cache = model_.new_cache(static_cast<int64_t>(rows.size()), capacity_for(static_cast<int64_t>(rows[0].size()), options));
+  Tensor logits = prefill(rows, cache, is_cancelled);
+  result.reason = StopReason::kCancelled;
+  if (!logits) return result;
+  LATHE_TRY(result.reason, decode(rows, std::move(logits), cache, options, collect, is_cancelled));
   return result;
 }
 

@@ -36,6 +36,7 @@ enum class StopReason { kCompleted, kMaxTokens, kContextFull, kCancelled };
 struct Generated {
   std::vector<std::vector<int32_t>> tokens;  // per row: the prompt and the answer, without its terminal token
   std::vector<std::vector<uint8_t>> mask;    // 0 for the prompt
+  std::vector<uint8_t> completed;            // per row: 1 when it ended with a terminal token
   StopReason reason = StopReason::kCompleted;
 };
 
@@ -53,6 +54,11 @@ class Engine {
   Result<Generated> generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
                                    const IsCancelled& is_cancelled = {});
 
+  // Several prompts of one length at a time, one row each: every row gets what it would get alone at temperature 0 (else
+  // its draws are those of its place). options.num_samples must be 1. Errors as above.
+  Result<Generated> generate_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options,
+                                  const IsCancelled& is_cancelled = {});
+
   // Whether a token completes a row: assistant_end, BOS or one of the options' stop ids.
   bool is_terminal(int32_t token, const GenerateOptions& options) const;
 
@@ -62,7 +68,11 @@ class Engine {
  private:
   Status check(std::span<const int32_t> prompt, const GenerateOptions& options) const;
   int64_t capacity_for(int64_t prompt_length, const GenerateOptions& options) const;
-  Tensor prefill(std::span<const int32_t> prompt, model::KvCache& cache, const IsCancelled& is_cancelled);
+  using Prompts = std::vector<std::span<const int32_t>>;  // one per row, all of one length
+  Tensor prefill(const Prompts& prompts, model::KvCache& cache, const IsCancelled& is_cancelled);
+  Result<StopReason> decode(const Prompts& prompts, Tensor logits, model::KvCache& cache, const GenerateOptions& options,
+                            const OnColumn& on_column, const IsCancelled& is_cancelled);
+  OnColumn collector(const Prompts& prompts, const GenerateOptions& options, Generated& result) const;
 
   LanguageModel& model_;
   tokenizer::Tokenizer tokenizer_;

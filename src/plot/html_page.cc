@@ -19,7 +19,7 @@ h3{font-size:1.05rem;margin:1.6em 0 .4em}h4{font-size:1rem;margin:1.2em 0 .3em}
 p{margin:.6em 0}ul,ol{margin:.5em 0;padding-left:1.4em}li{overflow-wrap:anywhere}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums}
 th,td{padding:.32em .9em .32em 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
-th{color:var(--soft);font-weight:600}td.number{text-align:right}
+th{color:var(--soft);font-weight:600}td.number{text-align:right;white-space:nowrap}
 pre{background:var(--panel);padding:12px 14px;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 code{background:var(--panel);padding:.1em .3em;border-radius:4px;font-size:.9em}pre code{padding:0;background:none}
 hr{border:0;border-top:1px solid var(--rule);margin:1.6em 0}

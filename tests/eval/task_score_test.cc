@@ -72,6 +72,28 @@ TEST_F(TaskScore, JudgesWhatTheModelWrites) {
   EXPECT_EQ(result.kinds[1].correct, 1);
 }
 
+TEST_F(TaskScore, ManyCasesOfManyLengthsKeepTheirOrder) {
+  std::vector<TaskCase> cases;
+  for (int i = 0; i < 100; ++i) {
+    const std::string word(static_cast<size_t>(3 + i * 7 % 5), static_cast<char>('a' + i % 26));
+    std::string letters;
+    for (const char c : word) letters += (letters.empty() ? "" : ",") + std::string(1, c);
+    cases.push_back(case_of("spelling", "spell " + word, letters));
+    if (i % 3 != 0) will_say("spell " + word, letters);
+  }
+  const eval::TaskScore result = score("spelling", cases);
+  ASSERT_EQ(result.n, 100);
+  int64_t correct = 0;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(result.answers[i].expected, cases[i].expected);
+    const bool known = answers_.contains(result.answers[i].prompt);
+    EXPECT_EQ(result.answers[i].correct, known) << result.answers[i].prompt;
+    correct += known;
+  }
+  EXPECT_EQ(result.correct, correct);
+  EXPECT_GT(correct, 50);
+}
+
 // C-10.12: the calculator answers although the model would go on with something else.
 TEST_F(TaskScore, TheToolIsAlwaysOn) {
   std::vector<int32_t> says = {special(tokenizer::kPythonStart)};
@@ -136,14 +158,21 @@ TEST_F(TaskScore, SaysInWordsWhenTheIntervalCoversChance) {
 }
 
 TEST_F(TaskScore, StopsWhenAskedAndKeepsWhatIsDone) {
-  const std::vector<TaskCase> cases(5, case_of("spelling", "spell cat", "c,a,t"));
+  will_say("spell cow", "c, o, w");
+  const std::vector<TaskCase> cases = {case_of("spelling", "spell horse", "h,o,r,s,e"), case_of("spelling", "spell cow", "c,o,w"),
+                                       case_of("spelling", "spell pig", "p,i,g")};
   eval::ScoreOptions options;
   int64_t seen = 0;
-  options.on_case = [&](int64_t done, int64_t) { seen = done; };
+  options.on_group = [&](int64_t done, int64_t) { seen = done; };
   options.is_cancelled = [&] { return seen >= 2; };
   const eval::TaskScore result = score("spelling", cases, options);
-  EXPECT_EQ(result.n, 2);
-  EXPECT_EQ(seen, 2);
+  ASSERT_EQ(result.n, 2) << "the two short ones, which went together";
+  EXPECT_EQ(result.answers[0].expected, "c,o,w");
+  EXPECT_EQ(result.answers[1].expected, "p,i,g");
+  EXPECT_EQ(result.correct, 1);
+  EXPECT_DOUBLE_EQ(result.majority, 0.5) << "over the cases done";
+  options.is_cancelled = [] { return true; };
+  EXPECT_EQ(score("spelling", cases, options).n, 0);
 }
 
 TEST_F(TaskScore, APromptThatDoesNotFitNamesTheCase) {

@@ -272,7 +272,7 @@ Result<Json> parse_json(std::string_view text, const std::string& path, JsonLimi
   if (nlohmann::json::sax_parse(text, &builder, nlohmann::json::input_format_t::json, true, limits.allow_comments))
     return std::move(builder.root);
   const bool bare_word = text.find("Infinity") != std::string_view::npos || text.find("NaN") != std::string_view::npos;
-  if (bare_word && builder.offset >= 0) {
+  if (limits.allow_bare_words && bare_word && builder.offset >= 0) {
     Builder second(limits.max_depth, true);
     const std::string repaired = without_bare_words(text);
     if (nlohmann::json::sax_parse(repaired, &second, nlohmann::json::input_format_t::json, true, limits.allow_comments))

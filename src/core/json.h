@@ -84,6 +84,7 @@ class Json {
 struct JsonLimits {
   int max_depth = 100;
   bool allow_comments = true;
+  bool allow_bare_words = true;  // NaN, Infinity
 };
 
 // Errors carry the byte offset; `path` is only for the message.

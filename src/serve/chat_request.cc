@@ -135,7 +135,7 @@ std::variant<GenerationRequest, Refusal> parse_chat_request(std::string_view bod
   Faults faults;
   JsonLimits limits;
   limits.max_depth = kMaxDepth;
-  limits.allow_comments = false;
+  limits.allow_comments = limits.allow_bare_words = false;
   const Result<Json> parsed = parse_json(body, "", limits);
   if (!parsed.ok()) {
     faults.add({}, "json_invalid", "JSON decode error: " + parsed.error().to_string());

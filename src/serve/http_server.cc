@@ -104,7 +104,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void abandon(uint64_t request) {  // the exchange was let go
     if (!expects(request)) return;
     if (!begun_) return respond(request, {500, "application/json", R"({"detail": "Internal Server Error"})", {}});
-    close();
+    close_ = true;  // after what was sent, without the end mark: the client sees that something is missing
+    answer_done();
   }
 
   std::atomic<bool> gone = false;
@@ -377,7 +378,9 @@ class BeastServer : public HttpServer {
     pause_.async_wait([this, &drained](error_code) { drain(drained); });
   }
 
-  asio::io_context io_{1};
+  // Without the hint for one thread: with it, what this thread posts waits behind later posts of other threads, and the
+  // calls of an exchange would change their order.
+  asio::io_context io_;
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   Shared shared_;

@@ -14,8 +14,8 @@ cd "$(dirname "$0")"
 tag=speedrun    corpus_mb=60  conversations=100000  vocab_size=4096
 depth=6         aspect=40     sequence=256          rows=32        base_steps=1100  eval_cases=500
 tiny() {
-  tag=tiny      corpus_mb=6   conversations=6000    vocab_size=2048
-  depth=2       aspect=64     sequence=256          rows=16        base_steps=120   eval_cases=50
+  tag=tiny      corpus_mb=10  conversations=15000   vocab_size=2048
+  depth=2       aspect=64     sequence=256          rows=16        base_steps=500   eval_cases=100
 }
 # Rates of base training, before the rule for small batches scales them down by sqrt(batch / 2^19 tokens).
 rates=(--matrix-lr 0.16 --embedding-lr 2.4 --unembedding-lr 0.032 --scalar-lr 4 --weight-decay 0.02)
@@ -48,6 +48,7 @@ start=$SECONDS  # the times below leave out installing and building
 base=${LATHE_BASE_DIR:-$HOME/.cache/lathe}/$tag
 lathe() { build/release/lathe "$@" --base-dir "$base" --tag "$tag"; }
 batch=$((rows * sequence))
+lathe report reset >/dev/null
 
 if [ -z "$data" ]; then
   step "write the corpus"

@@ -1,6 +1,7 @@
 // lathe sft: supervised fine-tuning on conversations (rows C-8.2 to C-8.4, C-8.13 to C-8.18, C-8.31 to C-8.33).
 #include <algorithm>
 
+#include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -205,6 +206,14 @@ Result<Exit> Sft::run(Context& context) {
     context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
     context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
     if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.4f", *result.state.min_val_bpb));
+  }
+  if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
+    Json outcome = Json::object();
+    outcome["Number of iterations"] = result.state.step;
+    outcome["World size"] = int64_t{world->size()};
+    outcome["Minimum validation bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
+    LATHE_TRY(const fs::path written, write_report_section(base, "SFT", {context.settings(), outcome}));
+    log_debug("report", "wrote ", written.string());
   }
   Json figures = Json::object();
   figures["step"] = result.state.step;

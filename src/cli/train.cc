@@ -1,6 +1,7 @@
 // lathe train: base pre-training (rows of area C-5).
 #include <algorithm>
 
+#include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -31,6 +32,8 @@ class Train : public Verb {
  private:
   Status check() const;
   Result<int64_t> resume_step(const fs::path& run) const;
+  Status write_section(const Context& context, const fs::path& base, const model::Transformer& model, const train::BaseHorizon& horizon,
+                       const train::LoopResult& result) const;
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
 
   train::BaseSettings settings_;
@@ -77,6 +80,32 @@ void Train::print_horizon(Context& context, const model::Transformer& model, con
   context.print("Total number of training tokens: ", with_thousands(total));
   context.print(format_text("Tokens : parameters ratio: %.2f", static_cast<double>(total) / static_cast<double>(horizon.scaling_parameters)));
   context.print(format_text("Total training FLOPs estimate: %e", model.flops_per_token() * static_cast<double>(total)));
+}
+
+// Row C-13.15.
+Status Train::write_section(const Context& context, const fs::path& base, const model::Transformer& model, const train::BaseHorizon& horizon,
+                            const train::LoopResult& result) const {
+  const int64_t tokens = horizon.plan.total_batch_size * horizon.plan.num_iterations;
+  Json setup = Json::object();
+  setup["Number of parameters"] = model.counts().total;
+  setup["Number of FLOPs per token"] = model.flops_per_token();
+  setup["Calculated number of iterations"] = horizon.plan.num_iterations;
+  setup["Number of training tokens"] = tokens;
+  setup["Tokens : parameters ratio"] = static_cast<double>(tokens) / static_cast<double>(horizon.scaling_parameters);
+  setup["World size"] = int64_t{1};
+  setup["warmup_ratio"] = settings_.warmup_ratio;
+  setup["warmdown_ratio"] = settings_.warmdown_ratio;
+  setup["final_lr_frac"] = settings_.final_lr_frac;
+  Json outcome = Json::object();
+  outcome["Minimum validation bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
+  outcome["Final validation bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
+  outcome["Total training flops"] = model.flops_per_token() * static_cast<double>(tokens);
+  outcome["Total training time"] = format_text("%.2fm", result.state.total_training_time / 60);
+  outcome["Tokens per second"] = result.tokens_per_second;
+  outcome["Peak memory usage"] = format_text("%.2fMiB", peak_rss_mb());
+  LATHE_TRY(const fs::path written, write_report_section(base, "Base model training", {context.settings(), setup, outcome}));
+  log_debug("report", "wrote ", written.string());
+  return {};
 }
 
 Result<Exit> Train::run(Context& context) {
@@ -188,6 +217,7 @@ Result<Exit> Train::run(Context& context) {
     context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
     if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.6f", *result.state.min_val_bpb));
   }
+  if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
   Json figures = Json::object();
   figures["step"] = result.state.step;
   figures["loss"] = result.last_loss;

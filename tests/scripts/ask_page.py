@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Types a question into the chat page in a headless browser and prints the answer's text.
 
-usage: ask_page.py BROWSER URL QUESTION        (standard library only; speaks the browser's debugging protocol)
+usage: ask_page.py BROWSER URL QUESTION [PICTURE.png]      (standard library only; speaks the browser's debugging protocol)
 """
 import base64, json, os, socket, struct, subprocess, sys, tempfile, time, urllib.parse, urllib.request
 
 browser, url, question = sys.argv[1:4]
+picture = sys.argv[4] if len(sys.argv) > 4 else None
 profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-process = subprocess.Popen([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+process = subprocess.Popen([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--window-size=900,640",
                             "--remote-debugging-port=0", "--remote-allow-origins=*", "--user-data-dir=" + profile.name, url],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -39,9 +40,11 @@ class Channel:
         self.number = 0
 
     def evaluate(self, expression):
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def call(self, method, **parameters):
         self.number += 1
-        body = json.dumps({"id": self.number, "method": "Runtime.evaluate",
-                           "params": {"expression": expression, "returnByValue": True}}).encode()
+        body = json.dumps({"id": self.number, "method": method, "params": parameters}).encode()
         mask = os.urandom(4)
         length = struct.pack(">BBH", 0x81, 0xFE, len(body)) if len(body) > 125 else struct.pack(">BB", 0x81, 0x80 | len(body))
         self.socket.sendall(length + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(body)))
@@ -53,7 +56,7 @@ class Channel:
                 size = struct.unpack(">Q", self.file.read(8))[0]
             message = json.loads(self.file.read(size))
             if message.get("id") == self.number:
-                return message["result"]["result"].get("value")
+                return message["result"]
 
 
 try:
@@ -72,6 +75,9 @@ try:
         text = page.evaluate("(document.querySelector('main') || document.body).innerText")
         if text == before and question in text and text.split(question, 1)[1].strip():
             print(text.split(question, 1)[1].strip())
+            if picture:
+                with open(picture, "wb") as out:
+                    out.write(base64.b64decode(page.call("Page.captureScreenshot", format="png")["data"]))
             break
         before = text
     else:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What train and sft print and leave behind.
-# C-5.17, C-5.25, C-5.29
+# C-5.17, C-5.25, C-5.29; and C-4.25
 # C-5.32, C-6.16, C-14.3
 set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash

@@ -250,6 +250,9 @@ byId('top-k').addEventListener('input', (event) => {
   settings.topK = parseInt(event.target.value, 10);
   refresh();
 });
+document.addEventListener('click', (event) => {
+  if (!byId('settings').contains(event.target)) byId('settings').open = false;
+});
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && running) running.abort();
   if (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === 'n') {

@@ -22,20 +22,25 @@ void* counted(std::size_t bytes, std::size_t alignment) {
   return block;
 }
 
+// Out of line, or the compiler sees new and free() meet and warns.
+[[gnu::noinline]] void released(void* block) { std::free(block); }
+
 }  // namespace
 
 void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
 void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<std::size_t>(alignment)); }
 void* operator new[](std::size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<std::size_t>(alignment)); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes, alignof(std::max_align_t)); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes, alignof(std::max_align_t)); }
+void operator delete(void* block) noexcept { released(block); }
+void operator delete[](void* block) noexcept { released(block); }
+void operator delete(void* block, std::size_t) noexcept { released(block); }
+void operator delete[](void* block, std::size_t) noexcept { released(block); }
+void operator delete(void* block, std::align_val_t) noexcept { released(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { released(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { released(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { released(block); }
 
 namespace lathe::infer {
 namespace {

@@ -12,8 +12,8 @@
 namespace lathe::infer {
 
 struct ChatConsole {
-  std::function<std::optional<std::string>()> read_line;  // the next line without its end; nothing at EOF or Ctrl-C
-  std::function<void(std::string_view)> write;            // shown at once (no buffering)
+  std::function<std::optional<std::string>()> read_line;     // the next line without its end; nothing at EOF or Ctrl-C
+  std::function<void(std::string_view)> write;               // shown at once (no buffering)
   std::function<bool()> interrupted = [] { return false; };  // Ctrl-C: ends the answer under way and the loop
 };
 

@@ -22,8 +22,9 @@ class ChatSession {
  public:
   static Result<ChatSession> make(Engine& engine, const ChatOptions& options);
 
-  // The answer to `text`, streamed. Afterwards the history holds the turn, always closed by assistant_end, also when the
-  // answer ended otherwise or was cancelled. On an error (the conversation no longer fits) the history is as before.
+  // The answer to `text`, streamed. Afterwards the history holds the turn, always closed by assistant_end, also when
+  // the answer ended otherwise or was cancelled. On an error (the conversation no longer fits) the history is as
+  // before.
   Result<StopReason> say(std::string_view text, const OnText& on_text, const IsCancelled& is_cancelled = {});
 
   void clear() { history_ = {tokens_.bos}; }

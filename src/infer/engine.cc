@@ -42,12 +42,15 @@ bool Engine::is_terminal(int32_t token, const GenerateOptions& options) const {
 Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& options) const {
   if (prompt.empty()) return error("the prompt holds no token");
   for (const int32_t id : prompt)
-    if (id < 0 || id >= model_.vocab_size()) return error("token ", id, " of the prompt is outside the vocabulary of ", model_.vocab_size());
+    if (id < 0 || id >= model_.vocab_size())
+      return error("token ", id, " of the prompt is outside the vocabulary of ", model_.vocab_size());
   const int64_t length = static_cast<int64_t>(prompt.size());
   if (length > model_.context_limit())
-    return error("the text has ", length, " tokens, more than the ", model_.context_limit(), " positions of the model; shorten it");
+    return error("the text has ", length, " tokens, more than the ", model_.context_limit(),
+                 " positions of the model; shorten it");
   if (options.num_samples < 1) return error("num_samples must be 1 or more, not ", options.num_samples);
-  if (options.max_tokens && *options.max_tokens < 0) return error("max_tokens must be 0 or more, not ", *options.max_tokens);
+  if (options.max_tokens && *options.max_tokens < 0)
+    return error("max_tokens must be 0 or more, not ", *options.max_tokens);
   return options.sampling.validate();
 }
 
@@ -75,8 +78,8 @@ Tensor Engine::prefill(const Prompts& prompts, model::KvCache& cache, const IsCa
   return logits;
 }
 
-Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const GenerateOptions& options, const OnColumn& on_column,
-                                    const IsCancelled& is_cancelled) {
+Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
+                                    const OnColumn& on_column, const IsCancelled& is_cancelled) {
   LATHE_TRY_STATUS(check(prompt, options));
   if (options.max_tokens == 0) return StopReason::kMaxTokens;
   const int64_t length = static_cast<int64_t>(prompt.size());
@@ -90,12 +93,14 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
     if (logits) cache.copy_prefill(once);
   }
   if (!logits) return StopReason::kCancelled;
-  return decode(Prompts(static_cast<size_t>(options.num_samples), prompt), std::move(logits), cache, options, on_column, is_cancelled);
+  return decode(Prompts(static_cast<size_t>(options.num_samples), prompt), std::move(logits), cache, options, on_column,
+                is_cancelled);
 }
 
 // From the logits after the prompts: (1, V) for all rows together, or (rows, V).
-Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::KvCache& cache, const GenerateOptions& options,
-                                  const OnColumn& on_column, const IsCancelled& is_cancelled) {
+Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::KvCache& cache,
+                                  const GenerateOptions& options, const OnColumn& on_column,
+                                  const IsCancelled& is_cancelled) {
   const size_t rows = prompts.size();
   const int64_t length = cache.length();
   Sampler sampler(options.sampling, vocab_size_, static_cast<int64_t>(rows));
@@ -110,9 +115,12 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
     for (size_t row = 0; row < rows; ++row) {
       // After one prefill for all, every row draws from the same logits, but draws for itself (row C-10.3).
       const int64_t source = logits.dim(0) == 1 ? 0 : static_cast<int64_t>(row);
-      const std::span<const float> scores(logits.data<float>() + source * logits.dim(1), static_cast<size_t>(vocab_size_));
+      const std::span<const float> scores(logits.data<float>() + source * logits.dim(1),
+                                          static_cast<size_t>(vocab_size_));
       const int32_t drawn = sampler.draw(scores, static_cast<int64_t>(row), step);
-      if (drawn < 0) return error("the model gave logits that are not finite after ", length + step, " tokens; its weights are damaged");
+      if (drawn < 0)
+        return error("the model gave logits that are not finite after ", length + step,
+                     " tokens; its weights are damaged");
       const tasks::ToolMachine::Step taken = machines[row].advance(drawn);
       column[row] = taken.token;
       mask[row] = taken.sampled;
@@ -150,7 +158,8 @@ OnColumn Engine::collector(const Prompts& prompts, const GenerateOptions& option
 Result<Generated> Engine::generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
                                          const IsCancelled& is_cancelled) {
   Generated result;
-  const OnColumn collect = collector(Prompts(static_cast<size_t>(std::max<int64_t>(options.num_samples, 0)), prompt), options, result);
+  const OnColumn collect =
+      collector(Prompts(static_cast<size_t>(std::max<int64_t>(options.num_samples, 0)), prompt), options, result);
   LATHE_TRY(result.reason, generate(prompt, options, collect, is_cancelled));
   return result;
 }
@@ -162,13 +171,15 @@ Result<Generated> Engine::generate_each(std::span<const std::vector<int32_t>> pr
   if (prompts.empty()) return result;
   const Prompts rows(prompts.begin(), prompts.end());
   for (const std::span<const int32_t> prompt : rows) {
-    require(prompt.size() == rows[0].size(), "[engine] prompts of ", rows[0].size(), " and ", prompt.size(), " tokens together");
+    require(prompt.size() == rows[0].size(), "[engine] prompts of ", rows[0].size(), " and ", prompt.size(),
+            " tokens together");
     LATHE_TRY_STATUS(check(prompt, options));
   }
   const OnColumn collect = collector(rows, options, result);
   result.reason = StopReason::kMaxTokens;
   if (options.max_tokens == 0) return result;
-  model::KvCache cache = model_.new_cache(static_cast<int64_t>(rows.size()), capacity_for(static_cast<int64_t>(rows[0].size()), options));
+  model::KvCache cache =
+      model_.new_cache(static_cast<int64_t>(rows.size()), capacity_for(static_cast<int64_t>(rows[0].size()), options));
   Tensor logits = prefill(rows, cache, is_cancelled);
   result.reason = StopReason::kCancelled;
   if (!logits) return result;

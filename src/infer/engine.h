@@ -19,7 +19,7 @@ struct GenerateOptions {
   int64_t num_samples = 1;
   std::optional<int64_t> max_tokens;  // forced ones count; none: until the trained length is full (row C-10.24)
   SamplingOptions sampling;
-  std::vector<int32_t> stop_ids;      // complete a row as assistant_end and BOS do
+  std::vector<int32_t> stop_ids;  // complete a row as assistant_end and BOS do
   tasks::CalculatorMode calculator = tasks::CalculatorMode::kNative;
 };
 
@@ -49,13 +49,13 @@ class Engine {
 
   // Calls on_column at most max_tokens times. Errors: an empty prompt, ids outside the vocabulary, a prompt longer than
   // the model's positions (row C-10.25), options out of range, logits that are not finite.
-  Result<StopReason> generate(std::span<const int32_t> prompt, const GenerateOptions& options, const OnColumn& on_column,
-                              const IsCancelled& is_cancelled = {});
+  Result<StopReason> generate(std::span<const int32_t> prompt, const GenerateOptions& options,
+                              const OnColumn& on_column, const IsCancelled& is_cancelled = {});
   Result<Generated> generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
                                    const IsCancelled& is_cancelled = {});
 
-  // Several prompts of one length at a time, one row each: every row gets what it would get alone at temperature 0 (else
-  // its draws are those of its place). options.num_samples must be 1. Errors as above.
+  // Several prompts of one length at a time, one row each: every row gets what it would get alone at temperature 0
+  // (else its draws are those of its place). options.num_samples must be 1. Errors as above.
   Result<Generated> generate_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options,
                                   const IsCancelled& is_cancelled = {});
 
@@ -70,8 +70,8 @@ class Engine {
   int64_t capacity_for(int64_t prompt_length, const GenerateOptions& options) const;
   using Prompts = std::vector<std::span<const int32_t>>;  // one per row, all of one length
   Tensor prefill(const Prompts& prompts, model::KvCache& cache, const IsCancelled& is_cancelled);
-  Result<StopReason> decode(const Prompts& prompts, Tensor logits, model::KvCache& cache, const GenerateOptions& options,
-                            const OnColumn& on_column, const IsCancelled& is_cancelled);
+  Result<StopReason> decode(const Prompts& prompts, Tensor logits, model::KvCache& cache,
+                            const GenerateOptions& options, const OnColumn& on_column, const IsCancelled& is_cancelled);
   OnColumn collector(const Prompts& prompts, const GenerateOptions& options, Generated& result) const;
 
   LanguageModel& model_;

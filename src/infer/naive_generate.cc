@@ -17,10 +17,12 @@ Result<std::vector<int32_t>> naive_generate(LanguageModel& model, std::span<cons
   for (int64_t step = 0; step < max_tokens; ++step) {
     const int64_t length = static_cast<int64_t>(ids.size());
     if (length > model.context_limit())
-      return error("the text has ", length, " tokens, more than the ", model.context_limit(), " positions of the model; shorten it");
+      return error("the text has ", length, " tokens, more than the ", model.context_limit(),
+                   " positions of the model; shorten it");
     const Tensor logits = model.forward_uncached(ids);
     const int32_t token = sampler.draw(logits.span<float>(), 0, step);
-    if (token < 0) return error("the model gave logits that are not finite after ", length, " tokens; its weights are damaged");
+    if (token < 0)
+      return error("the model gave logits that are not finite after ", length, " tokens; its weights are damaged");
     sampler.observe(0, token);
     ids.push_back(token);
     if (on_token && !on_token(token)) break;
@@ -33,11 +35,15 @@ std::string SelfTest::to_string() const {
     return format_text("%zu tokens in %.3f s (%.1f tok/s)", tokens.size(), seconds,
                        seconds > 0 ? static_cast<double>(tokens.size()) / seconds : 0.0);
   };
-  std::string text = "without cache: " + speed(naive, naive_seconds) + "\nwith cache:    " + speed(engine, engine_seconds) + "\n";
+  std::string text =
+      "without cache: " + speed(naive, naive_seconds) + "\nwith cache:    " + speed(engine, engine_seconds) + "\n";
   if (ok()) return text + "equal token by token\n";
   const size_t at = static_cast<size_t>(first_mismatch);
-  const auto token = [&](const std::vector<int32_t>& tokens) { return at < tokens.size() ? std::to_string(tokens[at]) : "the end"; };
-  return text + "MISMATCH at token " + std::to_string(at) + ": " + token(naive) + " without, " + token(engine) + " with cache\n";
+  const auto token = [&](const std::vector<int32_t>& tokens) {
+    return at < tokens.size() ? std::to_string(tokens[at]) : "the end";
+  };
+  return text + "MISMATCH at token " + std::to_string(at) + ": " + token(naive) + " without, " + token(engine) +
+         " with cache\n";
 }
 
 Result<SelfTest> run_self_test(Engine& engine, std::span<const int32_t> prompt, int64_t max_tokens) {
@@ -55,7 +61,8 @@ Result<SelfTest> run_self_test(Engine& engine, std::span<const int32_t> prompt, 
   test.engine_seconds = Clock::real().seconds() - start;
 
   start = Clock::real().seconds();
-  LATHE_TRY(test.naive, naive_generate(engine.model(), prompt, static_cast<int64_t>(test.engine.size()), options.sampling));
+  LATHE_TRY(test.naive,
+            naive_generate(engine.model(), prompt, static_cast<int64_t>(test.engine.size()), options.sampling));
   test.naive_seconds = Clock::real().seconds() - start;
 
   const auto [a, b] = std::mismatch(test.naive.begin(), test.naive.end(), test.engine.begin(), test.engine.end());

@@ -29,7 +29,8 @@ int32_t argmax(std::span<const float> scores) {
 }  // namespace
 
 Status SamplingOptions::validate() const {
-  if (!(temperature >= 0) || !std::isfinite(temperature)) return error("temperature must be 0 or more, not ", temperature);
+  if (!(temperature >= 0) || !std::isfinite(temperature))
+    return error("temperature must be 0 or more, not ", temperature);
   if (top_k < 0) return error("top_k must be 0 (off) or more, not ", top_k);
   if (!(top_p > 0 && top_p <= 1)) return error("top_p must lie in (0, 1], not ", top_p);
   if (!(min_p >= 0 && min_p <= 1)) return error("min_p must lie in [0, 1], not ", min_p);
@@ -55,7 +56,8 @@ void Sampler::observe(int64_t row, int32_t token) {
 }
 
 std::span<const float> Sampler::penalised(std::span<const float> logits, int64_t row) {
-  require(static_cast<int64_t>(logits.size()) == vocab_size_, "[sampler] ", logits.size(), " logits for ", vocab_size_, " tokens");
+  require(static_cast<int64_t>(logits.size()) == vocab_size_, "[sampler] ", logits.size(), " logits for ", vocab_size_,
+          " tokens");
   if (seen_.empty()) return logits;
   const float penalty = static_cast<float>(options_.repetition_penalty);
   const uint8_t* seen = seen_.data() + row * vocab_size_;
@@ -105,11 +107,13 @@ bool Sampler::collect(std::span<const float> logits, int64_t row) {
   for (Candidate& c : candidates_) total += c.weight = std::exp((c.score - largest) / options_.temperature);
   // Most likely first, so that top-p takes a prefix and a draw of a short list ends early.
   if (options_.top_p < 1 || options_.top_k > 0)
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const Candidate& a, const Candidate& b) { return a.score > b.score || (a.score == b.score && a.token < b.token); });
+    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+      return a.score > b.score || (a.score == b.score && a.token < b.token);
+    });
   if (options_.top_p < 1) {
     size_t kept = 0;
-    for (double sum = 0; kept < candidates_.size() && sum < options_.top_p * total; ++kept) sum += candidates_[kept].weight;
+    for (double sum = 0; kept < candidates_.size() && sum < options_.top_p * total; ++kept)
+      sum += candidates_[kept].weight;
     candidates_.resize(std::max<size_t>(kept, 1));
   }
   if (options_.min_p > 0) std::erase_if(candidates_, [&](const Candidate& c) { return c.weight < options_.min_p; });

@@ -54,8 +54,8 @@ class Sampler {
   int64_t vocab_size_;
   std::array<uint32_t, 2> key_;
   std::vector<Candidate> candidates_;
-  std::vector<float> scores_;   // with a penalty: the row's scores
-  std::vector<uint8_t> seen_;   // with a penalty: (rows, V)
+  std::vector<float> scores_;  // with a penalty: the row's scores
+  std::vector<uint8_t> seen_;  // with a penalty: (rows, V)
 };
 
 }  // namespace lathe::infer

@@ -28,7 +28,8 @@ Tensor TransformerModel::last_logits(std::span<const int32_t> ids, int64_t batch
   if (length == 1) return transformer_.logits(context_, hidden);
   if (batch == 1) return transformer_.logits(context_, hidden.rows(n - 1, n));
   const Tensor last = context_.empty({batch, hidden.dim(1)}, hidden.dtype());
-  for (int64_t b = 0; b < batch; ++b) last.rows(b, b + 1).copy_from(hidden.rows((b + 1) * length - 1, (b + 1) * length));
+  for (int64_t b = 0; b < batch; ++b)
+    last.rows(b, b + 1).copy_from(hidden.rows((b + 1) * length - 1, (b + 1) * length));
   return transformer_.logits(context_, last);
 }
 

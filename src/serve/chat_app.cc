@@ -55,8 +55,8 @@ std::string_view authority_of(std::string_view origin) {
 
 ChatApp::ChatApp(ChatAppOptions options) : options_(std::move(options)) {
   for (const std::string& origin : options_.cors_origins)
-    require(!authority_of(origin).empty() && origin.find_first_of("*\r\n ,") == std::string::npos,
-            "[chat_app] \"", origin, "\" is not one exact origin such as http://localhost:3000");
+    require(!authority_of(origin).empty() && origin.find_first_of("*\r\n ,") == std::string::npos, "[chat_app] \"",
+            origin, "\" is not one exact origin such as http://localhost:3000");
   if (!options_.draw_seed)
     options_.draw_seed = [] {
       std::random_device device;
@@ -88,8 +88,11 @@ void ChatApp::stop() {
 std::string ChatApp::refuse_foreign(const HttpRequest& request) const {
   const std::string_view name = host_name(request.host);
   const auto& allowed = options_.cors_origins;
-  const bool named_by_origin = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& origin) { return host_name(authority_of(origin)) == name; });
-  if (options_.only_local_names && !request.host.empty() && name != "localhost" && name != "127.0.0.1" && name != "[::1]" && !named_by_origin)
+  const bool named_by_origin = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& origin) {
+    return host_name(authority_of(origin)) == name;
+  });
+  if (options_.only_local_names && !request.host.empty() && name != "localhost" && name != "127.0.0.1" &&
+      name != "[::1]" && !named_by_origin)
     return "This server answers on its own machine only; open it as http://127.0.0.1 or http://localhost";
   if (request.origin.empty() || authority_of(request.origin) == request.host) return "";
   if (std::find(allowed.begin(), allowed.end(), request.origin) != allowed.end()) return "";
@@ -99,8 +102,10 @@ std::string ChatApp::refuse_foreign(const HttpRequest& request) const {
 HttpHeaders ChatApp::cors_headers(const HttpRequest& request) const {
   const auto& allowed = options_.cors_origins;
   if (std::find(allowed.begin(), allowed.end(), request.origin) == allowed.end()) return {};
-  return {{"Access-Control-Allow-Origin", request.origin}, {"Access-Control-Allow-Methods", "GET, POST"},
-          {"Access-Control-Allow-Headers", "Content-Type"}, {"Vary", "Origin"}};
+  return {{"Access-Control-Allow-Origin", request.origin},
+          {"Access-Control-Allow-Methods", "GET, POST"},
+          {"Access-Control-Allow-Headers", "Content-Type"},
+          {"Vary", "Origin"}};
 }
 
 void ChatApp::handle(const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
@@ -118,7 +123,8 @@ void ChatApp::handle(const HttpRequest& request, std::shared_ptr<Exchange> excha
 HttpResponse ChatApp::route(const HttpRequest& request) const {
   const bool chat_path = request.path == kChatPath;
   const WebFile* file = find_file(request.path);
-  if (!chat_path && !file && request.path != "/health" && request.path != "/stats") return json_response(refusal(404, "Not Found"));
+  if (!chat_path && !file && request.path != "/health" && request.path != "/stats")
+    return json_response(refusal(404, "Not Found"));
   if (request.method == "OPTIONS" && !cors_headers(request).empty()) return {204, "text/plain", "", {}};
   if (chat_path || (request.method != "GET" && request.method != "HEAD")) {
     HttpResponse response = json_response(refusal(405, "Method Not Allowed"));
@@ -174,13 +180,17 @@ void ChatApp::chat(const HttpRequest& request, const std::shared_ptr<Exchange>& 
   GenerationRequest& wanted = std::get<GenerationRequest>(parsed);
   GenerationWorker* running = worker();
   if (!running) return refuse(refusal(503, "The model is still being loaded"), true);
-  if (const Status fits = running->generator().check(wanted); !fits.ok()) return refuse(refusal(400, fits.error().to_string()), false);
+  if (const Status fits = running->generator().check(wanted); !fits.ok())
+    return refuse(refusal(400, fits.error().to_string()), false);
   wanted.seed = options_.draw_seed();
   log_request(wanted);
   switch (running->submit(std::make_shared<ChatStream>(std::move(wanted), exchange, cors))) {
-    case Submission::kAccepted: return;
-    case Submission::kFull: return refuse(refusal(503, "Too many requests are waiting; try again in a moment"), true);
-    case Submission::kDown: return refuse(refusal(503, "The engine is out of service; see /health"), false);
+    case Submission::kAccepted:
+      return;
+    case Submission::kFull:
+      return refuse(refusal(503, "Too many requests are waiting; try again in a moment"), true);
+    case Submission::kDown:
+      return refuse(refusal(503, "The engine is out of service; see /health"), false);
   }
 }
 

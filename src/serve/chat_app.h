@@ -21,7 +21,7 @@ struct ChatAppOptions {
   // Requests must name this machine in Host (a page from elsewhere could otherwise rebind its own name to it). Set for
   // servers that listen on loopback.
   bool only_local_names = true;
-  std::function<uint64_t()> draw_seed;    // 31 bits; empty: from the system
+  std::function<uint64_t()> draw_seed;  // 31 bits; empty: from the system
 };
 
 // handle() and attach() may be called from any thread.

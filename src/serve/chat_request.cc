@@ -67,7 +67,8 @@ void read_whole(const Json& body, const char* key, int64_t& field, Faults& fault
 const std::string* read_text(const Json& message, int64_t index, const char* key, Faults& faults) {
   const Json* value = message.find(key);
   if (value && value->is_string()) return &value->as_string();
-  faults.add({"messages", index, key}, value ? "string_type" : "missing", value ? "Input should be a valid string" : "Field required");
+  faults.add({"messages", index, key}, value ? "string_type" : "missing",
+             value ? "Input should be a valid string" : "Field required");
   return nullptr;
 }
 
@@ -107,7 +108,8 @@ std::vector<RawMessage> read_messages(const Json& body, Faults& faults) {
 
 std::string check_messages(const std::vector<RawMessage>& messages) {
   if (messages.empty()) return "At least one message is needed";
-  if (static_cast<int64_t>(messages.size()) > kMaxMessages) return join_text("Too many messages: at most ", kMaxMessages, " are allowed");
+  if (static_cast<int64_t>(messages.size()) > kMaxMessages)
+    return join_text("Too many messages: at most ", kMaxMessages, " are allowed");
   int64_t total = 0;
   for (size_t i = 0; i < messages.size(); ++i) {
     if (messages[i].content->empty()) return join_text("Message ", i, " is empty");
@@ -116,7 +118,8 @@ std::string check_messages(const std::vector<RawMessage>& messages) {
       return join_text("Message ", i, " is too long: at most ", kMaxMessageCharacters, " characters are allowed");
     total += length;
   }
-  if (total > kMaxTotalCharacters) return join_text("The conversation is too long: at most ", kMaxTotalCharacters, " characters are allowed in total");
+  if (total > kMaxTotalCharacters)
+    return join_text("The conversation is too long: at most ", kMaxTotalCharacters, " characters are allowed in total");
   for (size_t i = 0; i < messages.size(); ++i)
     if (*messages[i].role != "user" && *messages[i].role != "assistant")
       return join_text("Message ", i, " has an unknown role: user or assistant is allowed");
@@ -157,11 +160,14 @@ std::variant<GenerationRequest, Refusal> parse_chat_request(std::string_view bod
   if (faults.any()) return faults.take();
 
   if (const std::string wrong = check_messages(messages); !wrong.empty()) return refusal(400, wrong);
-  if (!(request.temperature >= 0 && request.temperature <= kMaxTemperature)) return refusal(400, "temperature must be between 0.0 and 2.0");
+  if (!(request.temperature >= 0 && request.temperature <= kMaxTemperature))
+    return refusal(400, "temperature must be between 0.0 and 2.0");
   if (request.top_k < 0 || request.top_k > kMaxTopK) return refusal(400, "top_k must be between 0 and 200");
-  if (request.max_tokens < 1 || request.max_tokens > kMaxMaxTokens) return refusal(400, "max_tokens must be between 1 and 4096");
+  if (request.max_tokens < 1 || request.max_tokens > kMaxMaxTokens)
+    return refusal(400, "max_tokens must be between 1 and 4096");
   for (const RawMessage& message : messages)
-    request.messages.push_back({*message.role == "user" ? tokenizer::Role::kUser : tokenizer::Role::kAssistant, *message.content});
+    request.messages.push_back(
+        {*message.role == "user" ? tokenizer::Role::kUser : tokenizer::Role::kAssistant, *message.content});
   return request;
 }
 

@@ -19,7 +19,8 @@ Result<std::unique_ptr<ChatServer>> ChatServer::listen(ChatServerOptions options
   };
   LATHE_TRY(server->http_, HttpServer::listen(host, server->options_.port, server->options_.limits, handler));
   if (!server->http_->is_loopback())
-    log_warning("serve", "LISTENING ON ", host, ": every machine that reaches this address can use the model. There is no key and no ",
+    log_warning("serve", "LISTENING ON ", host,
+                ": every machine that reaches this address can use the model. There is no key and no ",
                 "encryption; use --host 127.0.0.1 unless that is what you want");
   log_info("serve", "making 1 worker");
   return server;

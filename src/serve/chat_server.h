@@ -12,7 +12,7 @@ namespace lathe::serve {
 struct ChatServerOptions {
   std::string host = "127.0.0.1";
   int port = 8000;
-  ChatAppOptions app;   // only_local_names is set by the server
+  ChatAppOptions app;  // only_local_names is set by the server
   HttpLimits limits;
 };
 
@@ -25,7 +25,7 @@ class ChatServer {
   void attach(std::unique_ptr<Generator> generator);  // from now on it chats; logs that it is ready and the URL
   std::string url() const;                            // "http://127.0.0.1:8000"
   int port() const { return http_->port(); }
-  void stop();                                        // graceful; also called by the destructor
+  void stop();  // graceful; also called by the destructor
 
  private:
   explicit ChatServer(ChatServerOptions options);

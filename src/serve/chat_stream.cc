@@ -29,11 +29,15 @@ void ChatStream::text(std::string_view piece) {
 
 void ChatStream::end(const Status& status, bool served) {
   if (!served) {
-    if (!exchange_->is_gone()) exchange_->respond({503, "application/json", [&] {
-      Json body = Json::object();
-      body["detail"] = status.ok() ? "the request was dropped" : status.error().to_string();
-      return body.dump();
-    }(), {}});
+    if (!exchange_->is_gone())
+      exchange_->respond({503,
+                          "application/json",
+                          [&] {
+                            Json body = Json::object();
+                            body["detail"] = status.ok() ? "the request was dropped" : status.error().to_string();
+                            return body.dump();
+                          }(),
+                          {}});
     return;
   }
   Json event = Json::object();
@@ -49,12 +53,14 @@ void ChatStream::end(const Status& status, bool served) {
 void log_request(const GenerationRequest& request) {
   log_info("serve", std::string(20, '='));
   for (const infer::ChatMessage& message : request.messages)
-    log_info("serve", message.role == tokenizer::Role::kUser ? "[USER]: " : "[ASSISTANT]: ", infer::printable_text(message.text));
+    log_info("serve", message.role == tokenizer::Role::kUser ? "[USER]: " : "[ASSISTANT]: ",
+             infer::printable_text(message.text));
   log_info("serve", std::string(20, '-'));
 }
 
 void log_reply(std::string_view reply, bool client_left) {
-  log_info("serve", "[ASSISTANT] (worker ", kWorker, client_left ? ", client left" : "", "): ", infer::printable_text(reply));
+  log_info("serve", "[ASSISTANT] (worker ", kWorker, client_left ? ", client left" : "",
+           "): ", infer::printable_text(reply));
   log_info("serve", std::string(20, '='));
 }
 

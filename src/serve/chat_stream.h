@@ -14,8 +14,8 @@ namespace lathe::serve {
 // "data: {...}" and an empty line.
 std::string event_text(const Json& data);
 
-// Events: {"token": text, "gpu": worker} per piece, then {"done": true}, or {"error": text} in its place. A request that
-// was never started is answered 503.
+// Events: {"token": text, "gpu": worker} per piece, then {"done": true}, or {"error": text} in its place. A request
+// that was never started is answered 503.
 class ChatStream : public GenerationJob {
  public:
   ChatStream(GenerationRequest request, std::shared_ptr<Exchange> exchange, HttpHeaders headers)

@@ -12,7 +12,8 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::make(infer::Engine& en
 Status EngineGenerator::check(const GenerationRequest& request) const {
   const size_t length = infer::chat_prompt(engine_.tokenizer(), tokens_, request.messages).size();
   if (static_cast<int64_t>(length) > context_limit_)
-    return error("The conversation has ", length, " tokens, more than the ", context_limit_, " that the model can read. Start a new one.");
+    return error("The conversation has ", length, " tokens, more than the ", context_limit_,
+                 " that the model can read. Start a new one.");
   return {};
 }
 
@@ -28,7 +29,8 @@ Status EngineGenerator::generate(const GenerationRequest& request, const std::fu
     return true;
   };
   const std::vector<int32_t> prompt = infer::chat_prompt(engine_.tokenizer(), tokens_, request.messages);
-  LATHE_TRY([[maybe_unused]] const infer::Reply reply, infer::stream_reply(engine_, prompt, options, pass_on, is_cancelled));
+  LATHE_TRY([[maybe_unused]] const infer::Reply reply,
+            infer::stream_reply(engine_, prompt, options, pass_on, is_cancelled));
   return {};
 }
 

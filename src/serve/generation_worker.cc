@@ -10,7 +10,8 @@ namespace lathe::serve {
 
 GenerationWorker::GenerationWorker(std::unique_ptr<Generator> generator, int64_t max_waiting)
     : generator_(std::move(generator)), max_waiting_(max_waiting) {
-  require(generator_ != nullptr && max_waiting >= 0, "[generation_worker] a generator and a queue of 0 or more places are needed");
+  require(generator_ != nullptr && max_waiting >= 0,
+          "[generation_worker] a generator and a queue of 0 or more places are needed");
   thread_ = std::thread([this] { run(); });
 }
 
@@ -70,7 +71,9 @@ bool GenerationWorker::serve_one(GenerationJob& job) {
   std::string failure;
   try {
     job.start();
-    job.end(generator_->generate(job.request(), [&](std::string_view piece) { job.text(piece); }, is_cancelled), true);
+    job.end(generator_->generate(
+                job.request(), [&](std::string_view piece) { job.text(piece); }, is_cancelled),
+            true);
     return true;
   } catch (const std::exception& e) {
     failure = e.what();

@@ -21,17 +21,18 @@ class GenerationJob {
   virtual bool is_gone() const = 0;  // the client left: nothing more is wanted; asked at every step
   virtual void start() = 0;          // generation begins
   virtual void text(std::string_view piece) = 0;
-  // The last call. `served` is false when the job was never started because the worker stopped or died; then any thread.
+  // The last call. `served` is false when the job was never started because the worker stopped or died; then any
+  // thread.
   virtual void end(const Status& status, bool served) = 0;
 };
 
 enum class Submission { kAccepted, kFull, kDown };
 
 struct WorkerState {
-  bool alive = false;    // false: the engine threw and will not come back, or stop() was called
+  bool alive = false;  // false: the engine threw and will not come back, or stop() was called
   bool busy = false;
   int64_t waiting = 0;
-  std::string failure;   // what the engine threw
+  std::string failure;  // what the engine threw
 };
 
 class GenerationWorker {

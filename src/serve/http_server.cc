@@ -26,7 +26,9 @@ using boost::system::error_code;
 constexpr size_t kReadBytes = 16 << 10;
 constexpr double kLingerSeconds = 2;  // for a refused client to read its answer
 
-std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)); }
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
 
 std::string http_date() {
   const std::time_t now = std::time(nullptr);
@@ -38,8 +40,8 @@ std::string http_date() {
 
 std::string head_text(const HttpResponse& response, bool close, const std::string& framing) {
   const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)));
-  std::string text = join_text("HTTP/1.1 ", response.status, " ", std::string_view(reason.data(), reason.size()), "\r\nDate: ", http_date(),
-                               "\r\nContent-Type: ", response.content_type, "\r\n");
+  std::string text = join_text("HTTP/1.1 ", response.status, " ", std::string_view(reason.data(), reason.size()),
+                               "\r\nDate: ", http_date(), "\r\nContent-Type: ", response.content_type, "\r\n");
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
   return text + framing + (close ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
 }
@@ -127,7 +129,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     parser_->eager(true);
     parser_->header_limit(static_cast<uint32_t>(shared_.limits.header_bytes));
     parser_->body_limit(static_cast<uint64_t>(shared_.limits.body_bytes));
-    answering_ = begun_ = streaming_ = answer_done_ = header_seen_ = false;
+    answering_ = begun_ = streaming_ = answer_done_ = header_seen_ = head_only_ = false;
     wait(buffer_.size() == 0 ? shared_.limits.idle_seconds : shared_.limits.header_seconds);
     parse();
     read();
@@ -136,7 +138,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read() {
     if (reading_ || gone || buffer_.size() + kReadBytes > buffer_.max_size()) return;
     reading_ = true;
-    socket_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](error_code e, size_t bytes) { self->on_read(e, bytes); });
+    socket_.async_read_some(buffer_.prepare(kReadBytes),
+                            [self = shared_from_this()](error_code e, size_t bytes) { self->on_read(e, bytes); });
   }
 
   void on_read(error_code e, size_t bytes) {
@@ -174,8 +177,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void refuse(error_code e) {
     HttpResponse response{400, "application/json", R"({"detail": "Malformed request"})", {}};
-    if (e == http::error::header_limit) response = {431, "application/json", R"({"detail": "Request header too large"})", {}};
-    if (e == http::error::body_limit) response = {413, "application/json", R"({"detail": "Request body too large"})", {}};
+    if (e == http::error::header_limit)
+      response = {431, "application/json", R"({"detail": "Request header too large"})", {}};
+    if (e == http::error::body_limit)
+      response = {413, "application/json", R"({"detail": "Request body too large"})", {}};
     close_ = answering_ = true;
     respond(++request_number_, response);
   }
@@ -197,14 +202,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void write_some(size_t done) {
     wait(shared_.limits.write_seconds);
-    socket_.async_write_some(asio::buffer(writing_.data() + done, writing_.size() - done), [self = shared_from_this(), done](error_code e, size_t bytes) {
-      if (self->gone) return;
-      if (e) return self->close();
-      if (done + bytes < self->writing_.size()) return self->write_some(done + bytes);
-      self->writing_.clear();
-      self->no_deadline();
-      self->on_written();
-    });
+    socket_.async_write_some(asio::buffer(writing_.data() + done, writing_.size() - done),
+                             [self = shared_from_this(), done](error_code e, size_t bytes) {
+                               if (self->gone) return;
+                               if (e) return self->close();
+                               if (done + bytes < self->writing_.size()) return self->write_some(done + bytes);
+                               self->writing_.clear();
+                               self->no_deadline();
+                               self->on_written();
+                             });
   }
 
   void on_written() {
@@ -263,7 +269,8 @@ class ConnectionExchange : public Exchange {
  private:
   template <class F>
   void post(F function) {
-    asio::post(executor_, [connection = connection_, function = std::move(function)]() mutable { function(*connection); });
+    asio::post(executor_,
+               [connection = connection_, function = std::move(function)]() mutable { function(*connection); });
   }
   std::shared_ptr<Connection> connection_;
   asio::any_io_executor executor_;
@@ -286,27 +293,32 @@ void Connection::dispatch() {
   request.host = text(message[http::field::host]);
   request.origin = text(message[http::field::origin]);
   request.body = std::move(message.body());
-  const auto exchange = std::make_shared<ConnectionExchange>(shared_from_this(), socket_.get_executor(), request_number_);
+  const auto exchange =
+      std::make_shared<ConnectionExchange>(shared_from_this(), socket_.get_executor(), request_number_);
   try {
     shared_.handler(request, exchange);
   } catch (const std::exception& e) {
-    log_error("serve", request.method, " ", request.path, " failed: ", e.what());  // the exchange answers 500 as it goes
+    log_error("serve", request.method, " ", request.path,
+              " failed: ", e.what());  // the exchange answers 500 as it goes
   }
 }
 
 class BeastServer : public HttpServer {
  public:
-  BeastServer(HttpLimits limits, HttpHandler handler) : acceptor_(io_), pause_(io_), shared_{limits, std::move(handler), {}, false} {}
+  BeastServer(HttpLimits limits, HttpHandler handler)
+      : acceptor_(io_), pause_(io_), shared_{limits, std::move(handler), {}, false} {}
   ~BeastServer() override { stop(); }
 
   Status open(const std::string& host, int port) {
     error_code e;
     tcp::resolver resolver(io_);
     const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, e);
-    if (e || found.empty()) return error("cannot resolve the host \"", host, "\" (", e.message(), "); use an address such as 127.0.0.1");
+    if (e || found.empty())
+      return error("cannot resolve the host \"", host, "\" (", e.message(), "); use an address such as 127.0.0.1");
     const tcp::endpoint endpoint = *found.begin();
     const auto step = [&](const char* what) -> Status {
-      if (e) return error("cannot ", what, " ", host, ":", port, " (", e.message(), "); choose another port with --port");
+      if (e)
+        return error("cannot ", what, " ", host, ":", port, " (", e.message(), "); choose another port with --port");
       return {};
     };
     acceptor_.open(endpoint.protocol(), e);
@@ -355,8 +367,10 @@ class BeastServer : public HttpServer {
         });
       }
       if (static_cast<int64_t>(shared_.connections.size()) >= shared_.limits.connections) {
-        const HttpResponse full{503, "application/json", R"({"detail": "Too many connections"})", {{"Retry-After", "1"}}};
-        const std::string answer = head_text(full, true, join_text("Content-Length: ", full.body.size(), "\r\n")) + full.body;
+        const HttpResponse full{
+            503, "application/json", R"({"detail": "Too many connections"})", {{"Retry-After", "1"}}};
+        const std::string answer =
+            head_text(full, true, join_text("Content-Length: ", full.body.size(), "\r\n")) + full.body;
         error_code ignored;
         socket.non_blocking(true, ignored);
         socket.write_some(asio::buffer(answer), ignored);
@@ -391,7 +405,8 @@ class BeastServer : public HttpServer {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(const std::string& host, int port, HttpLimits limits, HttpHandler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(const std::string& host, int port, HttpLimits limits,
+                                                       HttpHandler handler) {
   auto server = std::make_unique<BeastServer>(limits, std::move(handler));
   LATHE_TRY_STATUS(server->open(host, port));
   return std::unique_ptr<HttpServer>(std::move(server));

@@ -46,21 +46,22 @@ class Exchange {
 using HttpHandler = std::function<void(const HttpRequest&, std::shared_ptr<Exchange>)>;
 
 struct HttpLimits {
-  int64_t connections = 64;          // more are answered 503 and closed
-  int64_t header_bytes = 16 << 10;   // 431
-  int64_t body_bytes = 1 << 20;      // 413
-  int64_t unsent_bytes = 4 << 20;    // a client that does not read is dropped
-  double idle_seconds = 75;          // between requests
-  double header_seconds = 10;        // from the first byte of a request to the end of its header
+  int64_t connections = 64;         // more are answered 503 and closed
+  int64_t header_bytes = 16 << 10;  // 431
+  int64_t body_bytes = 1 << 20;     // 413
+  int64_t unsent_bytes = 4 << 20;   // a client that does not read is dropped
+  double idle_seconds = 75;         // between requests
+  double header_seconds = 10;       // from the first byte of a request to the end of its header
   double body_seconds = 30;
-  double write_seconds = 30;         // without any progress
-  double stop_seconds = 5;           // for answers under way when the server stops
+  double write_seconds = 30;  // without any progress
+  double stop_seconds = 5;    // for answers under way when the server stops
 };
 
 class HttpServer {
  public:
   // Port 0: any free one. Errors: unknown host, port taken or not allowed.
-  static Result<std::unique_ptr<HttpServer>> listen(const std::string& host, int port, HttpLimits limits, HttpHandler handler);
+  static Result<std::unique_ptr<HttpServer>> listen(const std::string& host, int port, HttpLimits limits,
+                                                    HttpHandler handler);
   virtual ~HttpServer() = default;  // stop()
   virtual int port() const = 0;
   virtual bool is_loopback() const = 0;

@@ -7,7 +7,7 @@
 namespace lathe::serve {
 
 struct WebFile {
-  std::string_view name;   // "app.js"
+  std::string_view name;  // "app.js"
   std::string_view bytes;
 };
 const std::vector<WebFile>& web_files();

@@ -13,7 +13,8 @@ using lathe::testing::take;
 // A terminal made of strings; the model says "ok" to everything.
 struct Terminal {
   tokenizer::Tokenizer tokenizer = chat_tokenizer();
-  int32_t start = tokenizer.special_id(tokenizer::kAssistantStart), end = tokenizer.special_id(tokenizer::kAssistantEnd);
+  int32_t start = tokenizer.special_id(tokenizer::kAssistantStart),
+          end = tokenizer.special_id(tokenizer::kAssistantEnd);
   std::string script = "ok";
   MockModel model{[this](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
                     size_t begin = seen.size();
@@ -52,8 +53,9 @@ TEST(ChatLoop, ShowsHeaderPromptAndAnswer) {
   options.title = "Lathe chat";
   ASSERT_TRUE(terminal.run(options).ok());
   const std::string line(50, '-');
-  EXPECT_EQ(terminal.output, "\nLathe chat\n" + line + "\nType \"quit\" or \"exit\" to leave\nType \"clear\" to start a new conversation\n" + line +
-                                 "\n\nUser: \nAssistant: ok\n\nUser: Goodbye!\n");
+  EXPECT_EQ(terminal.output, "\nLathe chat\n" + line +
+                                 "\nType \"quit\" or \"exit\" to leave\nType \"clear\" to start a new conversation\n" +
+                                 line + "\n\nUser: \nAssistant: ok\n\nUser: Goodbye!\n");
 }
 
 // C-11.3

@@ -50,12 +50,17 @@ TEST(ChatSession, ATurnIsWrappedInItsMarkersAndJoinsTheHistory) {
   EXPECT_EQ(chat.say("Hi"), "Hello!");
   EXPECT_EQ(chat.pieces.size(), 6u) << "tokens must arrive one by one";
   const ChatTokens& t = chat.tokens;
-  const auto first = joined({{t.bos, t.user_start}, bytes_of("Hi"), {t.user_end, t.assistant_start}, bytes_of("Hello!"), {t.assistant_end}});
+  const auto first = joined(
+      {{t.bos, t.user_start}, bytes_of("Hi"), {t.user_end, t.assistant_start}, bytes_of("Hello!"), {t.assistant_end}});
   EXPECT_EQ(chat.session.history(), first);
   chat.script = bytes_of("ok");
   chat.say("more");
-  EXPECT_EQ(chat.session.history(),
-            joined({first, {t.user_start}, bytes_of("more"), {t.user_end, t.assistant_start}, bytes_of("ok"), {t.assistant_end}}));
+  EXPECT_EQ(chat.session.history(), joined({first,
+                                            {t.user_start},
+                                            bytes_of("more"),
+                                            {t.user_end, t.assistant_start},
+                                            bytes_of("ok"),
+                                            {t.assistant_end}}));
   chat.session.clear();
   EXPECT_EQ(chat.session.history(), (std::vector<int32_t>{t.bos}));
 }
@@ -64,9 +69,9 @@ TEST(ChatSession, ATurnIsWrappedInItsMarkersAndJoinsTheHistory) {
 TEST(ChatSession, AnswersAtMost256TokensAndTheSameHistoryGivesTheSameAnswer) {
   const auto answer = [] {
     Chat chat;
-    MockModel random([](int64_t, const std::vector<int32_t>&, std::span<float> logits) {
-      std::fill(logits.begin(), logits.begin() + 128, 5.0f);
-    }, chat.tokenizer.vocab_size());
+    MockModel random([](int64_t, const std::vector<int32_t>&,
+                        std::span<float> logits) { std::fill(logits.begin(), logits.begin() + 128, 5.0f); },
+                     chat.tokenizer.vocab_size());
     random.limit = 2000;
     Engine engine(random, chat.tokenizer);
     ChatSession session = take(ChatSession::make(engine, {}));
@@ -108,7 +113,8 @@ TEST(ChatSession, AnIncompleteTailIsFlushed) {
 // C-11.13
 TEST(ChatSession, ToolTokensShowByNameAndStayInTheHistoryAsTokens) {
   Chat chat;
-  const int32_t start = chat.tokenizer.special_id(tokenizer::kPythonStart), end = chat.tokenizer.special_id(tokenizer::kPythonEnd);
+  const int32_t start = chat.tokenizer.special_id(tokenizer::kPythonStart),
+                end = chat.tokenizer.special_id(tokenizer::kPythonEnd);
   chat.script = joined({{start}, bytes_of("2*3"), {end}});
   EXPECT_EQ(chat.say("x"), "<|python_start|>2*3<|python_end|><|output_start|>6<|output_end|>");
   const auto& history = chat.session.history();
@@ -142,8 +148,10 @@ TEST(ChatPrompt, MessagesAreWrappedAndToolCallsOfHistoryComeBackAsText) {
   const tokenizer::Tokenizer tokenizer = chat_tokenizer();
   const ChatTokens t = take(ChatTokens::of(tokenizer));
   using tokenizer::Role;
-  const auto ids = chat_prompt(tokenizer, t, {{Role::kUser, "a"}, {Role::kAssistant, "<|python_start|>1"}, {Role::kUser, "b"}});
-  EXPECT_EQ(ids, joined({{t.bos, t.user_start, 'a', t.user_end, t.assistant_start}, bytes_of("<|python_start|>1"),
+  const auto ids =
+      chat_prompt(tokenizer, t, {{Role::kUser, "a"}, {Role::kAssistant, "<|python_start|>1"}, {Role::kUser, "b"}});
+  EXPECT_EQ(ids, joined({{t.bos, t.user_start, 'a', t.user_end, t.assistant_start},
+                         bytes_of("<|python_start|>1"),
                          {t.assistant_end, t.user_start, 'b', t.user_end, t.assistant_start}}));
 }
 

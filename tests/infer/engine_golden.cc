@@ -1,8 +1,8 @@
 // C-10.1, C-10.9, C-10.13: scripted transcripts of the reference engine, through the whole engine.
 #include <algorithm>
 
-#include "tests/infer/mock_model.h"
 #include "infer/engine.h"
+#include "tests/infer/mock_model.h"
 
 namespace lathe::infer {
 namespace {

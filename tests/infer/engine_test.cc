@@ -28,7 +28,8 @@ Transcript run(LanguageModel& model, const std::vector<int32_t>& prompt, const G
   return result;
 }
 
-GenerateOptions options_of(int64_t samples, std::optional<int64_t> max_tokens, double temperature = 1, uint64_t seed = 42) {
+GenerateOptions options_of(int64_t samples, std::optional<int64_t> max_tokens, double temperature = 1,
+                           uint64_t seed = 42) {
   GenerateOptions options;
   options.num_samples = samples;
   options.max_tokens = max_tokens;
@@ -114,7 +115,8 @@ TEST(Engine, TheSameSeedGivesTheSameTokens) {
   std::set<std::vector<std::vector<int32_t>>> distinct;
   for (const uint64_t seed : {1u, 42u, 123u, 999u}) {
     MockModel first(bytes_only), second(bytes_only);
-    const Transcript a = run(first, hello(), options_of(3, 12, 1, seed)), b = run(second, hello(), options_of(3, 12, 1, seed));
+    const Transcript a = run(first, hello(), options_of(3, 12, 1, seed)),
+                     b = run(second, hello(), options_of(3, 12, 1, seed));
     EXPECT_EQ(a.columns, b.columns);
     distinct.insert(a.columns);
   }
@@ -125,9 +127,8 @@ TEST(Engine, TheSameSeedGivesTheSameTokens) {
 TEST(Engine, GreedyIgnoresTheSeed) {
   std::set<std::vector<std::vector<int32_t>>> distinct;
   for (const uint64_t seed : {1u, 42u, 123u, 999u}) {
-    MockModel model([](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
-      logits[seen.size() * 7 % 256] = 3;
-    });
+    MockModel model(
+        [](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) { logits[seen.size() * 7 % 256] = 3; });
     distinct.insert(run(model, hello(), options_of(2, 12, 0, seed)).columns);
   }
   EXPECT_EQ(distinct.size(), 1u);
@@ -172,7 +173,8 @@ TEST(Engine, ForcedTokensCountAgainstMaxTokensAndUseUpTheDraw) {
   for (const auto& column : result.columns) tokens.push_back(column[0]);
   for (const auto& m : result.masks) mask += m[0] ? '1' : '0';
   // a, b, c and d were drawn and replaced by the forced result; the answer goes on with e.
-  EXPECT_EQ(tokens, (std::vector<int32_t>{kPythonStart, '6', '*', '7', kPythonEnd, kOutputStart, '4', '2', kOutputEnd, 'e', 'f'}));
+  EXPECT_EQ(tokens, (std::vector<int32_t>{kPythonStart, '6', '*', '7', kPythonEnd, kOutputStart, '4', '2', kOutputEnd,
+                                          'e', 'f'}));
   EXPECT_EQ(mask, "11111000011");
   EXPECT_EQ(result.reason, StopReason::kMaxTokens);
 }
@@ -272,8 +274,8 @@ TEST(TrapS2, CancellingStopsBetweenPiecesOfAPrefill) {
   model.limit = 5000;
   Engine engine(model, mock_tokenizer());
   const std::vector<int32_t> prompt(2000, 'a');
-  const auto reason = take(engine.generate(prompt, options_of(1, 5), [](const Column&) { return true; },
-                                           [&] { return model.calls.size() == 2; }));
+  const auto reason = take(engine.generate(
+      prompt, options_of(1, 5), [](const Column&) { return true; }, [&] { return model.calls.size() == 2; }));
   EXPECT_EQ(reason, StopReason::kCancelled);
   EXPECT_EQ(model.calls.size(), 2u);
 }

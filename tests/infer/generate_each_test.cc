@@ -72,7 +72,8 @@ TEST(GenerateEach, EveryRowIsWhatItsPromptGivesAlone) {
 TEST(GenerateEach, RowsEndForThemselvesAndHaveTheirOwnTool) {
   // Row 0 ends at once, row 1 asks the calculator, row 2 never ends.
   MockModel model([](int64_t row, const std::vector<int32_t>& seen, std::span<float> logits) {
-    const std::vector<std::vector<int32_t>> scripts = {{}, {kPythonStart, '2', '*', '3', kPythonEnd}, {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'}};
+    const std::vector<std::vector<int32_t>> scripts = {
+        {}, {kPythonStart, '2', '*', '3', kPythonEnd}, {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'}};
     const auto& script = scripts[static_cast<size_t>(row)];
     const size_t step = seen.size() - 2;
     logits[static_cast<size_t>(step < script.size() ? script[step] : kAssistantEnd)] = 50;
@@ -85,7 +86,8 @@ TEST(GenerateEach, RowsEndForThemselvesAndHaveTheirOwnTool) {
   EXPECT_EQ(result.reason, StopReason::kMaxTokens);
   EXPECT_EQ(result.completed, (std::vector<uint8_t>{1, 1, 0}));
   EXPECT_EQ(result.tokens[0], (std::vector<int32_t>{kBos, 'x'}));
-  EXPECT_EQ(result.tokens[1], (std::vector<int32_t>{kBos, 'x', kPythonStart, '2', '*', '3', kPythonEnd, kOutputStart, '6', kOutputEnd}));
+  EXPECT_EQ(result.tokens[1],
+            (std::vector<int32_t>{kBos, 'x', kPythonStart, '2', '*', '3', kPythonEnd, kOutputStart, '6', kOutputEnd}));
   EXPECT_EQ(result.mask[1], (std::vector<uint8_t>{0, 0, 1, 1, 1, 1, 1, 0, 0, 0}));
   EXPECT_EQ(result.tokens[2].size(), 12u);
   EXPECT_EQ(model.calls[0], (MockModel::Call{3, 2})) << "one prefill for all";
@@ -96,14 +98,17 @@ TEST(GenerateEach, RefusesWhatCannotGoTogether) {
   Engine engine(model, mock_tokenizer());
   GenerateOptions options;
   options.max_tokens = 4;
-  EXPECT_THROW((void)engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}, {kBos, 'x'}}, options), std::invalid_argument);
+  EXPECT_THROW((void)engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}, {kBos, 'x'}}, options),
+               std::invalid_argument);
   EXPECT_FALSE(engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}, {999}}, options).ok());
   EXPECT_TRUE(take(engine.generate_each({}, options)).tokens.empty());
   EXPECT_TRUE(model.calls.empty());
-  const Generated cancelled = take(engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}}, options, [] { return true; }));
+  const Generated cancelled =
+      take(engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}}, options, [] { return true; }));
   EXPECT_EQ(cancelled.reason, StopReason::kCancelled);
   options.max_tokens = 0;
-  EXPECT_EQ(take(engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}}, options)).reason, StopReason::kMaxTokens);
+  EXPECT_EQ(take(engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}}, options)).reason,
+            StopReason::kMaxTokens);
   options.num_samples = 2;
   EXPECT_THROW((void)engine.generate_each(std::vector<std::vector<int32_t>>{{kBos}}, options), std::invalid_argument);
 }

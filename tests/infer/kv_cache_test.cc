@@ -65,7 +65,8 @@ TEST(KvCache, PrefillRefusesWhatDoesNotFit) {
   model::ModelConfig deeper = config, wider = config;
   deeper.n_layer = 4;
   wider.n_embd = 64;
-  model::KvCache other_depth(deeper, 1, 64, DType::kFloat32), other_width(wider, 1, 64, DType::kFloat32), small(config, 1, 15, DType::kFloat32);
+  model::KvCache other_depth(deeper, 1, 64, DType::kFloat32), other_width(wider, 1, 64, DType::kFloat32),
+      small(config, 1, 15, DType::kFloat32);
   EXPECT_THROW(other_depth.copy_prefill(source), std::invalid_argument);
   EXPECT_THROW(other_width.copy_prefill(source), std::invalid_argument);
   EXPECT_THROW(small.copy_prefill(source), std::invalid_argument);

@@ -11,7 +11,8 @@
 
 namespace lathe::infer::testing {
 
-inline constexpr int32_t kPythonStart = 256, kPythonEnd = 257, kOutputStart = 258, kOutputEnd = 259, kAssistantEnd = 260, kBos = 261;
+inline constexpr int32_t kPythonStart = 256, kPythonEnd = 257, kOutputStart = 258, kOutputEnd = 259,
+                         kAssistantEnd = 260, kBos = 261;
 inline constexpr int64_t kMockVocab = 262;
 
 inline std::vector<std::string> byte_tokens() {
@@ -27,7 +28,9 @@ inline tokenizer::Tokenizer mock_tokenizer() {
 }
 
 // Bytes and the full chat markers, for sessions and servers.
-inline tokenizer::Tokenizer chat_tokenizer() { return lathe::testing::take(tokenizer::Tokenizer::from_tokens(byte_tokens())); }
+inline tokenizer::Tokenizer chat_tokenizer() {
+  return lathe::testing::take(tokenizer::Tokenizer::from_tokens(byte_tokens()));
+}
 
 // Logits come from a function of (row, tokens the row has seen in this cache); uniform when there is none. Keeps what
 // it was called with. It advances the cache itself.
@@ -56,7 +59,8 @@ class MockModel : public LanguageModel {
     seen_.resize(static_cast<size_t>(rows));
     calls.push_back({rows, length});
     for (int64_t row = 0; row < rows; ++row)
-      for (int64_t t = 0; t < length; ++t) seen_[static_cast<size_t>(row)].push_back(ids[static_cast<size_t>(row * length + t)]);
+      for (int64_t t = 0; t < length; ++t)
+        seen_[static_cast<size_t>(row)].push_back(ids[static_cast<size_t>(row * length + t)]);
     cache.advance(length);
     const Tensor out = Tensor::zeros({rows, vocab_}, DType::kFloat32);
     for (int64_t row = 0; row < rows; ++row) fill(row, seen_[static_cast<size_t>(row)], out);
@@ -80,7 +84,8 @@ class MockModel : public LanguageModel {
 
  private:
   void fill(int64_t row, const std::vector<int32_t>& seen, const Tensor& out) const {
-    if (logits_) logits_(row, seen, out.span<float>().subspan(static_cast<size_t>(row * vocab_), static_cast<size_t>(vocab_)));
+    if (logits_)
+      logits_(row, seen, out.span<float>().subspan(static_cast<size_t>(row * vocab_), static_cast<size_t>(vocab_)));
   }
   Logits logits_;
   int64_t vocab_;
@@ -90,7 +95,8 @@ class MockModel : public LanguageModel {
 
 // A model that says `script` after a prompt of `prompt_length` tokens, whatever is sampled or forced, then ends.
 inline MockModel::Logits scripted(std::vector<int32_t> script, size_t prompt_length, int32_t end = kAssistantEnd) {
-  return [script = std::move(script), prompt_length, end](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
+  return [script = std::move(script), prompt_length, end](int64_t, const std::vector<int32_t>& seen,
+                                                          std::span<float> logits) {
     const size_t step = seen.size() - prompt_length;
     logits[static_cast<size_t>(step < script.size() ? script[step] : end)] = 50;
   };

@@ -61,7 +61,8 @@ TEST(SelfTest, EqualLoopsPassAndABrokenCacheIsNamed) {
   Engine broken_engine(broken, mock_tokenizer());
   const SelfTest bad = take(run_self_test(broken_engine, hello(), 16));
   EXPECT_EQ(bad.first_mismatch, 2);
-  EXPECT_NE(bad.to_string().find("MISMATCH at token 2: 24 without, 200 with cache"), std::string::npos) << bad.to_string();
+  EXPECT_NE(bad.to_string().find("MISMATCH at token 2: 24 without, 200 with cache"), std::string::npos)
+      << bad.to_string();
 }
 
 }  // namespace

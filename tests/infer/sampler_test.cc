@@ -20,11 +20,13 @@ std::vector<float> some_logits(size_t n) {
 }
 
 // Softmax of the kept tokens in float64, straight from the definition.
-std::vector<float> expected_probabilities(const std::vector<float>& logits, double temperature, const std::set<size_t>& kept) {
+std::vector<float> expected_probabilities(const std::vector<float>& logits, double temperature,
+                                          const std::set<size_t>& kept) {
   double total = 0;
   for (const size_t i : kept) total += std::exp(static_cast<double>(logits[i]) / temperature);
   std::vector<float> result(logits.size(), 0.0f);
-  for (const size_t i : kept) result[i] = static_cast<float>(std::exp(static_cast<double>(logits[i]) / temperature) / total);
+  for (const size_t i : kept)
+    result[i] = static_cast<float>(std::exp(static_cast<double>(logits[i]) / temperature) / total);
   return result;
 }
 
@@ -73,7 +75,9 @@ TEST(Sampler, TopKKeepsExactlyTheKLargest) {
     options.temperature = 0.7;
     options.top_k = k;
     const auto kept = best(logits, static_cast<size_t>(std::min<int64_t>(k, 40)));
-    EXPECT_TRUE(is_close(Sampler(options, 40).probabilities(logits), expected_probabilities(logits, 0.7, kept), {1e-7, 1e-6})) << k;
+    EXPECT_TRUE(
+        is_close(Sampler(options, 40).probabilities(logits), expected_probabilities(logits, 0.7, kept), {1e-7, 1e-6}))
+        << k;
   }
 }
 
@@ -93,7 +97,8 @@ TEST(Sampler, ReferenceTopKKeepsTies) {
   SamplingOptions options;
   options.top_k = 2;
   options.top_k_keeps_ties = true;
-  EXPECT_TRUE(is_close(Sampler(options, 6).probabilities(logits), expected_probabilities(logits, 1, {0, 2, 3, 4}), {1e-7, 1e-6}));
+  EXPECT_TRUE(is_close(Sampler(options, 6).probabilities(logits), expected_probabilities(logits, 1, {0, 2, 3, 4}),
+                       {1e-7, 1e-6}));
 }
 
 // C-10.6
@@ -103,7 +108,8 @@ TEST(TrapM7, TopKZeroMeansTheWholeVocabulary) {
   options.top_k = 0;
   std::set<size_t> all;
   for (size_t i = 0; i < 30; ++i) all.insert(i);
-  EXPECT_TRUE(is_close(Sampler(options, 30).probabilities(logits), expected_probabilities(logits, 1, all), {1e-7, 1e-6}));
+  EXPECT_TRUE(
+      is_close(Sampler(options, 30).probabilities(logits), expected_probabilities(logits, 1, all), {1e-7, 1e-6}));
   EXPECT_GE(Sampler(options, 30).draw(logits, 0, 0), 0);
 }
 
@@ -129,9 +135,11 @@ TEST(Sampler, MinPDropsWhatIsFarBelowTheBest) {
   const std::vector<float> logits = {std::log(0.5f), std::log(0.04f), std::log(0.3f), std::log(0.16f)};
   SamplingOptions options;
   options.min_p = 0.1;
-  EXPECT_TRUE(is_close(Sampler(options, 4).probabilities(logits), expected_probabilities(logits, 1, {0, 2, 3}), {1e-7, 1e-6}));
+  EXPECT_TRUE(
+      is_close(Sampler(options, 4).probabilities(logits), expected_probabilities(logits, 1, {0, 2, 3}), {1e-7, 1e-6}));
   options.min_p = 1;
-  EXPECT_TRUE(is_close(Sampler(options, 4).probabilities(logits), expected_probabilities(logits, 1, {0}), {1e-7, 1e-6}));
+  EXPECT_TRUE(
+      is_close(Sampler(options, 4).probabilities(logits), expected_probabilities(logits, 1, {0}), {1e-7, 1e-6}));
 }
 
 TEST(Sampler, RepetitionPenaltyWeakensOnlyTokensOfThatRow) {
@@ -142,8 +150,10 @@ TEST(Sampler, RepetitionPenaltyWeakensOnlyTokensOfThatRow) {
   sampler.observe(0, 0);
   sampler.observe(0, 2);
   const std::vector<float> weakened = {1, 2, -2, -1};
-  EXPECT_TRUE(is_close(sampler.probabilities(logits, 0), expected_probabilities(weakened, 1, {0, 1, 2, 3}), {1e-7, 1e-6}));
-  EXPECT_TRUE(is_close(sampler.probabilities(logits, 1), expected_probabilities(logits, 1, {0, 1, 2, 3}), {1e-7, 1e-6}));
+  EXPECT_TRUE(
+      is_close(sampler.probabilities(logits, 0), expected_probabilities(weakened, 1, {0, 1, 2, 3}), {1e-7, 1e-6}));
+  EXPECT_TRUE(
+      is_close(sampler.probabilities(logits, 1), expected_probabilities(logits, 1, {0, 1, 2, 3}), {1e-7, 1e-6}));
   options.temperature = 0;
   Sampler greedy(options, 4);
   greedy.observe(0, 0);

@@ -32,7 +32,8 @@ TEST(SamplingGolden, TemperatureAndTopKLeaveTheseProbabilities) {
     SamplingOptions options;
     options.temperature = item.at("temperature").as_double();
     options.top_k = item.at("top_k").is_null() ? 0 : item.at("top_k").as_int();
-    SCOPED_TRACE(join_text("row ", item.at("row").as_int(), " temperature ", options.temperature, " top_k ", options.top_k));
+    SCOPED_TRACE(
+        join_text("row ", item.at("row").as_int(), " temperature ", options.temperature, " top_k ", options.top_k));
     std::vector<float> expected = floats(item.at("probs"));
     Sampler sampler(options, static_cast<int64_t>(logits.size()));
     ++compared;

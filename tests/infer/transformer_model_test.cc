@@ -40,7 +40,8 @@ TEST_P(TransformerModelOf, CachedLogitsAreTheBitsOfTheFullForwardPass) {
     const std::span<const int32_t> all(ids);
     model::KvCache cache = model.new_cache(1, 40);
     EXPECT_EQ(floats(model.forward(all.first(29), cache)), floats(model.forward_uncached(all.first(29))));
-    for (size_t t = 29; t < 40; ++t) ASSERT_EQ(floats(model.forward(all.subspan(t, 1), cache)), floats(model.forward_uncached(all.first(t + 1)))) << t;
+    for (size_t t = 29; t < 40; ++t)
+      ASSERT_EQ(floats(model.forward(all.subspan(t, 1), cache)), floats(model.forward_uncached(all.first(t + 1)))) << t;
   }
 }
 
@@ -73,7 +74,9 @@ TEST_P(TransformerModelOf, RowsOfSeveralIdsGiveTheLogitsAfterEachRowsLast) {
     model::KvCache cache = model.new_cache(3, 7);
     const Tensor logits = model.forward(ids, cache);
     for (int64_t row = 0; row < 3; ++row)
-      EXPECT_EQ(floats(logits.rows(row, row + 1)), floats(model.forward_uncached(std::span(ids).subspan(static_cast<size_t>(7 * row), 7)))) << "row " << row;
+      EXPECT_EQ(floats(logits.rows(row, row + 1)),
+                floats(model.forward_uncached(std::span(ids).subspan(static_cast<size_t>(7 * row), 7))))
+          << "row " << row;
     EXPECT_EQ(cache.length(), 7);
     EXPECT_THROW(model.forward(some_ids(4), cache), std::invalid_argument);
   }

@@ -5,7 +5,9 @@
 namespace lathe::serve {
 namespace {
 
-std::string messages(const std::string& list, const std::string& rest = "") { return "{\"messages\": [" + list + "]" + rest + "}"; }
+std::string messages(const std::string& list, const std::string& rest = "") {
+  return "{\"messages\": [" + list + "]" + rest + "}";
+}
 std::string message(const std::string& content, const std::string& role = "user") {
   Json json = Json::object();
   json["role"] = role;
@@ -27,7 +29,8 @@ std::string refused(const std::string& body) {
   const Json& detail = refusal->body.at("detail");
   if (detail.is_string()) return join_text(refusal->status, " ", detail.as_string());
   std::string place;
-  for (const Json& step : detail.at(0).at("loc").as_array()) place += (place.empty() ? "" : ".") + (step.is_string() ? step.as_string() : step.dump());
+  for (const Json& step : detail.at(0).at("loc").as_array())
+    place += (place.empty() ? "" : ".") + (step.is_string() ? step.as_string() : step.dump());
   return join_text(refusal->status, " ", place, ": ", detail.at(0).at("msg").as_string());
 }
 
@@ -46,7 +49,8 @@ TEST(ChatRequest, OmittedParametersTakeTheServersValues) {
 
 // C-11.19
 TEST(ChatRequest, ExplicitZeroIsRespected) {
-  const GenerationRequest request = accepted(messages(message("hi"), ", \"temperature\": 0, \"top_k\": 0, \"max_tokens\": 1"));
+  const GenerationRequest request =
+      accepted(messages(message("hi"), ", \"temperature\": 0, \"top_k\": 0, \"max_tokens\": 1"));
   EXPECT_EQ(request.temperature, 0);
   EXPECT_EQ(request.top_k, 0);
   EXPECT_EQ(request.max_tokens, 1);
@@ -56,7 +60,8 @@ TEST(ChatRequest, ExplicitZeroIsRespected) {
 // C-11.16
 TEST(ChatRequest, LimitsAreInclusiveAndBeyondThemIs400) {
   const auto with = [](const std::string& parameter) { return messages(message("hi"), ", " + parameter); };
-  for (const char* good : {"\"temperature\": 2.0", "\"top_k\": 200", "\"max_tokens\": 4096"}) EXPECT_EQ(refused(with(good)), "accepted") << good;
+  for (const char* good : {"\"temperature\": 2.0", "\"top_k\": 200", "\"max_tokens\": 4096"})
+    EXPECT_EQ(refused(with(good)), "accepted") << good;
   EXPECT_TRUE(starts(refused(with("\"temperature\": 2.01")), "400 temperature"));
   EXPECT_TRUE(starts(refused(with("\"temperature\": -0.1")), "400 temperature"));
   EXPECT_TRUE(starts(refused(with("\"top_k\": 201")), "400 top_k"));
@@ -86,10 +91,13 @@ TEST(ChatRequest, ChecksComeInOrder) {
   EXPECT_TRUE(starts(refused(messages(list, numbers)), "400 Too many messages"));
   const std::string big = message(std::string(8000, 'a'), "wizard");
   const std::string five = big + "," + big + "," + big + "," + big + "," + big;
-  EXPECT_TRUE(starts(refused(messages(five + "," + message("") + "," + message(std::string(8001, 'b')), numbers)), "400 Message 5 is empty"));
-  EXPECT_TRUE(starts(refused(messages(five + "," + message(std::string(8001, 'b')) + "," + message(""), numbers)), "400 Message 5 is too long"));
+  EXPECT_TRUE(starts(refused(messages(five + "," + message("") + "," + message(std::string(8001, 'b')), numbers)),
+                     "400 Message 5 is empty"));
+  EXPECT_TRUE(starts(refused(messages(five + "," + message(std::string(8001, 'b')) + "," + message(""), numbers)),
+                     "400 Message 5 is too long"));
   EXPECT_TRUE(starts(refused(messages(five, numbers)), "400 The conversation is too long"));
-  EXPECT_TRUE(starts(refused(messages(message("a") + "," + message("b", "wizard"), numbers)), "400 Message 1 has an unknown role"));
+  EXPECT_TRUE(starts(refused(messages(message("a") + "," + message("b", "wizard"), numbers)),
+                     "400 Message 1 has an unknown role"));
   EXPECT_TRUE(starts(refused(messages(message("a"), numbers)), "400 temperature"));
   EXPECT_TRUE(starts(refused(messages(message("a"), ", \"max_tokens\": 0, \"top_k\": 999")), "400 top_k"));
   EXPECT_TRUE(starts(refused(messages(message("a"), ", \"max_tokens\": 0")), "400 max_tokens"));
@@ -121,10 +129,13 @@ TEST(ChatRequest, MalformedBodiesGet422WithLocationAndReason) {
   EXPECT_EQ(refused("{\"messages\": \"hi\"}"), "422 body.messages: Input should be a valid list");
   EXPECT_EQ(refused(messages("7")), "422 body.messages.0: Input should be an object with role and content");
   EXPECT_EQ(refused(messages(message("a") + ", {\"role\": \"user\"}")), "422 body.messages.1.content: Field required");
-  EXPECT_EQ(refused(messages("{\"role\": 3, \"content\": \"a\"}")), "422 body.messages.0.role: Input should be a valid string");
-  EXPECT_EQ(refused(messages(message("a"), ", \"temperature\": \"warm\"")), "422 body.temperature: Input should be a valid number");
+  EXPECT_EQ(refused(messages("{\"role\": 3, \"content\": \"a\"}")),
+            "422 body.messages.0.role: Input should be a valid string");
+  EXPECT_EQ(refused(messages(message("a"), ", \"temperature\": \"warm\"")),
+            "422 body.temperature: Input should be a valid number");
   EXPECT_EQ(refused(messages(message("a"), ", \"top_k\": 1.5")), "422 body.top_k: Input should be a valid integer");
-  EXPECT_EQ(refused(messages(message("a"), ", \"max_tokens\": true")), "422 body.max_tokens: Input should be a valid integer");
+  EXPECT_EQ(refused(messages(message("a"), ", \"max_tokens\": true")),
+            "422 body.max_tokens: Input should be a valid integer");
 }
 
 // C-11.37
@@ -137,14 +148,16 @@ TEST(ChatRequest, AllFaultsAreListedAndComeBeforeTheLimits) {
 
 // C-11.37
 TEST(ChatRequest, UnknownFieldsAreIgnoredAndNumbersMayBeText) {
-  const GenerationRequest request = accepted(messages(message("a"), R"(, "stream": true, "model": "x", "temperature": "0.5", "top_k": " 7 ", "max_tokens": 8.0)"));
+  const GenerationRequest request = accepted(messages(
+      message("a"), R"(, "stream": true, "model": "x", "temperature": "0.5", "top_k": " 7 ", "max_tokens": 8.0)"));
   EXPECT_EQ(request.temperature, 0.5);
   EXPECT_EQ(request.top_k, 7);
   EXPECT_EQ(request.max_tokens, 8);
 }
 
 TEST(TrapS4, NumbersOfAnySizeAreRefusedNotWrapped) {
-  for (const char* number : {"1e300", "-1e300", "9223372036854775808", "18446744073709551616", "\"1e999\"", "NaN", "Infinity"}) {
+  for (const char* number :
+       {"1e300", "-1e300", "9223372036854775808", "18446744073709551616", "\"1e999\"", "NaN", "Infinity"}) {
     EXPECT_NE(refused(messages(message("a"), std::string(", \"max_tokens\": ") + number)), "accepted") << number;
     EXPECT_NE(refused(messages(message("a"), std::string(", \"top_k\": ") + number)), "accepted") << number;
     EXPECT_NE(refused(messages(message("a"), std::string(", \"temperature\": ") + number)), "accepted") << number;
@@ -154,7 +167,8 @@ TEST(TrapS4, NumbersOfAnySizeAreRefusedNotWrapped) {
 TEST(TrapS8, DeepNestingIsRefused) {
   for (const size_t depth : {100u, 100000u}) {
     EXPECT_TRUE(starts(refused(std::string(depth, '[')), "422 body"));
-    EXPECT_TRUE(starts(refused(messages(message("a"), ", \"x\": " + std::string(depth, '[') + std::string(depth, ']'))), "422 body"));
+    EXPECT_TRUE(starts(refused(messages(message("a"), ", \"x\": " + std::string(depth, '[') + std::string(depth, ']'))),
+                       "422 body"));
     std::string objects;
     for (size_t i = 0; i < depth; ++i) objects += "{\"a\":";
     EXPECT_TRUE(starts(refused(objects), "422 body"));

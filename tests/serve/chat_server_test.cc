@@ -158,7 +158,8 @@ TEST(ChatServer, StatsCountTheWorker) {
   Running running(ChatServerOptions{}, false);
   running.attach(waits_at_the_gate(running.witness));
   RawClient client(running.port()), busy(running.port());
-  const std::string idle = R"({"total_workers": 1, "available_workers": 1, "busy_workers": 0, "waiting_requests": 0, "workers": [{"gpu_id": 0, "device": "fake"}]})";
+  const std::string idle =
+      R"({"total_workers": 1, "available_workers": 1, "busy_workers": 0, "waiting_requests": 0, "workers": [{"gpu_id": 0, "device": "fake"}]})";
   client.get("/stats");
   EXPECT_EQ(client.response().body, idle);
   busy.post("/chat/completions", ask("hi"));
@@ -342,13 +343,15 @@ TEST(ChatServer, LogsStartRequestsAndReplies) {
   {
     Running running(says({"all ", "well\x1b[2J"}));
     RawClient client(running.port());
-    client.post("/chat/completions", R"({"messages": [{"role": "user", "content": "how\tare"}, {"role": "assistant", "content": "you"}]})");
+    client.post("/chat/completions",
+                R"({"messages": [{"role": "user", "content": "how\tare"}, {"role": "assistant", "content": "you"}]})");
     ASSERT_TRUE(client.response().complete);
   }
   const std::string log = take(read_file(path));
   const std::string line = " - serve - INFO - ";
-  for (const char* text : {"making 1 worker\n", "worker 0: model loaded on fake\n", "all workers are ready: http://127.0.0.1:", "====================\n",
-                           "[USER]: how\tare\n", "[ASSISTANT]: you\n", "--------------------\n", "[ASSISTANT] (worker 0): all well[2J\n"})
+  for (const char* text : {"making 1 worker\n", "worker 0: model loaded on fake\n",
+                           "all workers are ready: http://127.0.0.1:", "====================\n", "[USER]: how\tare\n",
+                           "[ASSISTANT]: you\n", "--------------------\n", "[ASSISTANT] (worker 0): all well[2J\n"})
     EXPECT_NE(log.find(line + text), std::string::npos) << text << "\n" << log;
 }
 
@@ -391,7 +394,8 @@ TEST(Logo, HasTwelveRadialStrokesAndADiamond) {
   size_t strokes = 0;
   for (size_t at = 0; (at = logo.find("<line ", at)) != std::string::npos; ++at) {
     double x1 = 0, y1 = 0, x2 = 0, y2 = 0;
-    ASSERT_EQ(std::sscanf(logo.c_str() + at, "<line x1=\"%lf\" y1=\"%lf\" x2=\"%lf\" y2=\"%lf\"", &x1, &y1, &x2, &y2), 4);
+    ASSERT_EQ(std::sscanf(logo.c_str() + at, "<line x1=\"%lf\" y1=\"%lf\" x2=\"%lf\" y2=\"%lf\"", &x1, &y1, &x2, &y2),
+              4);
     const double angle = (15 + 30 * static_cast<double>(strokes++)) * 3.14159265358979 / 180;
     EXPECT_NEAR(x1, 200 + 120 * std::cos(angle), 0.01);
     EXPECT_NEAR(y1, 200 + 120 * std::sin(angle), 0.01);
@@ -399,8 +403,9 @@ TEST(Logo, HasTwelveRadialStrokesAndADiamond) {
     EXPECT_NEAR(y2, 200 + 30 * std::sin(angle), 0.01);
   }
   EXPECT_EQ(strokes, 12u);
-  for (const char* part : {"width=\"400\"", "height=\"400\"", "#667eea", "#764ba2", "stop-opacity=\"0.3\"", "stroke-width=\"6\"",
-                           "stroke-linecap=\"round\"", "M200 188 L212 200 L200 212 L188 200 Z", "fill=\"#000\""})
+  for (const char* part :
+       {"width=\"400\"", "height=\"400\"", "#667eea", "#764ba2", "stop-opacity=\"0.3\"", "stroke-width=\"6\"",
+        "stroke-linecap=\"round\"", "M200 188 L212 200 L200 212 L188 200 Z", "fill=\"#000\""})
     EXPECT_NE(logo.find(part), std::string::npos) << part;
 }
 

@@ -16,7 +16,8 @@ struct Generating {
   std::vector<int32_t> script;
   MockModel model{[this](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
                     const size_t step = seen.size() - prompt_length;
-                    logits[static_cast<size_t>(step < script.size() ? script[step] : tokenizer.special_id(tokenizer::kAssistantEnd))] = 90;
+                    logits[static_cast<size_t>(
+                        step < script.size() ? script[step] : tokenizer.special_id(tokenizer::kAssistantEnd))] = 90;
                   },
                   tokenizer.vocab_size()};
   size_t prompt_length = 5;
@@ -24,8 +25,10 @@ struct Generating {
   std::unique_ptr<EngineGenerator> generator = take(EngineGenerator::make(engine, "cpu"));
   std::vector<std::string> pieces;
 
-  Status run(const GenerationRequest& request, std::function<bool()> is_cancelled = [] { return false; }) {
-    return generator->generate(request, [&](std::string_view piece) { pieces.emplace_back(piece); }, is_cancelled);
+  Status run(
+      const GenerationRequest& request, std::function<bool()> is_cancelled = [] { return false; }) {
+    return generator->generate(
+        request, [&](std::string_view piece) { pieces.emplace_back(piece); }, is_cancelled);
   }
 };
 
@@ -42,8 +45,9 @@ TEST(EngineGenerator, TheModelReadsTheWholeConversation) {
   const infer::ChatTokens t = take(infer::ChatTokens::of(g.tokenizer));
   g.prompt_length = 11;
   ASSERT_TRUE(g.run(request_of({{Role::kUser, "a"}, {Role::kAssistant, "b"}, {Role::kUser, "c"}})).ok());
-  EXPECT_EQ(g.model.seen()[0], (std::vector<int32_t>{t.bos, t.user_start, 'a', t.user_end, t.assistant_start, 'b', t.assistant_end, t.user_start,
-                                                     'c', t.user_end, t.assistant_start}));
+  EXPECT_EQ(g.model.seen()[0],
+            (std::vector<int32_t>{t.bos, t.user_start, 'a', t.user_end, t.assistant_start, 'b', t.assistant_end,
+                                  t.user_start, 'c', t.user_end, t.assistant_start}));
   EXPECT_TRUE(g.pieces.empty());
 }
 
@@ -61,16 +65,21 @@ TEST(EngineGenerator, PiecesAreWholeCharactersWithoutTerminalTokens) {
 TEST(EngineGenerator, RequestSettingsReachTheSampler) {
   const auto said = [](double temperature, int64_t top_k, uint64_t seed, int64_t max_tokens) {
     tokenizer::Tokenizer tokenizer = infer::testing::chat_tokenizer();
-    MockModel model([](int64_t, const std::vector<int32_t>&, std::span<float> logits) {
-      for (size_t i = 'a'; i <= 'z'; ++i) logits[i] = 20 + static_cast<float>(i) * 0.01f;
-    }, tokenizer.vocab_size());
+    MockModel model(
+        [](int64_t, const std::vector<int32_t>&, std::span<float> logits) {
+          for (size_t i = 'a'; i <= 'z'; ++i) logits[i] = 20 + static_cast<float>(i) * 0.01f;
+        },
+        tokenizer.vocab_size());
     infer::Engine engine(model, tokenizer);
     GenerationRequest request = request_of({{Role::kUser, "a"}}, temperature);
     request.top_k = top_k;
     request.seed = seed;
     request.max_tokens = max_tokens;
     std::string text;
-    EXPECT_TRUE(take(EngineGenerator::make(engine, "cpu"))->generate(request, [&](std::string_view piece) { text += piece; }, [] { return false; }).ok());
+    EXPECT_TRUE(take(EngineGenerator::make(engine, "cpu"))
+                    ->generate(
+                        request, [&](std::string_view piece) { text += piece; }, [] { return false; })
+                    .ok());
     return text;
   };
   EXPECT_EQ(said(0, 50, 1, 6), "zzzzzz");
@@ -87,7 +96,8 @@ TEST(EngineGenerator, AConversationThatDoesNotFitIsRefusedBeforeItStarts) {
   EXPECT_TRUE(g.generator->check(request_of({{Role::kUser, std::string(640 - 4, 'a')}})).ok());
   const Status refused = g.generator->check(request_of({{Role::kUser, std::string(640 - 3, 'a')}}));
   ASSERT_FALSE(refused.ok());
-  EXPECT_NE(refused.error().message.find("641 tokens, more than the 640"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("641 tokens, more than the 640"), std::string::npos)
+      << refused.error().message;
   EXPECT_TRUE(g.model.calls.empty());
 }
 

@@ -28,10 +28,12 @@ struct Witness {
 class FakeGenerator : public Generator {
  public:
   using Behaviour = std::function<Status(const GenerationRequest&, const OnText&, const IsCancelled&)>;
-  FakeGenerator(std::shared_ptr<Witness> witness, Behaviour behaviour) : witness_(std::move(witness)), behaviour_(std::move(behaviour)) {}
+  FakeGenerator(std::shared_ptr<Witness> witness, Behaviour behaviour)
+      : witness_(std::move(witness)), behaviour_(std::move(behaviour)) {}
   std::string device() const override { return "fake"; }
   Status check(const GenerationRequest& request) const override {
-    if (request.messages.back().text == "too long for the model") return error("The conversation has 9 tokens, more than 8.");
+    if (request.messages.back().text == "too long for the model")
+      return error("The conversation has 9 tokens, more than 8.");
     return {};
   }
   Status generate(const GenerationRequest& request, const OnText& on_text, const IsCancelled& is_cancelled) override {
@@ -92,12 +94,17 @@ struct Running {
   std::shared_ptr<Witness> witness = std::make_shared<Witness>();
   std::unique_ptr<ChatServer> server;
 
-  explicit Running(FakeGenerator::Behaviour behaviour, ChatServerOptions options = {}) : Running(std::move(options), false) { attach(std::move(behaviour)); }
+  explicit Running(FakeGenerator::Behaviour behaviour, ChatServerOptions options = {})
+      : Running(std::move(options), false) {
+    attach(std::move(behaviour));
+  }
   explicit Running(ChatServerOptions options, bool) {
     options.port = 0;
     server = lathe::testing::take(ChatServer::listen(std::move(options)));
   }
-  void attach(FakeGenerator::Behaviour behaviour) { server->attach(std::make_unique<FakeGenerator>(witness, std::move(behaviour))); }
+  void attach(FakeGenerator::Behaviour behaviour) {
+    server->attach(std::make_unique<FakeGenerator>(witness, std::move(behaviour)));
+  }
   int port() const { return server->port(); }
 };
 

@@ -95,8 +95,9 @@ TEST(HttpServer, RefusesWhatIsTooLargeOrMalformed) {
     EXPECT_EQ(client.response().status, 431);
     EXPECT_TRUE(client.closed());
   }
-  for (const char* bytes : {"nonsense\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n", "\x16\x03\x01\x02\r\n\r\n",
-                            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"}) {
+  for (const char* bytes : {"nonsense\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n",
+                            "\x16\x03\x01\x02\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+                            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"}) {
     RawClient client(server->port());
     client.send(bytes);
     EXPECT_EQ(client.response().status, 400) << bytes;
@@ -105,6 +106,13 @@ TEST(HttpServer, RefusesWhatIsTooLargeOrMalformed) {
   RawClient client(server->port());
   client.post("/", std::string(1000, 'a'));
   EXPECT_EQ(client.response().status, 200);
+}
+
+TEST(HttpServer, ARefusalAfterAHeadRequestHasItsBody) {
+  const auto server = server_with(echo);
+  RawClient client(server->port());
+  client.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n");
+  EXPECT_TRUE(client.wait_for("Malformed request"));
 }
 
 TEST(TrapS11, ClientsThatNeverFinishTheirRequestAreDropped) {

@@ -39,7 +39,9 @@ Status talk(const GenerationRequest& request, const OnText& on_text, const IsCan
   } else if (text == "html") {
     on_text("<img src=x onerror=\"window.hacked=true\"><script>window.hacked=true</script><b>b</b>");
   } else if (text == "tool") {
-    for (const char* piece : {"It is ", "<|python_start|>", "37", "*12", "<|python_end|>", "<|output_start|>", "444", "<|output_end|>", ", I think."}) on_text(piece);
+    for (const char* piece : {"It is ", "<|python_start|>", "37", "*12", "<|python_end|>", "<|output_start|>", "444",
+                              "<|output_end|>", ", I think."})
+      on_text(piece);
   } else if (text == "broken") {
     return error("no room");
   } else if (text == "fail once") {
@@ -57,7 +59,10 @@ class PageServer {
  public:
   PageServer() : app_(std::make_unique<ChatApp>(ChatAppOptions{})) {
     app_->attach(std::make_unique<FakeGenerator>(witness_, talk));
-    http_ = take(HttpServer::listen("127.0.0.1", 0, {}, [this](const HttpRequest& request, std::shared_ptr<Exchange> exchange) { handle(request, std::move(exchange)); }));
+    http_ = take(
+        HttpServer::listen("127.0.0.1", 0, {}, [this](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+          handle(request, std::move(exchange));
+        }));
   }
   ~PageServer() {
     for (std::thread& thread : threads_) thread.join();
@@ -67,22 +72,31 @@ class PageServer {
   int port() const { return http_->port(); }
   std::string wait_for_report(double seconds) {
     std::unique_lock lock(mutex_);
-    arrived_.wait_for(lock, std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)), [&] { return !report_.empty(); });
+    arrived_.wait_for(lock, std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)),
+                      [&] { return !report_.empty(); });
     return report_;
   }
 
  private:
   void handle(const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
-    const auto plain = [&](std::string text, const char* type = "text/plain") { exchange->respond({200, type, std::move(text), {}}); };
+    const auto plain = [&](std::string text, const char* type = "text/plain") {
+      exchange->respond({200, type, std::move(text), {}});
+    };
     if (request.path == "/test") {
       std::string page;
       for (const WebFile& file : web_files())
         if (file.name == "index.html") page = file.bytes;
       const std::string last = "<script src=\"/app.js\"></script>";
       page.insert(page.find(last) + last.size(), "<script src=\"/page_test.js\"></script>");
-      return exchange->respond({200, "text/html; charset=utf-8", page, {{"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"}}});
+      return exchange->respond(
+          {200,
+           "text/html; charset=utf-8",
+           page,
+           {{"Content-Security-Policy",
+             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"}}});
     }
-    if (request.path == "/page_test.js") return plain(take(read_file(fs::path(LATHE_SOURCE_DIR) / "tests/serve/page_test.js")), "text/javascript");
+    if (request.path == "/page_test.js")
+      return plain(take(read_file(fs::path(LATHE_SOURCE_DIR) / "tests/serve/page_test.js")), "text/javascript");
     if (request.path == "/last-request") return plain(last_request_);
     if (request.path == "/running") return plain(std::to_string(witness_->started - witness_->ended));
     if (request.path == "/kill") {
@@ -101,7 +115,8 @@ class PageServer {
       const std::string text = body.at("messages").as_array().back().at("content").as_string();
       if (text == "split") return split(std::move(exchange));
       if (text == "cut") return cut(std::move(exchange));
-      if (text == "<b>refuse</b>") return exchange->respond({400, "application/json", "{\"detail\": \"<b>bold</b> refusal\"}", {}});
+      if (text == "<b>refuse</b>")
+        return exchange->respond({400, "application/json", "{\"detail\": \"<b>bold</b> refusal\"}", {}});
     }
     app_->handle(request, std::move(exchange));
   }
@@ -130,7 +145,7 @@ class PageServer {
   std::shared_ptr<Witness> witness_ = std::make_shared<Witness>();
   std::unique_ptr<ChatApp> app_;
   std::unique_ptr<HttpServer> http_;
-  std::string last_request_;  // only on the server's thread
+  std::string last_request_;          // only on the server's thread
   std::vector<std::thread> threads_;  // only on the server's thread
   std::mutex mutex_;
   std::condition_variable arrived_;
@@ -145,9 +160,19 @@ class Page : public ::testing::Test {
     if (browser.empty()) return;
     PageServer server;
     const TemporaryFolder profile;
-    const std::string url = "http://127.0.0.1:" + std::to_string(server.port()) + "/test", user_data = "--user-data-dir=" + profile.path().string();
-    const char* arguments[] = {browser.c_str(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                               "--window-size=1100,800", "--remote-debugging-port=0", user_data.c_str(), url.c_str(), nullptr};
+    const std::string url = "http://127.0.0.1:" + std::to_string(server.port()) + "/test",
+                      user_data = "--user-data-dir=" + profile.path().string();
+    const char* arguments[] = {browser.c_str(),
+                               "--headless",
+                               "--no-sandbox",
+                               "--disable-gpu",
+                               "--disable-dev-shm-usage",
+                               "--no-first-run",
+                               "--window-size=1100,800",
+                               "--remote-debugging-port=0",
+                               user_data.c_str(),
+                               url.c_str(),
+                               nullptr};
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);

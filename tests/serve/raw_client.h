@@ -55,8 +55,8 @@ class RawClient {
     send("GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(headers) + "\r\n");
   }
   void post(std::string_view path, std::string_view body, std::string_view headers = "") {
-    send("POST " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string(headers) + "\r\n" + std::string(body));
+    send("POST " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n" + std::string(headers) + "\r\n" + std::string(body));
   }
 
   // More bytes into the buffer; false at the end of the stream, an error or a timeout.

@@ -1,11 +1,10 @@
 #include "bench/train_bench.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 #include "bench/machine_limits.h"
 #include "core/clock.h"
+#include "core/machine.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "optim/optimizer.h"
@@ -17,12 +16,6 @@ namespace {
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
-}
-
-double peak_rss_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 }  // namespace

@@ -102,11 +102,7 @@ Result<Exit> Sft::run(Context& context) {
 
   const std::string tag = loaded.run.filename().string();
   const fs::path run = base / "chatsft_checkpoints" / tag;
-  int64_t resume = s_.resume_from_step;
-  if (resume < 0 && s_.resume) {
-    LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(run));
-    if (!steps.empty()) resume = steps.back();
-  }
+  LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
   const std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(s_, model, world.get());
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(model, optimizer.get())));
 
@@ -200,13 +196,7 @@ Result<Exit> Sft::run(Context& context) {
   const StopSignals signals;
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 
-  if (result.interrupted) {
-    context.print("Stopped by a signal after step ", result.state.step, "; go on with --resume");
-  } else {
-    context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
-    context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
-    if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.4f", *result.state.min_val_bpb));
-  }
+  print_ending(context, result, s_.dry_run ? fs::path() : run, 4);
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;
@@ -215,12 +205,7 @@ Result<Exit> Sft::run(Context& context) {
     LATHE_TRY(const fs::path written, write_report_section(base, "SFT", {context.settings(), outcome}));
     log_debug("report", "wrote ", written.string());
   }
-  Json figures = Json::object();
-  figures["step"] = result.state.step;
-  figures["loss"] = result.last_loss;
-  figures["val_bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
-  figures["tok_per_s"] = result.tokens_per_second;
-  figures["step_ms_p50"] = result.step_ms_p50;
+  Json figures = run_figures(result);
   figures["conversations"] = source->size();
   figures["cut"] = packer->progress().cut;
   figures["checkpoint"] = s_.dry_run ? Json() : Json(train::checkpoint_folder(run, result.state.step).string());

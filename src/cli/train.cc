@@ -30,8 +30,7 @@ class Train : public Verb {
   Result<Exit> run(Context& context) override;
 
  private:
-  Status check() const;
-  Result<int64_t> resume_step(const fs::path& run) const;
+  Status check(bool core_metric_asked) const;
   Status write_section(const Context& context, const fs::path& base, const model::Transformer& model, const train::BaseHorizon& horizon,
                        const train::LoopResult& result) const;
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
@@ -39,7 +38,7 @@ class Train : public Verb {
   train::BaseSettings settings_;
 };
 
-Status Train::check() const {
+Status Train::check(bool core_metric_asked) const {
   const auto at_least_one = [](const char* key, int64_t value) -> Status {
     if (value < 1) return error_at(key, -1, "must be at least 1, is ", value);
     return {};
@@ -50,14 +49,8 @@ Status Train::check() const {
     return error_at("eval_tokens", -1, settings_.eval_tokens, " is less than one batch of ", settings_.device_batch_size, " x ",
                     settings_.max_seq_len, "; raise it, or --eval-every -1 to go without validation");
   if (settings_.fp8) log_warning("train", "--fp8 needs CUDA; ignored");
+  if (core_metric_asked) log_warning("train", "--core-metric-every: this build has no CORE evaluation; ignored");
   return {};
-}
-
-Result<int64_t> Train::resume_step(const fs::path& run) const {
-  if (settings_.resume_from_step >= 0) return settings_.resume_from_step;
-  if (!settings_.resume) return int64_t{-1};
-  LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(run));
-  return steps.empty() ? int64_t{-1} : steps.back();
 }
 
 void Train::print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const {
@@ -110,7 +103,7 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
 
 Result<Exit> Train::run(Context& context) {
   context.print_banner();
-  LATHE_TRY_STATUS(check());
+  LATHE_TRY_STATUS(check(context.given("core_metric_every")));
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data_path, given_or_base(context, settings_.data, "base_data"));
   LATHE_TRY(const fs::path tokenizer_path, given_or_base(context, settings_.tokenizer, "tokenizer"));
@@ -133,7 +126,7 @@ Result<Exit> Train::run(Context& context) {
   print_horizon(context, model, horizon);
   const std::string tag = context.common().tag.empty() ? "d" + std::to_string(config.n_layer) : context.common().tag;
   const fs::path run = base / "base_checkpoints" / tag;
-  LATHE_TRY(const int64_t resume, resume_step(run));
+  LATHE_TRY(const int64_t resume, step_to_resume(run, settings_.resume_from_step, settings_.resume));
   if (resume < 0) model.initialise(static_cast<uint64_t>(context.common().seed));
   const std::unique_ptr<optim::Optimizer> optimizer = train::make_base_optimizer(settings_, model, horizon.plan, world.get());
   LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(model, optimizer.get())));
@@ -209,26 +202,11 @@ Result<Exit> Train::run(Context& context) {
   const StopSignals signals;
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 
-  if (result.interrupted) {
-    context.print("Stopped by a signal after step ", result.state.step, "; saved to ", train::checkpoint_folder(run, result.state.step).string(),
-                  "; go on with --resume");
-  } else {
-    context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
-    context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
-    if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.6f", *result.state.min_val_bpb));
-  }
+  print_ending(context, result, run, 6);
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
-  Json figures = Json::object();
-  figures["step"] = result.state.step;
-  figures["loss"] = result.last_loss;
-  figures["val_bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
-  figures["min_val_bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
-  figures["tok_per_s"] = result.tokens_per_second;
-  figures["step_ms_p50"] = result.step_ms_p50;
+  Json figures = run_figures(result);
   figures["flops_per_token"] = model.flops_per_token();
   figures["parameters"] = model.counts().total;
-  figures["peak_rss_mb"] = peak_rss_mb();
-  figures["total_training_time"] = result.state.total_training_time;
   figures["checkpoint"] = train::checkpoint_folder(run, result.state.step).string();
   return context.finish(figures, result.interrupted ? Exit::kInterrupted : Exit::kDone);
 }

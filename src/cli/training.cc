@@ -1,6 +1,7 @@
 #include "cli/training.h"
 
 #include "core/log.h"
+#include "core/machine.h"
 #include "eval/bits_per_byte.h"
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
@@ -64,6 +65,36 @@ Status warn_earlier_checkpoints(const char* module, const fs::path& run) {
     log_warning(module, run.string(), " holds ", steps.size(), " checkpoint(s) of an earlier run, the last of step ", steps.back(),
                 "; this run starts anew and does not remove them (--resume goes on, --tag takes another folder)");
   return {};
+}
+
+Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest) {
+  if (asked >= 0 || !latest) return asked;
+  LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(run));
+  return steps.empty() ? int64_t{-1} : steps.back();
+}
+
+void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits) {
+  if (result.interrupted) {
+    context.print("Stopped by a signal after step ", result.state.step,
+                  run.empty() ? "" : "; saved to " + train::checkpoint_folder(run, result.state.step).string() + "; go on with --resume");
+    return;
+  }
+  context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
+  context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
+  if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.*f", bpb_digits, *result.state.min_val_bpb));
+}
+
+Json run_figures(const train::LoopResult& result) {
+  Json figures = Json::object();
+  figures["step"] = result.state.step;
+  figures["loss"] = result.last_loss;
+  figures["val_bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
+  figures["min_val_bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
+  figures["tok_per_s"] = result.tokens_per_second;
+  figures["step_ms_p50"] = result.step_ms_p50;
+  figures["peak_rss_mb"] = peak_rss_mb();
+  figures["total_training_time"] = result.state.total_training_time;
+  return figures;
 }
 
 void print_model(Context& context, const model::Transformer& model) {

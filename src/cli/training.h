@@ -8,6 +8,7 @@
 #include "data/token_loader.h"
 #include "model/transformer.h"
 #include "tokenizer/tokenizer.h"
+#include "train/loop.h"
 #include "train/plan.h"
 
 namespace lathe::cli {
@@ -31,6 +32,16 @@ void warn_changed_settings(const char* module, const Json& now, const Json& then
 
 // A run that starts anew where checkpoints of an earlier one stand.
 Status warn_earlier_checkpoints(const char* module, const fs::path& run);
+
+// Which step's checkpoint a run goes on from: the one asked for, with `latest` the newest in the folder, else -1.
+Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);
+
+// The last lines of a run (row C-5.32): the signal that stopped it, or memory, time and the best validation.
+// `run` is empty where nothing is saved.
+void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits);
+
+// The figures of --json that every run has.
+Json run_figures(const train::LoopResult& result);
 
 // Row C-5.25: model config, parameter table, FLOPs per token.
 void print_model(Context& context, const model::Transformer& model);

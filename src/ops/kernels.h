@@ -10,6 +10,7 @@
 #include "ops/elementwise.h"
 #include "ops/head_loss.h"
 #include "ops/matmul.h"
+#include "ops/muon.h"
 #include "ops/update.h"
 
 namespace lathe::ops {
@@ -54,6 +55,16 @@ struct Kernels {
   void (*adamw)(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T compute);
   double (*sum_of_squares)(T x);
   void (*scale)(T x, float factor);
+  // muon.h
+  void (*muon_nesterov)(T grad, float scale, float mu, T momentum, T u);
+  void (*row_sums_of_squares)(T x, T sums);
+  void (*column_sums_of_squares)(T x, T sums);
+  void (*divide)(T x, float divisor);
+  void (*scale_rows)(T x, T factors);
+  void (*scaled_copy)(T x, float factor, T y);
+  void (*muon_polynomial)(T a, T aa, float b, float c);
+  void (*muon_combine)(T x, float a, T y);
+  void (*muon_apply)(T x, T factors, const MuonUpdate& update, T p, T compute);
   void (*copy_to_host)(T device, T host);
   void (*copy_from_host)(T host, T device);
   void (*synchronize)();

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/check.h"
-#include "optim/muon_kernels.h"
+#include "ops/muon.h"
 #include "optim/polar_express.h"
 
 namespace lathe::optim {
@@ -20,25 +20,25 @@ Tensor matrix_of(const Tensor& stack, int64_t i) { return stack.rows(i, i + 1).r
 // Each row of u divided by its norm, times ||u||_F / sqrt(R) (row C-4.28).
 void equalise_rows(ops::Context& ctx, const Tensor& u) {
   const Tensor sums = ctx.empty({u.dim(0)}, DType::kFloat32);
-  internal::row_sums_of_squares(u, sums);
+  ops::row_sums_of_squares(ctx, u, sums);
   if (ctx.meta()) return;
-  const float target = square_root(internal::total(sums)) / square_root(static_cast<double>(u.dim(0)));
+  const float target = square_root(total(sums)) / square_root(static_cast<double>(u.dim(0)));
   for (float& sum : sums.span<float>()) {
     const float factor = target / std::max(std::sqrt(sum), 1e-6f);
     sum = u.dtype() == DType::kBFloat16 ? round_to_bf16(factor) : factor;
   }
-  internal::scale_rows(u, sums);
+  ops::scale_rows_inplace(ctx, u, sums);
 }
 
 // Row C-4.13: updates `second` and returns the factors of the rows (R >= C) or columns of x.
 Tensor reduce_variance(ops::Context& ctx, const Tensor& x, const Tensor& second, float beta2) {
   const bool by_row = x.dim(0) >= x.dim(1);
   const Tensor factors = ctx.empty({by_row ? x.dim(0) : x.dim(1)}, DType::kFloat32);
-  (by_row ? internal::row_sums_of_squares : internal::column_sums_of_squares)(x, factors);
+  (by_row ? ops::row_sums_of_squares : ops::column_sums_of_squares)(ctx, x, factors);
   if (ctx.meta()) return factors;
   const float n = static_cast<float>(by_row ? x.dim(1) : x.dim(0)), weight = 1.0f - beta2;
   const std::span<float> f = factors.span<float>();
-  const float norm = square_root(internal::total(factors));
+  const float norm = square_root(total(factors));
   float* moment = second.data<float>();
   double scaled = 0;
   for (size_t i = 0; i < f.size(); ++i) {
@@ -86,10 +86,10 @@ Tensor orthogonalise(ops::Context& ctx, Tensor x, MuonForm form, int64_t steps) 
   equalise_rows(ctx, x);
   polar_express(ctx, x, steps, kNewestMargin);
   const Tensor sums = ctx.empty({x.dim(0)}, DType::kFloat32);
-  internal::row_sums_of_squares(x, sums);
-  const float norm = std::max(square_root(internal::total(sums)), 1e-6f);
+  ops::row_sums_of_squares(ctx, x, sums);
+  const float norm = std::max(square_root(total(sums)), 1e-6f);
   const Tensor out = x.dtype() == DType::kFloat32 ? x : ctx.empty(x.shape(), DType::kFloat32);
-  internal::scaled_copy(x, square_root(static_cast<double>(std::min(x.dim(0), x.dim(1)))) / norm, out);
+  ops::scaled_copy(ctx, x, square_root(static_cast<double>(std::min(x.dim(0), x.dim(1)))) / norm, out);
   return out;
 }
 
@@ -119,7 +119,7 @@ void muon_step(ops::Context& ctx, const ParamGroup& group, const MuonState& stat
     if (!p.has_grad) continue;
     const int64_t index = static_cast<int64_t>(i);
     const Tensor u = ctx.empty(p.value.shape(), precision);
-    internal::nesterov(p.grad, grad_scale, static_cast<float>(group.momentum), matrix_of(state.momentum, index), u);
+    ops::muon_nesterov(ctx, p.grad, grad_scale, static_cast<float>(group.momentum), matrix_of(state.momentum, index), u);
     const Tensor x = orthogonalise(ctx, u, form, group.ns_steps);
     Rates rates = rates_of(group, p.value, x.dtype());
     Tensor factors;
@@ -132,7 +132,7 @@ void muon_step(ops::Context& ctx, const ParamGroup& group, const MuonState& stat
       factors = reduce_variance(ctx, x, matrix_of(state.second_moment, index), rates.beta2);
     }
     const bool has_copy = p.compute && p.compute.raw() != p.value.raw();
-    internal::apply_update(x, factors, {rates.lr, rates.decay, by_row}, p.value, has_copy ? p.compute : Tensor());
+    ops::muon_apply(ctx, x, factors, {rates.lr, rates.decay, by_row}, p.value, has_copy ? p.compute : Tensor());
   }
 }
 

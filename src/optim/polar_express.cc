@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "ops/matmul.h"
-#include "optim/muon_kernels.h"
+#include "ops/muon.h"
 
 namespace lathe::optim {
 namespace {
@@ -25,11 +25,11 @@ constexpr Coefficients kQuintic = {3.4445, -4.7750, 2.0315};
 // Divides x by margin ||x|| + epsilon, every step in x's dtype.
 void normalise(ops::Context& ctx, const Tensor& x, double margin, double epsilon) {
   const Tensor sums = ctx.empty({x.dim(0)}, DType::kFloat32);
-  internal::row_sums_of_squares(x, sums);
+  ops::row_sums_of_squares(ctx, x, sums);
   const bool is_bf16 = x.dtype() == DType::kBFloat16;
   const auto round = [is_bf16](float value) { return is_bf16 ? round_to_bf16(value) : value; };
-  const float norm = round(static_cast<float>(std::sqrt(internal::total(sums))));
-  internal::divide(x, round(round(norm * static_cast<float>(margin)) + static_cast<float>(epsilon)));
+  const float norm = round(static_cast<float>(std::sqrt(total(sums))));
+  ops::divide_inplace(ctx, x, round(round(norm * static_cast<float>(margin)) + static_cast<float>(epsilon)));
 }
 
 void iterate(ops::Context& ctx, const Tensor& x, int64_t steps, const auto& coefficients_of) {
@@ -40,12 +40,12 @@ void iterate(ops::Context& ctx, const Tensor& x, int64_t steps, const auto& coef
     const Coefficients k = coefficients_of(step);
     ops::matmul(ctx, x, tall ? Transpose::kYes : Transpose::kNo, x, tall ? Transpose::kNo : Transpose::kYes, a, false);
     ops::matmul(ctx, a, Transpose::kNo, a, Transpose::kNo, aa, false);
-    internal::polynomial(a, aa, static_cast<float>(k.b), static_cast<float>(k.c));
+    ops::muon_polynomial(ctx, a, aa, static_cast<float>(k.b), static_cast<float>(k.c));
     if (tall)
       ops::matmul(ctx, x, Transpose::kNo, a, Transpose::kNo, product, false);
     else
       ops::matmul(ctx, a, Transpose::kNo, x, Transpose::kNo, product, false);
-    internal::combine(x, static_cast<float>(k.a), product);
+    ops::muon_combine(ctx, x, static_cast<float>(k.a), product);
   }
 }
 
@@ -64,6 +64,13 @@ void newton_schulz(ops::Context& ctx, const Tensor& x, int64_t steps) {
   require(steps >= 0, "[newton_schulz] steps must not be negative, got ", steps);
   normalise(ctx, x, 1.0, 1e-7);
   iterate(ctx, x, steps, [](int64_t) { return kQuintic; });
+}
+
+double total(const Tensor& sums) {
+  double sum = 0;
+  if (sums.raw() != nullptr)
+    for (const float value : sums.span<float>()) sum += double{value};
+  return sum;
 }
 
 }  // namespace lathe::optim

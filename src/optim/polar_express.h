@@ -17,4 +17,7 @@ void polar_express(ops::Context& ctx, const Tensor& x, int64_t steps, double mar
 // The older quintic iteration with constant coefficients: starts from x / (||x||_F + 1e-7).
 void newton_schulz(ops::Context& ctx, const Tensor& x, int64_t steps);
 
+// The sum of a float32 vector's values in float64, in order; 0 on the meta device.
+double total(const Tensor& sums);
+
 }  // namespace lathe::optim

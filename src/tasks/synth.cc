@@ -10,8 +10,8 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {20, 5, 11, 20, 15, 11, 13, 5};
-constexpr std::array<int, kChatKinds> kChatShares = {24, 14, 12, 20, 18, 8, 4};
+constexpr std::array<int, kPageKinds> kPageShares = {12, 4, 12, 16, 14, 4, 15, 4, 19};
+constexpr std::array<int, kChatKinds> kChatShares = {14, 16, 14, 20, 26, 7, 3};
 
 template <size_t N>
 size_t draw_kind(const std::array<int, N>& shares, Rng& rng) {
@@ -41,6 +41,8 @@ std::string write_page(PageKind kind, Rng& rng) {
       return write_spelling_page(rng);
     case PageKind::kDialogue:
       return write_dialogue_page(rng);
+    case PageKind::kGames:
+      return write_games_page(rng);
   }
   return {};
 }
@@ -70,7 +72,7 @@ void describe(SettingsTable& table, SynthSettings* settings) {
 
 std::string page_kind_name(PageKind kind) {
   static constexpr std::array<const char*, kPageKinds> kNames = {"stories", "descriptions", "facts",    "reading",
-                                                                 "choices", "sums",         "spelling", "dialogues"};
+                                                                 "choices", "sums",         "spelling", "dialogues", "games"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -94,7 +96,9 @@ Chat chat(uint64_t seed, uint64_t index) {
   if (kind == ChatKind::kDialogue) return {kind, make_dialogue(rng), {}};
   if (kind == ChatKind::kStory) return {kind, make_story_request(rng), {}};
   Problem problem = make_problem(kind, rng);
-  return {kind, {{std::move(problem.question), std::move(problem.answer)}}, std::move(problem.key)};
+  Conversation conversation = {{std::move(problem.question), std::move(problem.answer)}};
+  for (Turn& turn : problem.further) conversation.push_back(std::move(turn));
+  return {kind, std::move(conversation), std::move(problem.key)};
 }
 
 }  // namespace lathe::tasks

@@ -34,21 +34,29 @@ std::vector<std::string> wrong_options(const Relation& relation, const Relation:
   return pick_distinct(pool, kOptions - 1, rng);
 }
 
+// By fact, not by relation: large relations are asked more often.
+std::pair<const Relation*, const Relation::Fact*> draw_fact(Rng& rng) {
+  static const std::vector<std::pair<const Relation*, const Relation::Fact*>> kAll = [] {
+    std::vector<std::pair<const Relation*, const Relation::Fact*>> out;
+    for (const Relation& relation : relations())
+      for (const Relation::Fact& fact : relation.facts) out.emplace_back(&relation, &fact);
+    return out;
+  }();
+  return pick(kAll, rng);
+}
+
 struct Choice {
   Problem problem;
   std::string statement;
 };
 
+std::string key_of(const std::string& question, const std::vector<std::string>& options) {
+  return "choices|" + question + "|" + join(options, "|");
+}
+
 Choice draw_choice(Rng& rng) {
   for (;;) {
-    // By fact, not by relation: large relations are asked more often.
-    static const std::vector<std::pair<const Relation*, const Relation::Fact*>> kAll = [] {
-      std::vector<std::pair<const Relation*, const Relation::Fact*>> out;
-      for (const Relation& relation : relations())
-        for (const Relation::Fact& fact : relation.facts) out.emplace_back(&relation, &fact);
-      return out;
-    }();
-    const auto& [relation, fact] = pick(kAll, rng);
+    const auto [relation, fact] = draw_fact(rng);
     const bool reverse = !relation->reverse.empty() && rng.chance(0.4);
     std::vector<std::string> options = wrong_options(*relation, *fact, reverse, rng);
     if (options.empty()) continue;
@@ -58,13 +66,40 @@ Choice draw_choice(Rng& rng) {
     Choice out;
     out.problem.kind = relation->name;
     out.problem.question = render_multiple_choice(question, letters(), options);
-    out.problem.key = "choices|" + question + "|" + join(options, "|");
+    out.problem.key = key_of(question, options);
     out.problem.answer = {{Part::Kind::kText, letters()[right]}};
     out.problem.expected = letters()[right];
     out.problem.candidates = letters();
     out.statement = state_fact(*relation, *fact, rng);
     return out;
   }
+}
+
+// Four facts of different relations share one list of options: four questions, each right answer in the list. A page
+// of these holds four times as many letters to learn as single questions of the same length.
+std::string quiz(Rng& rng) {
+  std::vector<const Relation*> asked;
+  std::vector<const Relation::Fact*> facts;
+  std::vector<std::string> options, lines;
+  while (facts.size() < kOptions) {
+    const auto [relation, fact] = draw_fact(rng);
+    // Each option answers one question only.
+    bool clear = std::find(options.begin(), options.end(), fact->object) == options.end();
+    for (size_t i = 0; clear && i < facts.size(); ++i)
+      clear = !holds(*asked[i], facts[i]->subject, fact->object) && !holds(*relation, fact->subject, options[i]);
+    if (!clear) continue;
+    asked.push_back(relation);
+    facts.push_back(fact);
+    options.push_back(fact->object);
+  }
+  for (size_t i = 0; i < kOptions; ++i) {
+    const std::string question = ask_fact(*asked[i], *facts[i], rng);
+    if (belongs_to(key_of(question, options), Split::kTrain)) lines.push_back(question + " " + letters()[i]);
+  }
+  shuffle(lines, rng);
+  std::string out;
+  for (size_t i = 0; i < kOptions; ++i) out += "- " + options[i] + "=" + letters()[i] + "\n";
+  return out + "\n" + join(lines, "\n");
 }
 
 }  // namespace
@@ -75,6 +110,10 @@ Problem make_choice(Rng& rng, Split split) {
 
 std::string write_choices_page(Rng& rng) {
   std::string out;
+  if (rng.chance(0.6)) {
+    for (uint64_t count = 2 + rng.below(2), i = 0; i < count; ++i) out += (i > 0 ? "\n\n" : "") + quiz(rng);
+    return out;
+  }
   for (uint64_t count = 1 + rng.below(4), i = 0; i < count;) {
     const Choice choice = draw_choice(rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;

@@ -31,6 +31,7 @@ struct Problem {
   std::string question;                 // the user's turn
   std::vector<Part> answer;             // the assistant's turn
   std::string expected;                 // what the checker looks for
+  std::vector<Turn> further;            // further questions on the same passage (reading), of the training split
   std::vector<std::string> candidates;  // wrong answers that stand in the question (reading), or the letters (choices)
 };
 

@@ -11,6 +11,8 @@ std::string write_story(Rng& rng);
 std::string write_description(Rng& rng);
 // A dialogue in prose between two people, for the base corpus.
 std::string write_dialogue_page(Rng& rng);
+// Word games: repeat these words, which letter has this thing, who has what.
+std::string write_games_page(Rng& rng);
 
 // A conversation with the assistant: greetings, who it is, facts with follow-up questions, small talk.
 Conversation make_dialogue(Rng& rng);

@@ -285,6 +285,8 @@ Passage gift_passage(Rng& rng) {
   return out;
 }
 
+constexpr size_t kFurtherQuestions = 4;  // a passage is long and an answer short: one reading serves several
+
 Passage draw_passage(Rng& rng) {
   const uint64_t kind = rng.below(tables().size() + 2);
   if (kind == tables().size()) return lost_passage(rng);
@@ -303,8 +305,9 @@ std::string key_of(const Passage& passage, const Query& query) {
 
 Problem make_reading(Rng& rng, Split split) {
   return draw_problem(split, [&] {
-    const Passage passage = draw_passage(rng);
-    const Query& query = pick(passage.queries, rng);
+    Passage passage = draw_passage(rng);
+    shuffle(passage.queries, rng);
+    const Query& query = passage.queries[0];
     Problem problem;
     problem.kind = passage.kind;
     problem.key = key_of(passage, query);
@@ -325,6 +328,11 @@ Problem make_reading(Rng& rng, Split split) {
       if (column != query.column || value == query.expected) continue;
       if (query.question.find(value) == std::string::npos) problem.candidates.push_back(value);
     }
+    for (size_t i = 1; i < std::min<size_t>(passage.queries.size(), 1 + kFurtherQuestions); ++i) {
+      const Query& next = passage.queries[i];
+      if (belongs_to(key_of(passage, next), Split::kTrain))
+        problem.further.push_back({next.question, {{Part::Kind::kText, next.answer}}});
+    }
     return problem;
   });
 }
@@ -333,7 +341,7 @@ std::string write_reading_page(Rng& rng) {
   Passage passage = draw_passage(rng);
   std::string out = join(passage.sentences, " ");
   shuffle(passage.queries, rng);
-  const size_t wanted = 2 + static_cast<size_t>(rng.below(3));
+  const size_t wanted = 3 + static_cast<size_t>(rng.below(5));
   size_t asked = 0;
   for (const Query& query : passage.queries) {
     if (asked == wanted) break;

@@ -135,8 +135,19 @@ TEST(SynthHeldOut, QuestionsOnAPassageNeverOccurInTraining) {
   std::set<std::string> test;
   for (const Problem& problem : test_problems(make_reading)) test.insert(signature_of(problem.question));
   EXPECT_GE(test.size(), 490u);
-  for (const Chat& one : chats(ChatKind::kReading))
-    EXPECT_FALSE(test.contains(signature_of(one.conversation[0].user))) << one.conversation[0].user;
+  int64_t further = 0;
+  for (const Chat& one : chats(ChatKind::kReading)) {
+    const std::string& first = one.conversation[0].user;
+    EXPECT_FALSE(test.contains(signature_of(first))) << first;
+    // Later turns ask about the passage of the first one.
+    const std::vector<std::string> parts = paragraphs(first);
+    const std::string& passage = *std::max_element(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    for (size_t turn = 1; turn < one.conversation.size(); ++turn, ++further) {
+      const std::string signature = signature_of(passage + "\n\n" + one.conversation[turn].user);
+      EXPECT_FALSE(test.contains(signature)) << signature;
+    }
+  }
+  EXPECT_GE(further, 5000);
   for (const Page& page : pages(PageKind::kReading)) {
     const std::vector<std::string> parts = paragraphs(page.text);
     for (size_t i = 1; i < parts.size(); ++i) {
@@ -155,9 +166,26 @@ TEST(SynthHeldOut, ChoicesWithTheirOptionsNeverOccurInTraining) {
     EXPECT_FALSE(test.contains(paragraphs(one.conversation[0].user)[0])) << one.conversation[0].user;
     ++seen;
   }
-  for (const Page& page : pages(PageKind::kChoices))
-    for (const std::string& part : paragraphs(page.text)) EXPECT_FALSE(test.contains(part)) << ++seen << part;
+  // In a quiz, several questions stand below one list of options.
+  std::string options;
+  int64_t asked = 0;
+  for (const Page& page : pages(PageKind::kChoices)) {
+    for (const std::string& part : paragraphs(page.text)) {
+      EXPECT_FALSE(test.contains(part)) << part;
+      if (part.starts_with("- ")) {
+        options = part;
+        continue;
+      }
+      for (const std::string& line : split_text(part, '\n')) {
+        if (options.empty() || line.find("? ") == std::string::npos) continue;
+        EXPECT_FALSE(test.contains("Multiple Choice question: " + line.substr(0, line.rfind(' ')) + "\n" + options)) << line;
+        ++asked;
+      }
+      options.clear();
+    }
+  }
   EXPECT_GE(seen, 4000);
+  EXPECT_GE(asked, 4000);
 }
 
 TEST(SynthHeldOut, OneKeyInTenAndIndependentOfTheSeed) {

@@ -2,6 +2,7 @@
 #include "tasks/synth.h"
 
 #include <algorithm>
+#include <map>
 #include <regex>
 #include <set>
 
@@ -181,6 +182,93 @@ TEST(SynthChoices, ExactlyOneOptionIsRight) {
     ASSERT_GE(as_object + as_subject, 1);
   });
   EXPECT_EQ(letters.size(), 4u);
+}
+
+// What is asked in a game stands above it: a repeated list, the letter of a word, the owner of a thing.
+TEST(SynthGames, EveryAnswerStandsInThePage) {
+  int repeated = 0, letters = 0, owners = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    Rng rng(1, "test", i);
+    const std::string page = write_games_page(rng);
+    SCOPED_TRACE(page);
+    const std::vector<std::string> lines = split_text(page, '\n');
+    std::string listed;
+    std::vector<std::string> statements;
+    for (const std::string& line : lines) {
+      if (line.find('?') == std::string::npos)
+        for (std::string& sentence : split_text(line, '.')) statements.push_back(std::move(sentence));
+      const size_t colon = line.find(": "), mark = line.find("? ");
+      if (colon != std::string::npos) {
+        const std::string words = line.substr(colon + 2);
+        if (words == listed) ++repeated;
+        listed = words == listed ? "" : words;
+      } else if (mark != std::string::npos && line.size() == mark + 3) {
+        ASSERT_NE(page.find("- " + line.substr(0, mark) + "=" + line.substr(mark + 2) + "\n"), std::string::npos) << line;
+        ++letters;
+      } else if (mark != std::string::npos) {
+        // "Who has the lamp? Anna." and "What does Anna have? The lamp.": one sentence above names both.
+        const std::string words = line.substr(0, mark);
+        const std::string asked = words.substr(words.find_last_of(' ') + 1);
+        std::string answer = line.substr(mark + 2);
+        answer = answer.substr(answer.find_last_of(' ') + 1);
+        answer.pop_back();
+        const bool found = std::any_of(statements.begin(), statements.end(), [&](const std::string& s) {
+          const bool who = line.starts_with("Who");
+          const std::string thing = who ? asked : answer;
+          if (!std::regex_search(s, std::regex("\\b" + thing + "\\b"))) return false;
+          return !who || std::regex_search(s, std::regex("\\b" + answer + "\\b"));
+        });
+        ASSERT_TRUE(found) << line;
+        ++owners;
+      }
+    }
+  }
+  EXPECT_GE(repeated, 500);
+  EXPECT_GE(letters, 1000);
+  EXPECT_GE(owners, 1000);
+}
+
+TEST(SynthChoices, AQuizGivesTheLetterOfTheRightOption) {
+  const std::regex option("- (.*)=([A-D])");
+  int asked = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    Rng rng(1, "test", i);
+    const std::string page = write_choices_page(rng);
+    if (!page.starts_with("- ")) continue;
+    SCOPED_TRACE(page);
+    std::map<char, std::string> options;
+    for (const std::string& line : split_text(page, '\n')) {
+      std::smatch match;
+      if (std::regex_match(line, match, option)) {
+        options[match[2].str()[0]] = match[1];
+        continue;
+      }
+      if (line.empty()) continue;
+      ASSERT_EQ(options.size(), 4u);
+      const std::string& right = options.at(line.back());
+      // Some fact with this object is asked by this question, and no other option answers it.
+      int answers = 0;
+      for (const auto& [letter, text] : options) {
+        bool holds = false;
+        for (const Relation& relation : relations()) {
+          for (const Relation::Fact& fact : relation.facts) {
+            if (fact.object != text) continue;
+            for (const std::string& form : relation.questions) {
+              Scene scene(rng);
+              scene.set("x", fact.subject);
+              scene.set("y", fact.object);
+              if (form.find('[') == std::string::npos && scene.expand(form) == line.substr(0, line.rfind(' '))) holds = true;
+            }
+          }
+        }
+        if (holds && text != right) ADD_FAILURE() << text << " answers it too: " << line;
+        answers += holds ? 1 : 0;
+      }
+      ASSERT_LE(answers, 1);
+      asked += answers;
+    }
+  }
+  EXPECT_GE(asked, 2000);
 }
 
 TEST(SynthWorld, EveryRelationCanBeStatedAndAsked) {

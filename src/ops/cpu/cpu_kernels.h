@@ -41,5 +41,14 @@ void softmax_loss(T logits, T targets, T factor, int64_t vocab_size, float softc
 void adamw(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T compute);
 double sum_of_squares(T x);
 void scale(T x, float factor);
+void muon_nesterov(T grad, float scale, float mu, T momentum, T u);
+void row_sums_of_squares(T x, T sums);
+void column_sums_of_squares(T x, T sums);
+void divide(T x, float divisor);
+void scale_rows(T x, T factors);
+void scaled_copy(T x, float factor, T y);
+void muon_polynomial(T a, T aa, float b, float c);
+void muon_combine(T x, float a, T y);
+void muon_apply(T x, T factors, const MuonUpdate& update, T p, T compute);
 
 }  // namespace lathe::ops::cpu

@@ -1,0 +1,69 @@
+#include "ops/muon.h"
+
+#include "ops/kernels.h"
+
+namespace lathe::ops {
+namespace {
+
+// Checks that `other` goes with the matrix x.
+void require_like(const char* op, const Tensor& x, const Tensor& other, DType dtype) {
+  require(x && x.rank() == 2, "[", op, "] needs a matrix");
+  require(other && other.elements() == x.elements() && other.dtype() == dtype, "[", op, "] needs ", x.elements(), " values of ",
+          dtype_name(dtype), ", got ", other.shape(), " ", dtype_name(other.dtype()));
+}
+
+void require_vector(const char* op, const Tensor& v, int64_t n) {
+  require(v && v.dtype() == DType::kFloat32 && v.elements() == n, "[", op, "] needs ", n, " float32 values, got ", v.shape());
+}
+
+}  // namespace
+
+void muon_nesterov(Context& ctx, const Tensor& grad, float scale, float mu, const Tensor& momentum, const Tensor& u) {
+  require_like("muon_nesterov", u, grad, DType::kFloat32);
+  require_like("muon_nesterov", u, momentum, DType::kFloat32);
+  if (!ctx.meta()) kernels_of(ctx.device()).muon_nesterov(grad, scale, mu, momentum, u);
+}
+
+void row_sums_of_squares(Context& ctx, const Tensor& x, const Tensor& sums) {
+  require_vector("row_sums_of_squares", sums, x.dim(0));
+  if (!ctx.meta()) kernels_of(ctx.device()).row_sums_of_squares(x, sums);
+}
+
+void column_sums_of_squares(Context& ctx, const Tensor& x, const Tensor& sums) {
+  require_vector("column_sums_of_squares", sums, x.dim(1));
+  if (!ctx.meta()) kernels_of(ctx.device()).column_sums_of_squares(x, sums);
+}
+
+void divide_inplace(Context& ctx, const Tensor& x, float divisor) {
+  if (!ctx.meta()) kernels_of(ctx.device()).divide(x, divisor);
+}
+
+void scale_rows_inplace(Context& ctx, const Tensor& x, const Tensor& factors) {
+  require_vector("scale_rows", factors, x.dim(0));
+  if (!ctx.meta()) kernels_of(ctx.device()).scale_rows(x, factors);
+}
+
+void scaled_copy(Context& ctx, const Tensor& x, float factor, const Tensor& y) {
+  require_like("scaled_copy", x, y, DType::kFloat32);
+  if (!ctx.meta()) kernels_of(ctx.device()).scaled_copy(x, factor, y);
+}
+
+void muon_polynomial(Context& ctx, const Tensor& a, const Tensor& aa, float b, float c) {
+  require_like("muon_polynomial", a, aa, a.dtype());
+  if (!ctx.meta()) kernels_of(ctx.device()).muon_polynomial(a, aa, b, c);
+}
+
+void muon_combine(Context& ctx, const Tensor& x, float a, const Tensor& y) {
+  require_like("muon_combine", x, y, x.dtype());
+  if (!ctx.meta()) kernels_of(ctx.device()).muon_combine(x, a, y);
+}
+
+void muon_apply(Context& ctx, const Tensor& x, const Tensor& factors, const MuonUpdate& update, const Tensor& p,
+                const Tensor& compute) {
+  require_like("muon_apply", x, p, DType::kFloat32);
+  require_vector("muon_apply", factors, x.dim(update.factors_by_row ? 0 : 1));
+  if (compute) require_like("muon_apply", x, compute, DType::kBFloat16);
+  if (!ctx.meta()) kernels_of(ctx.device()).muon_apply(x, factors, update, p, compute);
+}
+
+}  // namespace lathe::ops

@@ -11,14 +11,16 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 # ---- the parameters of the full and of the tiny form -------------------------------------------------------------
-tag=speedrun    corpus_mb=60  conversations=100000  vocab_size=4096
-depth=6         aspect=40     sequence=256          rows=32        base_steps=1100  eval_cases=500
+tag=speedrun    corpus_mb=60  conversations=120000  vocab_size=4096
+depth=5         aspect=50     sequence=256          rows=16        base_steps=2800  sft_steps=1700  eval_cases=500
 tiny() {
   tag=tiny      corpus_mb=10  conversations=15000   vocab_size=2048
-  depth=2       aspect=64     sequence=256          rows=16        base_steps=500   eval_cases=100
+  depth=2       aspect=64     sequence=256          rows=16        base_steps=500   sft_steps=250   eval_cases=100
 }
 # Rates of base training, before the rule for small batches scales them down by sqrt(batch / 2^19 tokens).
-rates=(--matrix-lr 0.16 --embedding-lr 2.4 --unembedding-lr 0.032 --scalar-lr 4 --weight-decay 0.02)
+rates=(--matrix-lr 0.3 --embedding-lr 4 --unembedding-lr 0.064 --scalar-lr 0.3 --weight-decay 0.02)
+# Rates of fine-tuning: low, or the model forgets how to copy words that stand in no conversation.
+sft_rates=(--matrix-lr 0.02 --embedding-lr 0.2 --unembedding-lr 0.005 --init-lr-frac 0.4)
 # -------------------------------------------------------------------------------------------------------------------
 
 end=chat
@@ -63,15 +65,15 @@ lathe tokenizer train --data "$data" --vocab-size "$vocab_size"
 step "train the model"
 lathe train --data "$data" --depth "$depth" --aspect-ratio "$aspect" --head-dim 64 --window-pattern L --max-seq-len "$sequence" \
   --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$base_steps" \
-  --eval-every 500 --eval-tokens $((16 * batch)) --sample-every "$base_steps" "${rates[@]}"
+  --eval-every 500 --eval-tokens $((32 * batch)) --sample-every "$base_steps" "${rates[@]}"
 if [ "$source" = sft ]; then
   step "fine-tune on dialogues"
-  lathe sft --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" --eval-every 500 --eval-tokens $((8 * batch)) \
-    --matrix-lr 0.02 --embedding-lr 0.2 --unembedding-lr 0.004
+  lathe sft --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$sft_steps" \
+    --eval-every 500 --eval-tokens $((16 * batch)) "${sft_rates[@]}"
   step "measure"
   lathe eval tasks --source sft --max-problems "$eval_cases"
 fi
-lathe eval bpb --source base --data "$data" --split-tokens $((64 * batch)) --device-batch-size "$rows"
+lathe eval bpb --source base --data "$data" --split-tokens $((128 * batch)) --device-batch-size "$rows"
 step "report"
 lathe report
 step "done; talk to it again with: build/release/lathe chat --base-dir $base"

@@ -10,8 +10,8 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {12, 4, 12, 16, 14, 4, 15, 4, 19};
-constexpr std::array<int, kChatKinds> kChatShares = {14, 16, 14, 20, 26, 7, 3};
+constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 12, 18, 24, 3, 14, 3, 13};
+constexpr std::array<int, kChatKinds> kChatShares = {10, 16, 14, 22, 28, 7, 3};
 
 template <size_t N>
 size_t draw_kind(const std::array<int, N>& shares, Rng& rng) {

@@ -75,6 +75,20 @@ Choice draw_choice(Rng& rng) {
   }
 }
 
+// Every option with its verdict: what a multiple choice asks for, but each option says by itself whether it fits.
+std::string checklist(Rng& rng) {
+  for (;;) {
+    const Choice choice = draw_choice(rng);
+    if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
+    std::string out = choice.problem.question;
+    out.resize(out.rfind("\n\n") + 1);
+    for (const std::string& letter : letters())
+      out.replace(out.find("=" + letter + "\n"), 2, letter == choice.problem.expected ? "=yes" : "=no");
+    out.pop_back();
+    return out;
+  }
+}
+
 // Four facts of different relations share one list of options: four questions, each right answer in the list. A page
 // of these holds four times as many letters to learn as single questions of the same length.
 std::string quiz(Rng& rng) {
@@ -110,8 +124,8 @@ Problem make_choice(Rng& rng, Split split) {
 
 std::string write_choices_page(Rng& rng) {
   std::string out;
-  if (rng.chance(0.6)) {
-    for (uint64_t count = 2 + rng.below(2), i = 0; i < count; ++i) out += (i > 0 ? "\n\n" : "") + quiz(rng);
+  if (const double u = rng.uniform(); u < 0.65) {
+    for (uint64_t count = 2 + rng.below(3), i = 0; i < count; ++i) out += (i > 0 ? "\n\n" : "") + (u < 0.45 ? checklist(rng) : quiz(rng));
     return out;
   }
   for (uint64_t count = 1 + rng.below(4), i = 0; i < count;) {

@@ -24,17 +24,23 @@ struct Passage {
   std::vector<std::pair<std::string, std::string>> values;  // (column, value) of everything that may be an answer
 };
 
-// A passage kind whose rows are people with two properties each. In the templates {n}, {he}, {his} are the
-// person and {p}, {q} the properties; a sentence names the person, a question asks for one of the columns.
+// A passage kind whose rows are people with two properties each. In the templates {n}, {he}, {his} are the person and
+// {p}, {q} the properties. Each wording of a row has the questions that it answers in the order in which it is read:
+// what is asked for stands behind what is asked about, and the answer takes up the sentence from its beginning. A small
+// model can follow a text forwards long before it can find a name that stood in front of a thing.
 struct TableForm {
-  std::string_view name;
-  std::vector<std::string_view> openings, sentences, fillers;
-  std::string_view p, q;  // values, separated by "|"
   struct Question {
     std::string_view question, answer;
     char column;  // n, p or q
   };
-  std::vector<Question> questions;
+  struct Sentence {
+    std::string_view text;
+    std::vector<Question> questions;
+  };
+  std::string_view name;
+  std::vector<std::string_view> openings, fillers;
+  std::string_view p, q;  // values, separated by "|"
+  std::vector<Sentence> sentences;
 };
 
 const std::vector<TableForm>& tables() {
@@ -42,117 +48,125 @@ const std::vector<TableForm>& tables() {
       {"shopping",
        {"It was a busy day at the market.", "It was Saturday, and many people were in town.",
         "Some friends went shopping.", "The shops were open until six o'clock."},
-       {"{n} bought {a p} {q}.", "{N} stopped {q} and bought {a p} there.", "{A p} was what {n} bought {q}.",
-        "{n} found {a p} {q} and bought it."},
        {"It was a warm day.", "Nobody was in a hurry.", "In the evening they all went home.",
         "They met again at the fountain.", "The streets were full of people.", "Everyone was pleased."},
        "lamp|basket|hat|kettle|mirror|blanket|drum|knife|pillow|clock|scarf|book|kite|broom|vase|ring",
        "at the old bridge|near the church|beside the fountain|at the station|in the harbor|behind the school|at the "
        "town gate|near the mill",
-       {{"Who bought the {p}?", "{n} bought the {p}.", 'n'},
-        {"What did {n} buy?", "{n} bought {a p}.", 'p'},
-        {"Where did {n} buy the {p}?", "{n} bought it {q}.", 'q'},
-        {"Who bought something {q}?", "{n} bought something {q}.", 'n'},
-        {"Where was the {p} bought?", "The {p} was bought {q}.", 'q'}}},
+       {{"{n} bought {a p} {q}.",
+         {{"What did {n} buy?", "{n} bought {a p}.", 'p'}, {"Where did {n} buy {a p}?", "{n} bought {a p} {q}.", 'q'}}},
+        {"The {p} was bought by {n} {q}.",
+         {{"Who bought the {p}?", "The {p} was bought by {n}.", 'n'},
+          {"Where was the {p} bought?", "The {p} was bought by {n} {q}.", 'q'}}},
+        {"{Q}, {n} bought {a p}.",
+         {{"Who bought something {q}?", "{Q}, {n} bought {a p}.", 'n'},
+          {"What was bought {q}?", "{Q}, {n} bought {a p}.", 'p'}}}}},
       {"pets",
        {"Some children in our street have pets.", "The children talked about their animals.",
         "Today everyone brought a pet to school.", "There are many animals in our street."},
-       {"{n} has {a q} {p}.", "{n} owns {a p}, and it is {q}.", "The {p} of {n} is {q}.", "{A q} {p} belongs to {n}."},
        {"All of them are well fed.", "The animals get along well.", "They are all very tame.",
         "It is never quiet there.", "The children play with them every day.",
         "At night the animals sleep in the house."},
        "dog|cat|rabbit|parrot|pony|goat|hen|duck|tortoise|hamster|lamb|mouse",
        "black|white|brown|gray|red|yellow|spotted|striped",
-       {{"Who has the {p}?", "{n} has the {p}.", 'n'},
-        {"Which animal does {n} have?", "{n} has {a p}.", 'p'},
-        {"What pet does {n} have?", "{n} has {a p}.", 'p'},
-        {"What color is the {p}?", "The {p} is {q}.", 'q'},
-        {"Whose animal is {q}?", "The {q} animal belongs to {n}.", 'n'},
-        {"Which animal is {q}?", "The {p} is {q}.", 'p'}}},
+       {{"{n} has {a q} {p}.",
+         {{"Which animal does {n} have?", "{n} has {a q} {p}.", 'p'},
+          {"What pet does {n} have?", "{n} has {a q} {p}.", 'p'},
+          {"What color is the animal of {n}?", "{n} has {a q} {p}.", 'q'}}},
+        {"The {p} belongs to {n} and is {q}.",
+         {{"Who has the {p}?", "The {p} belongs to {n}.", 'n'},
+          {"What color is the {p}?", "The {p} belongs to {n} and is {q}.", 'q'}}},
+        {"The {q} animal is {a p} and belongs to {n}.",
+         {{"Which animal is {q}?", "The {q} animal is {a p}.", 'p'},
+          {"Whose animal is {q}?", "The {q} animal is {a p} and belongs to {n}.", 'n'}}}}},
       {"travel",
        {"In the holidays the friends went to different places.", "Everybody wanted to see something new.",
         "The summer holidays had begun.", "The friends told each other about their travels."},
-       {"{n} went {p} by {q}.", "{n} took the {q} and traveled {p}.", "By {q}, {n} traveled {p}."},
        {"All of them had a good time.", "The weather was fine.", "They came home after a week.",
         "They sent many postcards.", "Everyone took a big bag along.", "It was the best time of the year."},
        "to the sea|to the mountains|to the lake|to the capital|to an island|to the desert|to the forest|to the "
        "north|to a farm|to the old castle",
        "train|bus|boat|plane|car|bicycle|ferry|tram",
-       {{"Who went {p}?", "{n} went {p}.", 'n'},
-        {"Where did {n} go?", "{n} went {p}.", 'p'},
-        {"How did {n} travel?", "{n} traveled by {q}.", 'q'},
-        {"Who traveled by {q}?", "{n} traveled by {q}.", 'n'},
-        {"Who took the {q}?", "{n} took the {q}.", 'n'}}},
+       {{"{n} traveled {p} by {q}.",
+         {{"Where did {n} go?", "{n} traveled {p}.", 'p'}, {"How did {n} travel?", "{n} traveled {p} by {q}.", 'q'}}},
+        {"The {q} took {n} {p}.",
+         {{"Who took the {q}?", "The {q} took {n} {p}.", 'n'},
+          {"Who traveled by {q}?", "The {q} took {n} {p}.", 'n'},
+          {"Where did the {q} go?", "The {q} took {n} {p}.", 'p'}}}}},
       {"jobs",
        {"Many people live in this street, and each of them has work to do.", "Let us look at the people of the town.",
         "Here are some of our neighbors.", "The neighbors know each other well."},
-       {"{n} is {a p} and lives in the {q} house.", "{n} works as {a p} and lives in the {q} house.",
-        "In the {q} house lives {n}, who is {a p}.", "The {p} of the town is {n}, who lives in the {q} house."},
        {"They often help each other.", "On Sundays they sit together.", "All of them get up early.",
         "The street is quiet at night.", "They have known each other for years.", "None of them wants to move away."},
        "baker|teacher|doctor|tailor|carpenter|gardener|painter|miller|smith|judge|cook|nurse|writer|singer",
        "red|blue|green|white|yellow|gray|brown|old",
-       {{"Who is the {p}?", "{n} is the {p}.", 'n'},
-        {"What is the job of {n}?", "{n} is {a p}.", 'p'},
-        {"What does {n} work as?", "{n} works as {a p}.", 'p'},
-        {"Who lives in the {q} house?", "{n} lives in the {q} house.", 'n'},
-        {"In which house does {n} live?", "{n} lives in the {q} house.", 'q'},
-        {"In which house does the {p} live?", "The {p} lives in the {q} house.", 'q'}}},
+       {{"{n} is {a p} and lives in the {q} house.",
+         {{"What is the job of {n}?", "{n} is {a p}.", 'p'},
+          {"What does {n} work as?", "{n} is {a p}.", 'p'},
+          {"In which house does {n} live?", "{n} is {a p} and lives in the {q} house.", 'q'}}},
+        {"The {p} is {n} from the {q} house.",
+         {{"Who is the {p}?", "The {p} is {n}.", 'n'},
+          {"In which house does the {p} live?", "The {p} is {n} from the {q} house.", 'q'}}},
+        {"In the {q} house lives {n}, who is {a p}.",
+         {{"Who lives in the {q} house?", "In the {q} house lives {n}.", 'n'}}}}},
       {"meals",
        {"They all sat down at the long table.", "It was noon, and everyone was hungry.",
         "The friends met in a small restaurant.", "There was a feast in the garden."},
-       {"{n} ate {p} and drank {q}.", "{n} had {p} with {q}.", "{n} chose {p}, and {he} drank {q} with it.",
-        "{n} enjoyed {p} and a cup of {q}."},
        {"The food was good.", "They talked and laughed a lot.", "Nobody went home hungry.",
         "A cat slept under the table.", "The sun was shining.", "Afterwards they washed the dishes."},
        "soup|bread|fish|rice|cheese|cake|salad|pancakes|noodles|potatoes|beans|sausages",
        "tea|milk|water|juice|coffee|cocoa|lemonade|cider",
-       {{"Who ate {p}?", "{n} ate {p}.", 'n'},
-        {"What did {n} eat?", "{n} ate {p}.", 'p'},
-        {"What did {n} drink?", "{n} drank {q}.", 'q'},
-        {"Who drank {q}?", "{n} drank {q}.", 'n'}}},
+       {{"{n} ate {p} and drank {q}.",
+         {{"What did {n} eat?", "{n} ate {p}.", 'p'}, {"What did {n} drink?", "{n} ate {p} and drank {q}.", 'q'}}},
+        {"The plate of {p} went to {n}, with a cup of {q}.",
+         {{"Who ate {p}?", "The plate of {p} went to {n}.", 'n'},
+          {"What was there to drink with the {p}?", "The plate of {p} went to {n}, with a cup of {q}.", 'q'}}},
+        {"The {q} was for {n}, who ate {p}.", {{"Who drank {q}?", "The {q} was for {n}.", 'n'}}}}},
       {"week",
        {"There was a lot of work on the farm.", "Each of the children had one task.", "The week was full of work.",
         "The teacher made a plan for the week."},
-       {"On {q}, {n} had to {p}.", "{n} had to {p} on {q}.", "The one who had to {p} on {q} was {n}."},
        {"Nobody complained.", "Everything was done in time.", "They helped each other when it was hard.",
         "In the end they were proud of their work.", "It rained a little, but not much.", "The plan hung on the wall."},
        "feed the hens|sweep the yard|water the garden|clean the stable|pick the apples|milk the cow|mend the fence|cut "
        "the grass|wash the windows|bake the bread",
        "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday",
-       {{"Who had to {p}?", "{n} had to {p}.", 'n'},
-        {"What did {n} have to do?", "{n} had to {p}.", 'p'},
-        {"When did {n} have to {p}?", "{n} had to {p} on {q}.", 'q'},
-        {"On which day did {n} work?", "{n} worked on {q}.", 'q'},
-        {"Who worked on {q}?", "{n} worked on {q}.", 'n'}}},
+       {{"{n} had to {p} on {q}.",
+         {{"What did {n} have to do?", "{n} had to {p}.", 'p'},
+          {"When did {n} have to {p}?", "{n} had to {p} on {q}.", 'q'},
+          {"On which day did {n} work?", "{n} had to {p} on {q}.", 'q'}}},
+        {"On {q}, {n} had to {p}.",
+         {{"Who worked on {q}?", "On {q}, {n} had to {p}.", 'n'},
+          {"What had to be done on {q}?", "On {q}, {n} had to {p}.", 'p'}}}}},
       {"hiding",
        {"The children hid some things for a game.", "It was raining, so they played a game in the house.",
         "For the game, each of them had to hide something.", "They played hide and seek with things."},
-       {"{n} hid the {p} {q}.", "{n} put the {p} {q}.", "{q:} {n} hid the {p}.", "The {p} was hidden by {n}, {q}."},
        {"Nobody was allowed to look.", "They laughed a lot.", "The clock struck three.",
         "The game went on until supper.", "It was not easy to find good places.", "Then the search began."},
        "key|coin|ball|spoon|ring|doll|bell|shoe|cup|pen|button|whistle|candle|glove",
        "under the bed|behind the door|in the oven|on the shelf|in the big box|under the carpet|behind the stove|in the "
        "drawer|on the roof|in the bag",
-       {{"Who hid the {p}?", "{n} hid the {p}.", 'n'},
-        {"What did {n} hide?", "{n} hid the {p}.", 'p'},
-        {"Where is the {p}?", "The {p} is {q}.", 'q'},
-        {"Where did {n} hide the {p}?", "{n} hid it {q}.", 'q'},
-        {"What is {q}?", "The {p} is {q}.", 'p'},
-        {"Who hid something {q}?", "{n} hid something {q}.", 'n'}}},
+       {{"{n} hid the {p} {q}.",
+         {{"What did {n} hide?", "{n} hid the {p}.", 'p'},
+          {"Where did {n} hide the {p}?", "{n} hid the {p} {q}.", 'q'}}},
+        {"The {p} was hidden {q} by {n}.",
+         {{"Where is the {p}?", "The {p} was hidden {q}.", 'q'},
+          {"Who hid the {p}?", "The {p} was hidden {q} by {n}.", 'n'}}},
+        {"{Q}, {n} hid the {p}.",
+         {{"Who hid something {q}?", "{Q}, {n} hid the {p}.", 'n'}, {"What is {q}?", "{Q}, {n} hid the {p}.", 'p'}}}}},
       {"contest",
        {"There was a contest in the town square.", "On Sunday there was a race around the lake.",
         "The school held a contest.", "Many people came to watch the contest."},
-       {"{n} was {p} and won {a q}.", "{n} came in {p}, and the prize was {a q}.",
-        "The {p} prize, {a q}, went to {n}."},
        {"The people cheered.", "It was a fair contest.", "A band played a march.", "Everyone had practiced for weeks.",
         "The winners shook hands.", "Afterwards there was cake for all."},
        "first|second|third|fourth|fifth",
        "cup|book|medal|watch|flag|ball|basket of fruit|pen",
-       {{"Who was {p}?", "{n} was {p}.", 'n'},
-        {"Who won the {q}?", "{n} won the {q}.", 'n'},
-        {"What did {n} win?", "{n} won {a q}.", 'q'},
-        {"Which place did {n} take?", "{n} was {p}.", 'p'}}},
+       {{"{n} came in {p} and won {a q}.",
+         {{"Which place did {n} take?", "{n} came in {p}.", 'p'},
+          {"What did {n} win?", "{n} came in {p} and won {a q}.", 'q'}}},
+        {"The {p} prize, {a q}, went to {n}.",
+         {{"Who was {p}?", "The {p} prize, {a q}, went to {n}.", 'n'},
+          {"What was the {p} prize?", "The {p} prize, {a q}, went to {n}.", 'q'}}},
+        {"The {q} was won by {n}, who came in {p}.", {{"Who won the {q}?", "The {q} was won by {n}.", 'n'}}}}},
   };
   return kTables;
 }
@@ -168,12 +182,6 @@ std::vector<std::string> split_values(std::string_view text) {
   return out;
 }
 
-// "{q:} {n} ..." puts the place first: "Under the bed, Mia hid ...".
-std::string sentence_of(std::string_view form, Scene& scene) {
-  if (form.starts_with("{q:}")) return capitalized(scene.get("q")) + "," + scene.expand(form.substr(4));
-  return capitalized(scene.expand(form));
-}
-
 Passage table_passage(const TableForm& form, Rng& rng) {
   Passage out;
   out.kind = std::string(form.name);
@@ -186,8 +194,9 @@ Passage table_passage(const TableForm& form, Rng& rng) {
     set_person(scene, "", persons[row]);
     scene.set("p", p[row]);
     scene.set("q", q[row]);
-    out.sentences.push_back(sentence_of(pick(form.sentences, rng), scene));
-    for (const auto& [question, answer, column] : form.questions) {
+    const TableForm::Sentence& sentence = pick(form.sentences, rng);
+    out.sentences.push_back(capitalized(scene.expand(sentence.text)));
+    for (const auto& [question, answer, column] : sentence.questions) {
       const std::string& expected = column == 'n' ? persons[row].name : column == 'p' ? p[row] : q[row];
       out.queries.push_back(
           {scene.expand(question), capitalized(scene.expand(answer)), expected, std::string(1, column)});
@@ -276,10 +285,10 @@ Passage gift_passage(Rng& rng) {
   };
   add("Who had the {thing} first?", "{n} had the {thing} first.", who[0].name);
   add("To whom did the {thing} belong in the beginning?", "It belonged to {n}.", who[0].name);
-  add("Who got the {thing} from {n}?", "{fn} got it from {n}.", who[1].name);
-  add("Who got the {thing} from {fn}?", "{gn} got it from {fn}.", who[2].name);
+  add("Who got the {thing} from {n}?", "{n} gave it to {fn}.", who[1].name);
+  add("Who got the {thing} from {fn}?", "{fn} gave it to {gn}.", who[2].name);
   add("Who has the {thing} now?", four ? "{hn} has it now." : "{gn} has it now.", who[four ? 3 : 2].name);
-  if (four) add("Who got the {thing} from {gn}?", "{hn} got it from {gn}.", who[3].name);
+  if (four) add("Who got the {thing} from {gn}?", "{gn} gave it to {hn}.", who[3].name);
   for (size_t i = 0; i < (four ? 4u : 3u); ++i) out.values.emplace_back("n", who[i].name);
   out.values.emplace_back("thing", scene.get("thing"));
   return out;

@@ -231,7 +231,7 @@ TEST(SynthGames, EveryAnswerStandsInThePage) {
 TEST(SynthChoices, AQuizGivesTheLetterOfTheRightOption) {
   const std::regex option("- (.*)=([A-D])");
   int asked = 0;
-  for (uint64_t i = 0; i < 1000; ++i) {
+  for (uint64_t i = 0; i < 4000; ++i) {
     Rng rng(1, "test", i);
     const std::string page = write_choices_page(rng);
     if (!page.starts_with("- ")) continue;
@@ -269,6 +269,28 @@ TEST(SynthChoices, AQuizGivesTheLetterOfTheRightOption) {
     }
   }
   EXPECT_GE(asked, 2000);
+}
+
+// A checklist marks exactly one of four options with yes: the one that a multiple choice would have.
+TEST(SynthChoices, AChecklistHasOneYes) {
+  int lists = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    Rng rng(1, "test", i);
+    const std::string page = write_choices_page(rng);
+    if (page.find("=yes") == std::string::npos) continue;
+    SCOPED_TRACE(page);
+    int yes = 0, no = 0;
+    for (const std::string& line : split_text(page + "\n", '\n')) {
+      yes += line.ends_with("=yes") ? 1 : 0;
+      no += line.ends_with("=no") ? 1 : 0;
+      if (!line.empty()) continue;
+      ASSERT_EQ(yes, 1);
+      ASSERT_EQ(no, 3);
+      yes = no = 0;
+      ++lists;
+    }
+  }
+  EXPECT_GE(lists, 500);
 }
 
 TEST(SynthWorld, EveryRelationCanBeStatedAndAsked) {

@@ -10,8 +10,8 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 12, 18, 24, 3, 14, 3, 13};
-constexpr std::array<int, kChatKinds> kChatShares = {10, 16, 14, 22, 28, 7, 3};
+constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 12, 30, 3, 16, 3, 12};
+constexpr std::array<int, kChatKinds> kChatShares = {8, 18, 14, 14, 34, 5, 3, 4};
 
 template <size_t N>
 size_t draw_kind(const std::array<int, N>& shares, Rng& rng) {
@@ -78,7 +78,7 @@ std::string page_kind_name(PageKind kind) {
 
 std::string chat_kind_name(ChatKind kind) {
   static constexpr std::array<const char*, kChatKinds> kNames = {"sums",    "spelling",  "counting", "reading",
-                                                                 "choices", "dialogues", "stories"};
+                                                                 "choices", "dialogues", "stories", "repeating"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -94,6 +94,7 @@ Chat chat(uint64_t seed, uint64_t index) {
   const auto kind = static_cast<ChatKind>(draw_kind(kChatShares, mix));
   Rng rng(seed, "synth/chat/" + chat_kind_name(kind), index);
   if (kind == ChatKind::kDialogue) return {kind, make_dialogue(rng), {}};
+  if (kind == ChatKind::kRepeating) return {kind, make_repeating(rng), {}};
   if (kind == ChatKind::kStory) return {kind, make_story_request(rng), {}};
   Problem problem = make_problem(kind, rng);
   Conversation conversation = {{std::move(problem.question), std::move(problem.answer)}};

@@ -39,10 +39,10 @@ Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json*
 
 // Kinds of base documents and conversations, in the order of the counts in the manifest.
 enum class PageKind { kStory, kDescription, kFacts, kReading, kChoices, kSums, kSpelling, kDialogue, kGames };
-enum class ChatKind { kSums, kSpelling, kCounting, kReading, kChoices, kDialogue, kStory };
+enum class ChatKind { kSums, kSpelling, kCounting, kReading, kChoices, kDialogue, kStory, kRepeating };
 std::string page_kind_name(PageKind kind);
 std::string chat_kind_name(ChatKind kind);
-constexpr int kPageKinds = 9, kChatKinds = 7;
+constexpr int kPageKinds = 9, kChatKinds = 8;
 
 // Document `index` of the base corpus and conversation `index`.
 struct Page {

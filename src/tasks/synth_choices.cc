@@ -75,17 +75,16 @@ Choice draw_choice(Rng& rng) {
   }
 }
 
-// Every option with its verdict: what a multiple choice asks for, but each option says by itself whether it fits.
+// Every option with its letter and its verdict, then the letter: each option says by itself whether it fits, at the very
+// token that the answer copies.
 std::string checklist(Rng& rng) {
   for (;;) {
     const Choice choice = draw_choice(rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
     std::string out = choice.problem.question;
-    out.resize(out.rfind("\n\n") + 1);
     for (const std::string& letter : letters())
-      out.replace(out.find("=" + letter + "\n"), 2, letter == choice.problem.expected ? "=yes" : "=no");
-    out.pop_back();
-    return out;
+      out.insert(out.find("=" + letter + "\n") + 2, letter == choice.problem.expected ? " yes" : " no");
+    return out + "\n\nAnswer: " + choice.problem.expected;
   }
 }
 
@@ -124,7 +123,7 @@ Problem make_choice(Rng& rng, Split split) {
 
 std::string write_choices_page(Rng& rng) {
   std::string out;
-  if (const double u = rng.uniform(); u < 0.65) {
+  if (const double u = rng.uniform(); u < 0.6) {
     for (uint64_t count = 2 + rng.below(3), i = 0; i < count; ++i) out += (i > 0 ? "\n\n" : "") + (u < 0.45 ? checklist(rng) : quiz(rng));
     return out;
   }

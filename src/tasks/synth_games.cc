@@ -85,6 +85,21 @@ std::string who_has_game(Rng& rng) {
 
 }  // namespace
 
+Conversation make_repeating(Rng& rng) {
+  Conversation out;
+  for (uint64_t turns = 2 + rng.below(3); turns > 0; --turns) {
+    Scene scene(rng);
+    const std::vector<std::string> words = pick_distinct(spelling_words(), 1 + static_cast<size_t>(rng.below(3)), rng);
+    scene.set("w", words.size() == 1 ? words[0] : join_with_and(words));
+    const std::string user = scene.expand(
+        words.size() == 1 ? "[Say the word {w}.|Say {w}.|Repeat the word {w}.|Write the word {w}.|Please repeat {w}.|Can you say {w}?|"
+                            "Repeat the word \"{w}\".|Please write the word '{w}'.]"
+                          : "[Repeat the words {w}.|Say the words {w}.|Write the words {w}.|Please repeat {w}.|Can you say {w}?]");
+    out.push_back({user, {{Part::Kind::kText, join(words, "\n")}}});
+  }
+  return out;
+}
+
 std::string write_games_page(Rng& rng) {
   std::string out;
   for (int part = 0; part < 3; ++part) {

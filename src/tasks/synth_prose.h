@@ -16,6 +16,9 @@ std::string write_games_page(Rng& rng);
 
 // A conversation with the assistant: greetings, who it is, facts with follow-up questions, small talk.
 Conversation make_dialogue(Rng& rng);
+// "Repeat the words ...", with words of the spelling list, held-out ones too: those are never spelled in a
+// conversation, but a model that never said them cannot begin to.
+Conversation make_repeating(Rng& rng);
 // "Tell me a story about ..." with the story.
 Conversation make_story_request(Rng& rng);
 

@@ -271,26 +271,48 @@ TEST(SynthChoices, AQuizGivesTheLetterOfTheRightOption) {
   EXPECT_GE(asked, 2000);
 }
 
-// A checklist marks exactly one of four options with yes: the one that a multiple choice would have.
+// A checklist marks exactly one of four options with yes, and answers with its letter.
 TEST(SynthChoices, AChecklistHasOneYes) {
   int lists = 0;
   for (uint64_t i = 0; i < 1000; ++i) {
     Rng rng(1, "test", i);
     const std::string page = write_choices_page(rng);
-    if (page.find("=yes") == std::string::npos) continue;
+    if (page.find(" yes\n") == std::string::npos) continue;
     SCOPED_TRACE(page);
-    int yes = 0, no = 0;
-    for (const std::string& line : split_text(page + "\n", '\n')) {
-      yes += line.ends_with("=yes") ? 1 : 0;
-      no += line.ends_with("=no") ? 1 : 0;
-      if (!line.empty()) continue;
-      ASSERT_EQ(yes, 1);
+    std::string right;
+    int no = 0;
+    for (const std::string& line : split_text(page, '\n')) {
+      if (line.ends_with(" yes")) {
+        ASSERT_EQ(right, "");
+        right = line.substr(line.size() - 5, 1);
+      }
+      no += line.ends_with(" no") ? 1 : 0;
+      if (!line.starts_with("Answer: ")) continue;
+      ASSERT_EQ(line.substr(8), right);
       ASSERT_EQ(no, 3);
-      yes = no = 0;
+      right.clear();
+      no = 0;
       ++lists;
     }
   }
   EXPECT_GE(lists, 500);
+}
+
+// Every word is said in some conversation, those of the test too: what is held out is their spelling.
+TEST(SynthRepeating, TheAnswerSaysTheWordsOfTheQuestion) {
+  std::set<std::string> said;
+  for (uint64_t i = 0; i < 4000; ++i) {
+    Rng rng(1, "test", i);
+    for (const Turn& turn : make_repeating(rng)) {
+      const std::string answer = text_of(turn.answer);
+      for (const std::string& word : split_text(answer, '\n')) {
+        ASSERT_TRUE(std::binary_search(spelling_words().begin(), spelling_words().end(), word)) << answer;
+        ASSERT_TRUE(std::regex_search(turn.user, std::regex("\\b" + word + "\\b"))) << turn.user;
+        said.insert(word);
+      }
+    }
+  }
+  EXPECT_EQ(said.size(), spelling_words().size());
 }
 
 TEST(SynthWorld, EveryRelationCanBeStatedAndAsked) {

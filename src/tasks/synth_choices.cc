@@ -75,16 +75,25 @@ Choice draw_choice(Rng& rng) {
   }
 }
 
-// Every option with its letter and its verdict, then the letter: each option says by itself whether it fits, at the very
-// token that the answer copies.
+// A multiple choice in which some options carry their verdict in place of their letter. So each option has to say by
+// itself whether it fits, letter or not; and the letter of the answer is learned from lists where it is the only one up
+// to lists where nothing but the facts tells it.
 std::string checklist(Rng& rng) {
   for (;;) {
     const Choice choice = draw_choice(rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
     std::string out = choice.problem.question;
-    for (const std::string& letter : letters())
-      out.insert(out.find("=" + letter + "\n") + 2, letter == choice.problem.expected ? " yes" : " no");
-    return out + "\n\nAnswer: " + choice.problem.expected;
+    const double share = rng.uniform();
+    bool answered = true;
+    for (const std::string& letter : letters()) {
+      const bool right = letter == choice.problem.expected;
+      if (!rng.chance(right ? 0.4 : share)) continue;
+      out.replace(out.find("=" + letter + "\n"), 2, right ? "=yes" : "=no");
+      if (right) answered = false;
+    }
+    if (answered) return out + "\n\nAnswer: " + choice.problem.expected;
+    out.resize(out.rfind("\n\n"));
+    return out;
   }
 }
 

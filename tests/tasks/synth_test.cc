@@ -271,31 +271,39 @@ TEST(SynthChoices, AQuizGivesTheLetterOfTheRightOption) {
   EXPECT_GE(asked, 2000);
 }
 
-// A checklist marks exactly one of four options with yes, and answers with its letter.
-TEST(SynthChoices, AChecklistHasOneYes) {
-  int lists = 0;
-  for (uint64_t i = 0; i < 1000; ++i) {
+// In a checklist a verdict stands where the letter would: "yes" behind the right option only, and the answer is the
+// letter that is left for it.
+TEST(SynthChoices, AChecklistTellsTheTruth) {
+  int lists = 0, answered = 0;
+  const std::regex line_form("- (.*)=([A-D]|yes|no)");
+  for (uint64_t i = 0; i < 2000; ++i) {
     Rng rng(1, "test", i);
     const std::string page = write_choices_page(rng);
-    if (page.find(" yes\n") == std::string::npos) continue;
+    if (page.find("=no\n") == std::string::npos && page.find("=yes") == std::string::npos) continue;
     SCOPED_TRACE(page);
-    std::string right;
-    int no = 0;
-    for (const std::string& line : split_text(page, '\n')) {
-      if (line.ends_with(" yes")) {
-        ASSERT_EQ(right, "");
-        right = line.substr(line.size() - 5, 1);
+    std::vector<std::pair<std::string, std::string>> options;
+    std::string question;
+    for (const std::string& line : split_text(page + "\nMultiple Choice question: ", '\n')) {
+      std::smatch match;
+      if (std::regex_match(line, match, line_form)) options.emplace_back(match[1], match[2]);
+      if (line.starts_with("Answer: ")) {
+        ++answered;
+        const size_t at = static_cast<size_t>(line[8] - 'A');
+        ASSERT_LT(at, options.size());
+        ASSERT_EQ(options[at].second, line.substr(8));
+        for (const auto& [text, mark] : options) ASSERT_NE(mark, "yes");
       }
-      no += line.ends_with(" no") ? 1 : 0;
-      if (!line.starts_with("Answer: ")) continue;
-      ASSERT_EQ(line.substr(8), right);
-      ASSERT_EQ(no, 3);
-      right.clear();
-      no = 0;
-      ++lists;
+      if (!line.starts_with("Multiple Choice question: ")) continue;
+      if (!options.empty()) {
+        ASSERT_EQ(options.size(), 4u);
+        ASSERT_LE(std::count_if(options.begin(), options.end(), [](const auto& o) { return o.second == "yes"; }), 1);
+        ++lists;
+      }
+      options.clear();
     }
   }
-  EXPECT_GE(lists, 500);
+  EXPECT_GE(lists, 1500);
+  EXPECT_GE(answered, 700);
 }
 
 // Every word is said in some conversation, those of the test too: what is held out is their spelling.

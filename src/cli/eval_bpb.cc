@@ -20,12 +20,7 @@ class EvalBpb : public Verb {
   }
   void describe(SettingsTable& table) override {
     table.group("model");
-    Setting& from = table.add("source", &source_, "which stage's checkpoint");
-    from.choices = train::model_sources();
-    from.short_flag = 'i';
-    Setting& step = table.add("step", &step_, "-1: the latest");
-    step.short_flag = 's';
-    step.aliases = {"model_step"};
+    add_checkpoint_flags(table, &source_, &step_).aliases = {"model_step"};
     table.group("text");
     table.add("data", &data_, "corpus; empty: the one of the model's training, else <base>/base_data");
     table.add("split", &split_, "which split").choices = {"both", "train", "val"};
@@ -42,9 +37,7 @@ class EvalBpb : public Verb {
 
 // The rule by which the training run split its corpus.
 data::SplitRule split_rule_of(const Json& settings) {
-  const std::string name = settings.is_object() ? settings.get_string("split", "auto") : "auto";
-  if (name == "last_file") return data::SplitRule::kLastFile;
-  return name == "tail" ? data::SplitRule::kTail : data::SplitRule::kAuto;
+  return split_rule(settings.is_object() ? settings.get_string("split", "auto") : "auto");
 }
 
 Result<Exit> EvalBpb::run(Context& context) {

@@ -19,10 +19,7 @@ class EvalTasks : public Verb {
   }
   void describe(SettingsTable& table) override {
     table.group("model");
-    Setting& from = table.add("source", &source_, "which stage's checkpoint");
-    from.choices = train::model_sources();
-    from.short_flag = 'i';
-    table.add("step", &step_, "-1: the latest").short_flag = 's';
+    add_checkpoint_flags(table, &source_, &step_);
     table.group("cases");
     table.add("data", &data_, "corpus folder of `lathe synth`, cases below eval/; empty: the base folder");
     Setting& which = table.add("tasks", &tasks_, "names joined by |; empty: all");

@@ -6,10 +6,7 @@ namespace lathe::cli {
 
 void ModelChoice::describe(SettingsTable& table) {
   table.group("model");
-  Setting& from = table.add("source", &source, "which stage's checkpoint");
-  from.choices = train::model_sources();
-  from.short_flag = 'i';
-  table.add("step", &step, "-1: the latest").short_flag = 's';
+  add_checkpoint_flags(table, &source, &step);
   table.group("sampling");
   table.add("temperature", &sampling.temperature, "0: always the most likely token").short_flag = 't';
   table.add("top_k", &sampling.top_k, "0: the whole vocabulary").short_flag = 'k';

@@ -16,11 +16,6 @@
 namespace lathe::cli {
 namespace {
 
-data::SplitRule split_rule(const std::string& name) {
-  if (name == "last_file") return data::SplitRule::kLastFile;
-  return name == "tail" ? data::SplitRule::kTail : data::SplitRule::kAuto;
-}
-
 class Train : public Verb {
  public:
   VerbInfo info() const override {

@@ -6,10 +6,25 @@
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
 #include "train/checkpoint.h"
+#include "train/load_model.h"
 
 namespace lathe::cli {
 
 DType resolved_dtype(const Context& context) { return context.common().dtype == "fp32" ? DType::kFloat32 : DType::kBFloat16; }
+
+Setting& add_checkpoint_flags(SettingsTable& table, std::string* source, int64_t* step) {
+  Setting& from = table.add("source", source, "which stage's checkpoint");
+  from.choices = train::model_sources();
+  from.short_flag = 'i';
+  Setting& at = table.add("step", step, "-1: the latest");
+  at.short_flag = 's';
+  return at;
+}
+
+data::SplitRule split_rule(const std::string& name) {
+  if (name == "last_file") return data::SplitRule::kLastFile;
+  return name == "tail" ? data::SplitRule::kTail : data::SplitRule::kAuto;
+}
 
 Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback) {
   if (!given.empty()) return fs::path(given);

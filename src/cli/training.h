@@ -15,6 +15,12 @@ namespace lathe::cli {
 
 DType resolved_dtype(const Context& context);
 
+// The flags --source (-i) and --step (-s) of a verb that works on a trained model; returns the setting of the step.
+Setting& add_checkpoint_flags(SettingsTable& table, std::string* source, int64_t* step);
+
+// By the name that --split of training has: last_file, tail, else auto.
+data::SplitRule split_rule(const std::string& name);
+
 // A folder or file given by the user, else `fallback` below the base folder.
 Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback);
 

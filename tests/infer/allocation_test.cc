@@ -1,54 +1,10 @@
 // Decoding asks the system for no memory once it is under way: the engine and the sampler for none at all, the model
 // for nothing but the small handles of its tensors.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
 #include "tests/infer/mock_model.h"
+#include "tests/ref/counting_new.h"
 #include "tests/ref/small_models.h"
-
-namespace {
-
-constexpr std::size_t kLarge = 4096;
-std::atomic<int64_t> blocks{0}, large_blocks{0};
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  ++blocks;
-  if (bytes >= kLarge) ++large_blocks;
-  void* block = nullptr;
-  if (posix_memalign(&block, std::max(alignment, sizeof(void*)), bytes) != 0) throw std::bad_alloc();
-  return block;
-}
-
-// Out of line, or the compiler sees new and free() meet and warns.
-[[gnu::noinline]] void released(void* block) { std::free(block); }
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return counted(bytes, alignof(std::max_align_t));
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-  return counted(bytes, alignof(std::max_align_t));
-}
-void operator delete(void* block) noexcept { released(block); }
-void operator delete[](void* block) noexcept { released(block); }
-void operator delete(void* block, std::size_t) noexcept { released(block); }
-void operator delete[](void* block, std::size_t) noexcept { released(block); }
-void operator delete(void* block, std::align_val_t) noexcept { released(block); }
-void operator delete[](void* block, std::align_val_t) noexcept { released(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { released(block); }
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { released(block); }
 
 namespace lathe::infer {
 namespace {

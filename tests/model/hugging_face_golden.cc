@@ -1,7 +1,6 @@
 // LLaMA and GPT-2 models saved by transformers: golden set gpt_llama.
 #include <fstream>
 
-#include "core/parallel.h"
 #include "tests/ref/golden_hugging_face.h"
 #include "tests/ref/greedy.h"
 
@@ -9,42 +8,30 @@ namespace lathe::testing {
 namespace {
 
 TEST(HuggingFaceGolden, LogitsLossAndGradients) {
-  const auto models = known_hugging_face_models();
-  if (models.empty()) GTEST_SKIP() << "no golden set gpt_llama";
-  for (const auto& folder : models)
-    for (const int threads : {1, 2}) {
-      SCOPED_TRACE(folder.string());
-      set_num_threads(threads);
-      const HuggingFaceRun run = HuggingFaceRun::load(folder);
-      ops::Context ctx;
-      std::vector<float> logits;
-      EXPECT_NEAR(run.forward_backward(ctx, 0, &logits), run.expected.at("loss").as_double(),
-                  run.tolerance.at("loss_abs").as_double());
-      EXPECT_TRUE(is_close(std::span<const float>(logits), run.io.find("logits")->span<float>(),
-                           {run.tolerance.at("logits_abs").as_double(), 0}));
-      std::map<std::string, double> norms = run.norms(true);
-      const double rel = run.tolerance.at("grad_norm_rel").as_double();
-      EXPECT_EQ(norms.size(), run.expected.at("grad_norms").size());
-      for (const auto& [name, norm] : run.expected.at("grad_norms").as_object())
-        EXPECT_NEAR(norms[name], norm.as_double(), rel * norm.as_double()) << name;
-    }
+  for_each_hugging_face_run([](const HuggingFaceRun& run) {
+    ops::Context ctx;
+    std::vector<float> logits;
+    EXPECT_NEAR(run.forward_backward(ctx, 0, &logits), run.expected.at("loss").as_double(),
+                run.tolerance.at("loss_abs").as_double());
+    EXPECT_TRUE(is_close(std::span<const float>(logits), run.io.find("logits")->span<float>(),
+                         {run.tolerance.at("logits_abs").as_double(), 0}));
+    std::map<std::string, double> norms = run.norms(true);
+    const double rel = run.tolerance.at("grad_norm_rel").as_double();
+    EXPECT_EQ(norms.size(), run.expected.at("grad_norms").size());
+    for (const auto& [name, norm] : run.expected.at("grad_norms").as_object())
+      EXPECT_NEAR(norms[name], norm.as_double(), rel * norm.as_double()) << name;
+  });
 }
 
 TEST(HuggingFaceGolden, GreedyTextWithAndWithoutCache) {
-  const auto models = known_hugging_face_models();
-  if (models.empty()) GTEST_SKIP() << "no golden set gpt_llama";
-  for (const auto& folder : models)
-    for (const int threads : {1, 2}) {
-      SCOPED_TRACE(folder.string());
-      set_num_threads(threads);
-      const HuggingFaceRun run = HuggingFaceRun::load(folder);
-      const Json& text = run.expected.at("greedy");
-      const std::vector<int32_t> prompt = tokens_of(text.at("prompt"));
-      const Tensor first_row = run.ids(1);
-      EXPECT_TRUE(std::equal(prompt.begin(), prompt.end(), first_row.data<int32_t>()));
-      expect_greedy(*run.model, text.at("prompt"), text.at("tokens"), text.at("logprobs"),
-                    run.tolerance.at("logprob_abs").as_double());
-    }
+  for_each_hugging_face_run([](const HuggingFaceRun& run) {
+    const Json& text = run.expected.at("greedy");
+    const std::vector<int32_t> prompt = tokens_of(text.at("prompt"));
+    const Tensor first_row = run.ids(1);
+    EXPECT_TRUE(std::equal(prompt.begin(), prompt.end(), first_row.data<int32_t>()));
+    expect_greedy(*run.model, text.at("prompt"), text.at("tokens"), text.at("logprobs"),
+                  run.tolerance.at("logprob_abs").as_double());
+  });
 }
 
 // The older spelling of the rope keys gives the same settings.

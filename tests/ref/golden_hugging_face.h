@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/parallel.h"
 #include "model/hugging_face.h"
 #include "tests/ref/golden_model.h"
 
@@ -87,5 +88,18 @@ struct HuggingFaceRun {
     return all.rows(i, i + 1).reshape({all.dim(1) * all.dim(2)});
   }
 };
+
+// body(run) for every known model, with 1 and 2 threads; a skipped test where there is none.
+template <class Body>
+void for_each_hugging_face_run(Body&& body) {
+  const auto models = known_hugging_face_models();
+  if (models.empty()) GTEST_SKIP() << "no golden set gpt_llama";
+  for (const auto& folder : models)
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(folder.string());
+      set_num_threads(threads);
+      body(HuggingFaceRun::load(folder));
+    }
+}
 
 }  // namespace lathe::testing

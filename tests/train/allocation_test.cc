@@ -1,44 +1,9 @@
 // Steady-state training asks the system for no memory: the arena is reserved from the plan, and nothing of 4096 bytes
 // or more comes from operator new in a later step.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "optim/optimizer.h"
+#include "tests/ref/counting_new.h"
 #include "tests/ref/small_models.h"
 #include "train/plan.h"
-
-namespace {
-
-constexpr std::size_t kLarge = 4096;
-std::atomic<bool> counting{false};
-std::atomic<int64_t> large_blocks{0};
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  if (counting && bytes >= kLarge) ++large_blocks;
-  void* block = nullptr;
-  if (posix_memalign(&block, std::max(alignment, sizeof(void*)), bytes) != 0) throw std::bad_alloc();
-  return block;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
 
 namespace lathe::testing {
 namespace {
@@ -67,8 +32,9 @@ TEST_P(Allocation, SteadyStateStepsTakeNone) {
     ctx.arena().reserve(train::activation_bytes(small.config, GetParam(), kRows, kLength));
     autograd::Tape tape(ctx, true);
     for (int step = 1; step <= 4; ++step) {
-      large_blocks = 0;
-      counting = step >= 3;
+      const bool counting = step >= 3;
+      const int64_t before = large_blocks;
+      const auto taken = [&] { return counting ? large_blocks - before : 0; };
       {
         model::Batch batch;
         batch.ids = ids;
@@ -78,10 +44,9 @@ TEST_P(Allocation, SteadyStateStepsTakeNone) {
         tape.clear();
       }
       EXPECT_EQ(ctx.arena().growths(), 0) << "forward and backward of step " << step;
-      EXPECT_EQ(large_blocks, 0) << "forward and backward of step " << step;
+      EXPECT_EQ(taken(), 0) << "forward and backward of step " << step;
       optimizer.step(ctx);
-      counting = false;
-      EXPECT_EQ(large_blocks, 0) << "step " << step;
+      EXPECT_EQ(taken(), 0) << "step " << step;
       EXPECT_EQ(ctx.arena().growths(), 0) << "step " << step;
       EXPECT_EQ(ctx.arena().bytes_in_use(), 0);
     }
@@ -90,11 +55,9 @@ TEST_P(Allocation, SteadyStateStepsTakeNone) {
 
 // The counter sees what it is there to see.
 TEST(AllocationCounter, CountsLargeBlocks) {
-  large_blocks = 0;
-  counting = true;
+  const int64_t before = large_blocks;
   const std::vector<char> small(kLarge / 2), large(2 * kLarge);
-  counting = false;
-  EXPECT_EQ(large_blocks, 1);
+  EXPECT_EQ(large_blocks - before, 1);
   EXPECT_EQ(small.size() + large.size(), kLarge * 5 / 2);
 }
 

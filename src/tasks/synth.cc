@@ -10,8 +10,8 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 12, 30, 3, 16, 3, 12};
-constexpr std::array<int, kChatKinds> kChatShares = {8, 18, 14, 14, 34, 5, 3, 4};
+constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 12, 27, 3, 18, 3, 13};
+constexpr std::array<int, kChatKinds> kChatShares = {8, 22, 14, 13, 31, 5, 3, 4};
 
 template <size_t N>
 size_t draw_kind(const std::array<int, N>& shares, Rng& rng) {

@@ -20,8 +20,9 @@ bool holds(const Relation& relation, std::string_view subject, std::string_view 
                      [&](const Relation::Fact& fact) { return fact.subject == subject && fact.object == object; });
 }
 
-// Three wrong options, all different; empty when the relation has too few.
-std::vector<std::string> wrong_options(const Relation& relation, const Relation::Fact& fact, bool reverse, Rng& rng) {
+// Wrong options of the same kind as the right one, all different; empty when the relation has too few.
+std::vector<std::string> near_options(const Relation& relation, const Relation::Fact& fact, bool reverse, size_t count,
+                                      Rng& rng) {
   std::vector<std::string> pool;
   for (const Relation::Fact& other : relation.facts) {
     const std::string& option = reverse ? other.subject : other.object;
@@ -30,8 +31,8 @@ std::vector<std::string> wrong_options(const Relation& relation, const Relation:
     if (right || option == (reverse ? fact.object : fact.subject)) continue;
     if (std::find(pool.begin(), pool.end(), option) == pool.end()) pool.push_back(option);
   }
-  if (pool.size() < kOptions - 1) return {};
-  return pick_distinct(pool, kOptions - 1, rng);
+  if (pool.size() < count) return {};
+  return pick_distinct(pool, count, rng);
 }
 
 // By fact, not by relation: large relations are asked more often.
@@ -45,6 +46,18 @@ std::pair<const Relation*, const Relation::Fact*> draw_fact(Rng& rng) {
   return pick(kAll, rng);
 }
 
+// Fills up to three wrong options with words of other relations.
+void add_far_options(const Relation& relation, const Relation::Fact& fact, bool reverse, std::vector<std::string>& options,
+                     Rng& rng) {
+  while (options.size() < kOptions - 1) {
+    const auto [other_relation, other] = draw_fact(rng);
+    const std::string& option = rng.chance(0.5) ? other->subject : other->object;
+    const bool right = reverse ? holds(relation, option, fact.object) : holds(relation, fact.subject, option);
+    if (other_relation == &relation || right || option == fact.subject || option == fact.object) continue;
+    if (std::find(options.begin(), options.end(), option) == options.end()) options.push_back(option);
+  }
+}
+
 struct Choice {
   Problem problem;
   std::string statement;
@@ -54,12 +67,23 @@ std::string key_of(const std::string& question, const std::vector<std::string>& 
   return "choices|" + question + "|" + join(options, "|");
 }
 
-Choice draw_choice(Rng& rng) {
+// How many of the wrong options are of the kind that was asked for. Where all are, the model has to learn at once which
+// one fits and that its letter is the answer, and learns neither. Where none is, the letters are learned within some
+// ten thousand cases, and the finer distinctions after them. The test asks for the finest only.
+size_t near_count(Split split, Rng& rng) {
+  if (split == Split::kTest) return kOptions - 1;
+  return rng.chance(0.5) ? 0 : 1 + rng.below(kOptions - 1);
+}
+
+Choice draw_choice(Split split, Rng& rng) {
   for (;;) {
     const auto [relation, fact] = draw_fact(rng);
     const bool reverse = !relation->reverse.empty() && rng.chance(0.4);
-    std::vector<std::string> options = wrong_options(*relation, *fact, reverse, rng);
-    if (options.empty()) continue;
+    const size_t near = near_count(split, rng);
+    std::vector<std::string> options = near_options(*relation, *fact, reverse, near, rng);
+    if (options.size() < near) continue;
+    add_far_options(*relation, *fact, reverse, options, rng);
+    shuffle(options, rng);
     const size_t right = rng.below(kOptions);
     options.insert(options.begin() + static_cast<std::ptrdiff_t>(right), reverse ? fact->subject : fact->object);
     const std::string question = reverse ? ask_reverse(*relation, *fact, rng) : ask_fact(*relation, *fact, rng);
@@ -80,7 +104,7 @@ Choice draw_choice(Rng& rng) {
 // to lists where nothing but the facts tells it.
 std::string checklist(Rng& rng) {
   for (;;) {
-    const Choice choice = draw_choice(rng);
+    const Choice choice = draw_choice(Split::kTrain, rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
     std::string out = choice.problem.question;
     const double share = rng.uniform();
@@ -127,7 +151,7 @@ std::string quiz(Rng& rng) {
 }  // namespace
 
 Problem make_choice(Rng& rng, Split split) {
-  return draw_problem(split, [&] { return draw_choice(rng).problem; });
+  return draw_problem(split, [&] { return draw_choice(split, rng).problem; });
 }
 
 std::string write_choices_page(Rng& rng) {
@@ -137,7 +161,7 @@ std::string write_choices_page(Rng& rng) {
     return out;
   }
   for (uint64_t count = 1 + rng.below(4), i = 0; i < count;) {
-    const Choice choice = draw_choice(rng);
+    const Choice choice = draw_choice(Split::kTrain, rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
     if (i++ > 0) out += "\n\n";
     out += choice.problem.question + "\n\nAnswer: " + choice.problem.expected + "\n" + choice.statement;

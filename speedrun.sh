@@ -12,13 +12,15 @@ cd "$(dirname "$0")"
 
 # ---- the parameters of the full and of the tiny form -------------------------------------------------------------
 tag=speedrun    corpus_mb=60  conversations=120000  vocab_size=4096
-depth=5         aspect=50     sequence=256          rows=16        base_steps=2300  sft_steps=1500  eval_cases=500
+depth=5         aspect=50     sequence=256          rows=16        base_steps=2300  first_steps=320  sft_steps=1400  eval_cases=500
 tiny() {
   tag=tiny      corpus_mb=10  conversations=15000   vocab_size=2048
-  depth=2       aspect=64     sequence=256          rows=16        base_steps=500   sft_steps=250   eval_cases=100
+  depth=2       aspect=64     sequence=256          rows=16        base_steps=500   first_steps=50   sft_steps=250   eval_cases=100
 }
 # Rates of base training, before the rule for small batches scales them down by sqrt(batch / 2^19 tokens).
 rates=(--matrix-lr 0.3 --embedding-lr 4 --unembedding-lr 0.064 --scalar-lr 0.3 --weight-decay 0.02)
+# Rates of the first course, which learns one thing alone: that an option's letter is the answer.
+first_rates=(--matrix-lr 0.06 --embedding-lr 0.6 --unembedding-lr 0.015 --init-lr-frac 0.4)
 # Rates of fine-tuning: low, or the model forgets how to copy words that stand in no conversation.
 sft_rates=(--matrix-lr 0.02 --embedding-lr 0.2 --unembedding-lr 0.005 --init-lr-frac 0.4)
 # -------------------------------------------------------------------------------------------------------------------
@@ -67,8 +69,11 @@ lathe train --data "$data" --depth "$depth" --aspect-ratio "$aspect" --head-dim 
   --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$base_steps" \
   --eval-every 500 --eval-tokens $((32 * batch)) --sample-every "$base_steps" "${rates[@]}"
 if [ "$source" = sft ]; then
+  step "fine-tune, first course: the letters of multiple choice"
+  lathe sft --data "$base/sft/first.jsonl" --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" \
+    --num-iterations "$first_steps" --eval-every -1 "${first_rates[@]}"
   step "fine-tune on dialogues"
-  lathe sft --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$sft_steps" \
+  lathe sft --source sft --model-step "$first_steps" --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$sft_steps" \
     --eval-every 500 --eval-tokens $((16 * batch)) "${sft_rates[@]}"
   step "measure"
   lathe eval tasks --source sft --max-problems "$eval_cases"

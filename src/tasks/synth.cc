@@ -10,8 +10,8 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 12, 27, 3, 18, 3, 13};
-constexpr std::array<int, kChatKinds> kChatShares = {8, 22, 14, 13, 31, 5, 3, 4};
+constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 12, 24, 3, 19, 3, 15};
+constexpr std::array<int, kChatKinds> kChatShares = {8, 25, 13, 14, 27, 5, 3, 5};
 
 template <size_t N>
 size_t draw_kind(const std::array<int, N>& shares, Rng& rng) {
@@ -100,6 +100,12 @@ Chat chat(uint64_t seed, uint64_t index) {
   Conversation conversation = {{std::move(problem.question), std::move(problem.answer)}};
   for (Turn& turn : problem.further) conversation.push_back(std::move(turn));
   return {kind, std::move(conversation), std::move(problem.key)};
+}
+
+Chat first_chat(uint64_t seed, uint64_t index) {
+  Rng rng(seed, "synth/chat/first", index);
+  Problem problem = make_easy_choice(rng);
+  return {ChatKind::kChoices, {{std::move(problem.question), std::move(problem.answer)}}, std::move(problem.key)};
 }
 
 }  // namespace lathe::tasks

@@ -4,6 +4,7 @@
 //
 //   base_data/shard_00000.jsonl ...   {"text": ...}; the last shard is the validation split
 //   sft/train.jsonl, val.jsonl   {"messages": [...]}; assistant content is a string or a list of parts (row C-2.22)
+//   sft/first.jsonl              easy multiple choice, to be learned before the rest
 //   eval/NAME.jsonl              cases of the tasks of task.h
 //   manifest.json
 #pragma once
@@ -22,7 +23,7 @@ namespace lathe::tasks {
 
 struct SynthSettings {
   int64_t size_mb = 30;            // base text, validation included, in units of 10^6 bytes of text
-  int64_t conversations = 60'000;  // for fine-tuning; one in a hundred more goes to the validation file
+  int64_t conversations = 60'000;  // for fine-tuning; an eighth more for the first course, one in a hundred for validation
   int64_t eval_cases = 500;        // a task
   int64_t seed = 1;
 };
@@ -56,5 +57,6 @@ struct Chat {
 };
 Page base_page(uint64_t seed, uint64_t index);
 Chat chat(uint64_t seed, uint64_t index);
+Chat first_chat(uint64_t seed, uint64_t index);  // of the first course
 
 }  // namespace lathe::tasks

@@ -72,14 +72,13 @@ std::string key_of(const std::string& question, const std::vector<std::string>& 
 // ten thousand cases, and the finer distinctions after them. The test asks for the finest only.
 size_t near_count(Split split, Rng& rng) {
   if (split == Split::kTest) return kOptions - 1;
-  return rng.chance(0.5) ? 0 : 1 + rng.below(kOptions - 1);
+  return rng.chance(0.3) ? 0 : 1 + rng.below(kOptions - 1);
 }
 
-Choice draw_choice(Split split, Rng& rng) {
+Choice draw_choice(size_t near, Rng& rng) {
   for (;;) {
     const auto [relation, fact] = draw_fact(rng);
     const bool reverse = !relation->reverse.empty() && rng.chance(0.4);
-    const size_t near = near_count(split, rng);
     std::vector<std::string> options = near_options(*relation, *fact, reverse, near, rng);
     if (options.size() < near) continue;
     add_far_options(*relation, *fact, reverse, options, rng);
@@ -104,7 +103,7 @@ Choice draw_choice(Split split, Rng& rng) {
 // to lists where nothing but the facts tells it.
 std::string checklist(Rng& rng) {
   for (;;) {
-    const Choice choice = draw_choice(Split::kTrain, rng);
+    const Choice choice = draw_choice(near_count(Split::kTrain, rng), rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
     std::string out = choice.problem.question;
     const double share = rng.uniform();
@@ -151,7 +150,11 @@ std::string quiz(Rng& rng) {
 }  // namespace
 
 Problem make_choice(Rng& rng, Split split) {
-  return draw_problem(split, [&] { return draw_choice(split, rng).problem; });
+  return draw_problem(split, [&] { return draw_choice(near_count(split, rng), rng).problem; });
+}
+
+Problem make_easy_choice(Rng& rng) {
+  return draw_problem(Split::kTrain, [&] { return draw_choice(0, rng).problem; });
 }
 
 std::string write_choices_page(Rng& rng) {
@@ -161,7 +164,7 @@ std::string write_choices_page(Rng& rng) {
     return out;
   }
   for (uint64_t count = 1 + rng.below(4), i = 0; i < count;) {
-    const Choice choice = draw_choice(Split::kTrain, rng);
+    const Choice choice = draw_choice(near_count(Split::kTrain, rng), rng);
     if (!belongs_to(choice.problem.key, Split::kTrain)) continue;
     if (i++ > 0) out += "\n\n";
     out += choice.problem.question + "\n\nAnswer: " + choice.problem.expected + "\n" + choice.statement;

@@ -55,6 +55,7 @@ Problem make_spelling(Rng& rng, Split split);
 Problem make_counting(Rng& rng, Split split);
 Problem make_reading(Rng& rng, Split split);
 Problem make_choice(Rng& rng, Split split);
+Problem make_easy_choice(Rng& rng);  // for training: one option only is of the kind asked for
 
 // The same skills as pages of the base corpus; only problems of the training split.
 std::string write_sums_page(Rng& rng);

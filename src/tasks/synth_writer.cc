@@ -88,11 +88,10 @@ Json part_json(const Part& part) {
   return Json(Json::Object{{"type", kTypes[static_cast<size_t>(part.kind)]}, {"text", part.text}});
 }
 
-Record chat_record(uint64_t seed, uint64_t index) {
-  const Chat chat_of_index = chat(seed, index);
+Record chat_record(const Chat& chat) {
   Record record;
   Json messages = Json::array();
-  for (const Turn& turn : chat_of_index.conversation) {
+  for (const Turn& turn : chat.conversation) {
     messages.push_back(Json(Json::Object{{"role", "user"}, {"content", turn.user}}));
     Json content = turn.answer.size() == 1 ? Json(turn.answer[0].text) : Json::array();
     record.text_bytes += static_cast<int64_t>(turn.user.size());
@@ -102,10 +101,10 @@ Record chat_record(uint64_t seed, uint64_t index) {
     }
     messages.push_back(Json(Json::Object{{"role", "assistant"}, {"content", std::move(content)}}));
   }
-  record.kind = static_cast<int>(chat_of_index.kind);
+  record.kind = static_cast<int>(chat.kind);
   record.line = Json(Json::Object{{"messages", std::move(messages)}}).dump() + "\n";
   record.text_hash = RepeatCounter::hash(record.line);
-  if (!chat_of_index.key.empty()) record.key_hash = RepeatCounter::hash(chat_of_index.key);
+  if (!chat.key.empty()) record.key_hash = RepeatCounter::hash(chat.key);
   return record;
 }
 
@@ -165,13 +164,13 @@ Status write_base(const SynthSettings& settings, const fs::path& folder, Counts&
   return remove_shards_from(folder, shards + 1);
 }
 
-Status write_chats(const SynthSettings& settings, const fs::path& folder, const std::string& name, int64_t first,
-                   int64_t count, Counts& counts, Json& outputs, const SynthProgress& progress) {
+Status write_chats(const SynthSettings& settings, const fs::path& folder, const std::string& name, Chat (*make)(uint64_t, uint64_t),
+                   int64_t first, int64_t count, Counts& counts, Json& outputs, const SynthProgress& progress) {
   LATHE_TRY(HashedFile file, HashedFile::open(folder, name));
   const auto seed = static_cast<uint64_t>(settings.seed);
   if (count > 0) {
     LATHE_TRY_STATUS(stream_records(
-        static_cast<uint64_t>(first), [&](uint64_t i) { return chat_record(seed, i); },
+        static_cast<uint64_t>(first), [&](uint64_t i) { return chat_record(make(seed, i)); },
         [&](const Record& record) -> Result<bool> {
           LATHE_TRY_STATUS(file.write(record.line));
           counts.add(record);
@@ -254,12 +253,13 @@ Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json*
   LATHE_TRY_STATUS(check_settings(settings));
   const double start = Clock::real().seconds();
   Json outputs = Json::array(), evaluation = Json::object();
-  Counts base(kPageKinds), train(kChatKinds), validation(kChatKinds);
+  Counts base(kPageKinds), course(kChatKinds), train(kChatKinds), validation(kChatKinds);
   LATHE_TRY_STATUS(write_base(settings, folder, base, outputs, progress));
   const int64_t held = settings.conversations == 0 ? 0 : settings.conversations / 100 + 1;
-  LATHE_TRY_STATUS(write_chats(settings, folder, "sft/train.jsonl", 0, settings.conversations, train, outputs, progress));
+  LATHE_TRY_STATUS(write_chats(settings, folder, "sft/first.jsonl", first_chat, 0, settings.conversations / 8, course, outputs, nullptr));
+  LATHE_TRY_STATUS(write_chats(settings, folder, "sft/train.jsonl", chat, 0, settings.conversations, train, outputs, progress));
   LATHE_TRY_STATUS(
-      write_chats(settings, folder, "sft/val.jsonl", settings.conversations, held, validation, outputs, progress));
+      write_chats(settings, folder, "sft/val.jsonl", chat, settings.conversations, held, validation, outputs, progress));
   LATHE_TRY_STATUS(write_cases(settings, folder, evaluation, outputs));
 
   const auto page_name = [](int kind) { return page_kind_name(static_cast<PageKind>(kind)); };
@@ -275,6 +275,7 @@ Status write_corpus(const SynthSettings& settings, const fs::path& folder, Json*
   out["settings"] = table.to_json();
   out["seed"] = settings.seed;
   out["base"] = counts_json(base, kPageKinds, page_name);
+  out["sft_first"] = counts_json(course, kChatKinds, chat_name);
   out["sft"] = counts_json(train, kChatKinds, chat_name);
   out["sft"]["repeated_problems"] = train.keys.repeats();
   out["sft_val"] = counts_json(validation, kChatKinds, chat_name);

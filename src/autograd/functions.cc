@@ -29,6 +29,10 @@ Tensor like_if(ops::Context& ctx, bool wanted, const Tensor& x) { return wanted 
 }  // namespace
 
 Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
+  if (weight.quantized) {
+    require(!x.wants_grad(), "[linear] ", weight.name, " is quantized and cannot be differentiated");
+    return tape.constant(ops::linear(tape.ctx(), x.value, *weight.quantized, compute_of(bias)));
+  }
   Tensor y = ops::linear(tape.ctx(), x.value, weight.compute, compute_of(bias));
   Var out = tape.result(std::move(y), x.wants_grad() || learns(&weight) || learns(bias));
   if (out.wants_grad())

@@ -1,8 +1,7 @@
 #include "bench/train_bench.h"
 
-#include <algorithm>
-
 #include "bench/machine_limits.h"
+#include "bench/statistics.h"
 #include "core/clock.h"
 #include "core/machine.h"
 #include "core/parallel.h"
@@ -11,15 +10,6 @@
 #include "train/plan.h"
 
 namespace lathe::bench {
-namespace {
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-}  // namespace
-
 Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& options) {
   const int64_t batch = options.batch > 0 ? options.batch : preset.batch;
   const int64_t t = options.sequence_len > 0 ? options.sequence_len : preset.sequence_len;

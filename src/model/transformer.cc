@@ -1,5 +1,6 @@
 #include "model/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/names.h"
@@ -110,6 +111,31 @@ void Transformer::refresh_compute() {
   if (dtype_ == DType::kFloat32 || device_ == Device::kMeta) return;
   ops::Context ctx(device_);
   for (const auto& p : parameters_) ops::cast(ctx, p->value, p->compute);
+}
+
+void Transformer::quantize(ops::WeightBits bits) {
+  require(dtype_ == DType::kBFloat16 && !with_gradients_, "[transformer] only a bf16 model without gradients can be quantized");
+  const auto quantize_one = [&](Parameter* p, int64_t rows) {
+    if (p == nullptr || !ops::can_be_quantized(p->compute.shape())) return;
+    p->quantized = std::make_shared<ops::QuantizedMatrix>(ops::quantize(p->compute.rows(0, rows), bits));
+    if (p != wte_) p->value = p->compute = Tensor();
+  };
+  for (Layer& layer : layers_)
+    for (Parameter* p : {layer.q, layer.k, layer.v, layer.attention_out, layer.fc, layer.up, layer.mlp_out})
+      if (p) quantize_one(p, p->compute.dim(0));
+  quantize_one(&head_weight(), config_.vocab_size);
+}
+
+int64_t Transformer::bytes_read_per_step() const {
+  int64_t bytes = 0;
+  for (const auto& p : parameters_) {
+    const bool table = p.get() == wpe_ || (p.get() == wte_ && lm_head_) ||
+                       std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) { return layer.value_embed == p.get(); });
+    if (p->quantized) bytes += p->quantized->records.bytes();
+    else if (table) bytes += p->compute.bytes() / p->compute.dim(0);
+    else bytes += p->compute.bytes();
+  }
+  return bytes;
 }
 
 std::vector<Parameter*> Transformer::parameters() const {
@@ -271,7 +297,8 @@ Tensor Transformer::logits(ops::Context& ctx, const Tensor& hidden) {
   ops::HeadLossOptions options;
   options.vocab_size = config_.vocab_size;
   options.softcap = static_cast<float>(config_.softcap);
-  return ops::head_logits(ctx, hidden, head_weight().compute, options);
+  const Parameter& head = head_weight();
+  return head.quantized ? ops::head_logits(ctx, hidden, *head.quantized, options) : ops::head_logits(ctx, hidden, head.compute, options);
 }
 
 }  // namespace lathe::model

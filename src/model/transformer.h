@@ -44,6 +44,11 @@ class Transformer {
   void initialise(uint64_t seed);
   // Refreshes the activation-dtype copies after the masters were written.
   void refresh_compute();
+  // For inference in bf16: replaces the weights of all linear layers and of the head by their codes (those whose inputs
+  // are no multiple of 32 stay) and frees the numbers; the embedding stays. The model cannot be trained or saved then.
+  void quantize(ops::WeightBits bits);
+  // Bytes that one decoding step reads of the weights: all linear layers and the head, a row of each embedding.
+  int64_t bytes_read_per_step() const;
 
   // In model order (row C-4.2 depends on it).
   std::vector<autograd::Parameter*> parameters() const;

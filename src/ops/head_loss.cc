@@ -89,4 +89,12 @@ Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLos
   return logits;
 }
 
+Tensor head_logits(Context& ctx, const Tensor& x, const QuantizedMatrix& w, const HeadLossOptions& options) {
+  require(w.outputs == options.vocab_size, "[head_logits] a head of ", w.outputs, " rows for a vocabulary of ", options.vocab_size);
+  Tensor logits = ctx.empty({x.dim(0), options.vocab_size}, DType::kFloat32);
+  quantized_product(ctx, x, w, logits);
+  softcap_inplace(ctx, logits, options.softcap);
+  return logits;
+}
+
 }  // namespace lathe::ops

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ops/context.h"
+#include "ops/quantized.h"
 
 namespace lathe::ops {
 
@@ -27,5 +28,6 @@ void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, cons
 
 // Logits of the given rows for sampling: z (N, V) float32, softcapped.
 Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options);
+Tensor head_logits(Context& ctx, const Tensor& x, const QuantizedMatrix& w, const HeadLossOptions& options);  // w of V rows
 
 }  // namespace lathe::ops

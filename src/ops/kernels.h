@@ -11,6 +11,7 @@
 #include "ops/head_loss.h"
 #include "ops/matmul.h"
 #include "ops/muon.h"
+#include "ops/quantized.h"
 #include "ops/update.h"
 
 namespace lathe::ops {
@@ -19,6 +20,7 @@ struct Kernels {
   using T = const Tensor&;
   // matmul.h: the stream order is the call order.
   void (*matmul)(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate);
+  void (*quantized_product)(T x, const QuantizedMatrix& w, T y);
   void (*add_bias)(T y, T bias);
   void (*bias_backward)(T dy, T dbias);
   void (*embedding)(T table, T ids, T y);

@@ -1,4 +1,9 @@
 #include "ops/matmul.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
 #include "core/parallel.h"
 
 #include "tests/ops/op_test.h"
@@ -42,7 +47,7 @@ TEST_P(Matmul, MatchesFloat64Reference) {
 TEST_P(Matmul, RowDoesNotDependOnOtherRows) {
   Context ctx;
   const int before = num_threads();
-  for (const auto& [k, n] : {std::pair<int64_t, int64_t>{64, 64}, {65, 33}, {768, 256}, {1023, 97}, {256, 1000}})
+  for (const auto& [k, n] : {std::pair<int64_t, int64_t>{64, 64}, {65, 33}, {768, 256}, {1023, 97}, {256, 1000}, {1600, 50}, {3072, 16}})
     for (const bool tb : {false, true})
       for (const DType out : {DType::kFloat32, GetParam()}) {
         constexpr int64_t kRows = 512;
@@ -51,7 +56,7 @@ TEST_P(Matmul, RowDoesNotDependOnOtherRows) {
         const Tensor all = Tensor::empty({kRows, n}, out);
         matmul(ctx, a, Transpose::kNo, b, flag(tb), all, false);
         for (const int threads : {1, 2})
-          for (const int64_t rows : {int64_t{1}, int64_t{2}, int64_t{8}, int64_t{64}, kRows}) {
+          for (const int64_t rows : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{7}, int64_t{8}, int64_t{16}, int64_t{17}, int64_t{64}, kRows}) {
             set_num_threads(threads);
             for (const int64_t first : {int64_t{0}, kRows - rows}) {
               const Tensor some = Tensor::empty({rows, n}, out);
@@ -63,6 +68,38 @@ TEST_P(Matmul, RowDoesNotDependOnOtherRows) {
           }
       }
   set_num_threads(before);
+}
+
+// Operands anywhere in memory, and numbers at the edges of what a float can be, alone as among others.
+TEST_P(Matmul, FewRowsOfOddNumbersAtOddAddresses) {
+  Context ctx;
+  constexpr int64_t kRows = 64, kK = 96, kN = 40;
+  const int64_t size = dtype_size(GetParam());
+  auto [a, b] = make_operands({kRows, kK, kN}, GetParam());
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const auto put = [](const Tensor& x, int64_t at, float value) {
+    if (x.dtype() == DType::kBFloat16) x.data<bf16>()[at] = bf16(value);
+    else x.data<float>()[at] = value;
+  };
+  for (const float value : {1e-39f, -3e-40f, 3e38f, inf, -inf, nan, 0.0f, -0.0f}) {
+    put(a, 5 * kK + 7, value), put(b, 3 * kK + 7, value), put(b, 11 * kK + 50, value);
+    const Tensor all = Tensor::empty({kRows, kN}, DType::kFloat32);
+    matmul(ctx, a, Transpose::kNo, b, Transpose::kYes, all, false);
+    for (const int64_t shift : {0, 1, 3}) {  // elements
+      const Tensor room_a = Tensor::empty({6 * kK + 8}, GetParam()), room_b = Tensor::empty({kN * kK + 8}, GetParam());
+      const Tensor moved_a = Tensor::borrow(static_cast<char*>(room_a.raw()) + shift * size, {6, kK}, GetParam());
+      const Tensor moved_b = Tensor::borrow(static_cast<char*>(room_b.raw()) + shift * size, {kN, kK}, GetParam());
+      moved_a.copy_from(a.rows(0, 6)), moved_b.copy_from(b);
+      const Tensor room_c = Tensor::empty({6 * kN + 8}, DType::kFloat32);
+      const Tensor some = Tensor::borrow(static_cast<char*>(room_c.raw()) + shift * 4, {6, kN}, DType::kFloat32);
+      matmul(ctx, moved_a, Transpose::kNo, moved_b, Transpose::kYes, some, false);
+      for (int64_t i = 0; i < 6 * kN; ++i) {
+        const float x = some.data<float>()[i], y = all.data<float>()[i];
+        ASSERT_TRUE(std::isnan(x) ? std::isnan(y) : std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y))
+            << value << " moved by " << shift << ": " << x << " and " << y << " at " << i;
+      }
+    }
+  }
 }
 
 // The weight gradient's form: long sums over rows, added to float32.

@@ -7,6 +7,8 @@ namespace lathe::ops::cpu {
 
 using T = const Tensor&;
 void matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate);
+void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate);  // by oneDNN alone
+void quantized_product(T x, const QuantizedMatrix& w, T y);
 void add_bias(T y, T bias);
 void bias_backward(T dy, T dbias);
 void embedding(T table, T ids, T y);

@@ -11,6 +11,7 @@ void synchronize() {}
 const Kernels& cpu_kernels() {
   static const Kernels table = {
       .matmul = cpu::matmul,
+      .quantized_product = cpu::quantized_product,
       .add_bias = cpu::add_bias,
       .bias_backward = cpu::bias_backward,
       .embedding = cpu::embedding,

@@ -1,4 +1,4 @@
-// Matrix products by oneDNN. One primitive per (shape, layout, dtypes, accumulate), kept in a cache: making one costs a
+// Matrix products by oneDNN, but for those of few rows. One primitive per (shape, layout, dtypes, accumulate), kept in a cache: making one costs a
 // JIT compilation, running one does not. oneDNN's blocked kernel sums each output element over k upwards in fixed
 // blocks, whatever M, N and the number of threads (checked by tests/ops/matmul_test.cc on this machine's ISA).
 #include <oneapi/dnnl/dnnl.hpp>
@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "ops/cpu/cpu_kernels.h"
+#include "ops/cpu/few_rows.h"
 
 namespace lathe::ops::cpu {
 namespace {
@@ -65,7 +66,7 @@ Product make_product(Engine& shared, const Key& key) {
 
 }  // namespace
 
-void matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {
+void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {
   const Key key{c.dim(0), ta == Transpose::kYes ? a.dim(0) : a.dim(1), c.dim(1), ta == Transpose::kYes, tb == Transpose::kYes,
                 accumulate, a.dtype(), c.dtype()};
   if (key.m == 0 || key.n == 0) return;
@@ -83,6 +84,12 @@ void matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {
   product.c.set_data_handle(c.raw());
   product.primitive.execute(shared.stream, product.arguments);
   shared.stream.wait();
+}
+
+void matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {
+  const bool few = ta == Transpose::kNo && tb == Transpose::kYes && !accumulate && c.dim(0) <= kMostFewRows;
+  if (few && c.elements() > 0 && a.dim(1) > 0 && few_rows_product(a, b, c)) return;
+  library_matmul(a, ta, b, tb, c, accumulate);
 }
 
 }  // namespace lathe::ops::cpu

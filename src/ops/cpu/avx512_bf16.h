@@ -1,0 +1,40 @@
+// What the kernels written for AVX-512 with bf16 share. They are compiled into every x86-64 build and run only where
+// has_avx512_bf16() says so; Highway 1.0 has no operation for vdpbf16ps.
+#pragma once
+
+#include "tensor/dtype.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define LATHE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define LATHE_AVX512_INLINE LATHE_AVX512 __attribute__((always_inline)) inline
+
+namespace lathe::ops::cpu {
+
+inline bool has_avx512_bf16() {
+  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bf16");
+  return has;
+}
+
+// sum + x[0] w[2 n] + x[1] w[2 n + 1] in lane n: `w` holds a pair for each lane, x points to one pair.
+LATHE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i w, const bf16* x) {
+  int32_t pair;
+  __builtin_memcpy(&pair, x, sizeof(pair));
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair)), reinterpret_cast<__m512bh>(w));
+}
+// sum + x[0] w[n].
+LATHE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i w, const float* x) {
+  return _mm512_fmadd_ps(_mm512_set1_ps(*x), _mm512_castsi512_ps(w), sum);
+}
+
+// The first `lanes` of 16 sums to y[0], y[1], ..., float32 or rounded to bf16 as the library does.
+LATHE_AVX512_INLINE void store_lanes(__m512 sum, int64_t lanes, bool to_float, void* y, int64_t at) {
+  const auto mask = static_cast<__mmask16>((1u << lanes) - 1);
+  if (to_float) _mm512_mask_storeu_ps(static_cast<float*>(y) + at, mask, sum);
+  else _mm256_mask_storeu_epi16(static_cast<bf16*>(y) + at, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sum)));
+}
+
+}  // namespace lathe::ops::cpu
+#endif

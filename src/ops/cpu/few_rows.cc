@@ -1,0 +1,196 @@
+// Sixteen rows of W are loaded side by side, transposed in registers, and multiplied into one accumulator per row of x:
+// lane n sums output n over k upwards, bf16 by pairs (vdpbf16ps). oneDNN's order on the same instruction set: blocks of
+// 512 for K <= 1024 and of 1024 beyond, each from zero, added up in order.
+#include "ops/cpu/few_rows.h"
+
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "ops/cpu/avx512_bf16.h"
+#include "ops/cpu/cpu_kernels.h"
+
+
+namespace lathe::ops::cpu {
+namespace {
+
+#if defined(__x86_64__)
+constexpr int64_t kLanes = 16;  // outputs of a vector
+
+struct Problem {
+  const void *x, *w;
+  void* y;
+  int64_t m, n, k;
+  bool to_float;  // y is float32
+};
+
+// One 32-bit lane holds kStep values of k: two bf16 or one float32.
+template <class E>
+constexpr int64_t kStep = 4 / static_cast<int64_t>(sizeof(E));
+
+LATHE_AVX512_INLINE void transpose(__m512i* r) {
+  __m512i t[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const __m512i a = _mm512_unpacklo_epi32(r[i], r[i + 1]), b = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    const __m512i c = _mm512_unpacklo_epi32(r[i + 2], r[i + 3]), d = _mm512_unpackhi_epi32(r[i + 2], r[i + 3]);
+    t[i] = _mm512_unpacklo_epi64(a, c);
+    t[i + 1] = _mm512_unpackhi_epi64(a, c);
+    t[i + 2] = _mm512_unpacklo_epi64(b, d);
+    t[i + 3] = _mm512_unpackhi_epi64(b, d);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {  // t[i + 4 q] holds columns i, i + 4, i + 8, i + 12 of rows 4 q .. 4 q + 3
+    const __m512i a = _mm512_shuffle_i32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_i32x4(t[i], t[i + 4], 0xDD);
+    const __m512i c = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0x88), d = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0xDD);
+    r[i] = _mm512_shuffle_i32x4(a, c, 0x88);
+    r[i + 4] = _mm512_shuffle_i32x4(b, d, 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(a, c, 0xDD);
+    r[i + 12] = _mm512_shuffle_i32x4(b, d, 0xDD);
+  }
+}
+
+// Adds 16 steps of k (or, masked, the last ones) for kGroups * 16 outputs to the sums.
+template <class E, int kRows, int kGroups, bool kWhole>
+LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int64_t at, int64_t left,
+                                   __m512 (*sums)[kRows]) {
+#pragma GCC unroll 2
+  for (int g = 0; g < kGroups; ++g) {
+    __m512i r[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      const E* from = w[g * 16 + i] + at;
+      if constexpr (kWhole) r[i] = _mm512_loadu_si512(from);
+      else if constexpr (sizeof(E) == 2) r[i] = _mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << left) - 1), from);
+      else r[i] = _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << left) - 1), from);
+    }
+    transpose(r);
+#pragma GCC unroll 16
+    for (int p = 0; p < 16; ++p) {
+      if (!kWhole && p * kStep<E> >= left) break;
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) sums[g][m] = multiply_add(sums[g][m], r[p], x + m * k + at + p * kStep<E>);
+    }
+  }
+}
+
+// Outputs n .. n + kGroups * 16 - 1 of kRows rows. `x` is padded with zeros to whole steps.
+template <class E, int kRows, int kGroups>
+LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, int64_t row, int64_t n) {
+  constexpr int64_t kWhole = 16 * kStep<E>;  // values of k in a vector
+  const int64_t k = problem.k, block = k <= 1024 ? 512 : 1024;
+  const E* w[kGroups * 16];
+  for (int64_t i = 0; i < kGroups * kLanes; ++i)  // lanes beyond the last output repeat it and are not stored
+    w[i] = static_cast<const E*>(problem.w) + std::min(n + i, problem.n - 1) * k;
+  // The rows of the next outputs lie behind these, in one piece: fetched meanwhile, a vector of each row at a time.
+  const char* next = reinterpret_cast<const char*>(w[kGroups * 16 - 1] + k);
+  __m512 total[kGroups][kRows];
+  for (int64_t begin = 0; begin < k; begin += block) {
+    const int64_t end = std::min(begin + block, k);
+    __m512 sums[kGroups][kRows];
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g)
+#pragma GCC unroll 16
+      for (int m = 0; m < kRows; ++m) sums[g][m] = _mm512_setzero_ps();
+    int64_t at = begin;
+    for (; at + kWhole <= end; at += kWhole, next += kGroups * 16 * 64) {
+#pragma GCC unroll 32
+      for (int i = 0; i < kGroups * 16; ++i) _mm_prefetch(next + i * 64, _MM_HINT_T1);
+      add_steps<E, kRows, kGroups, true>(x, x_stride, w, at, 0, sums);
+    }
+    if (at < end) add_steps<E, kRows, kGroups, false>(x, x_stride, w, at, end - at, sums);
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g)
+#pragma GCC unroll 16
+      for (int m = 0; m < kRows; ++m) total[g][m] = begin == 0 ? sums[g][m] : _mm512_add_ps(total[g][m], sums[g][m]);
+  }
+  for (int g = 0; g < kGroups; ++g) {
+    const int64_t first = n + g * kLanes, lanes = std::clamp<int64_t>(problem.n - first, 0, kLanes);
+    for (int m = 0; m < kRows; ++m)
+      store_lanes(total[g][m], lanes, problem.to_float, problem.y, (row + m) * problem.n + first);
+  }
+}
+
+template <class E>
+void all_outputs(const Problem& problem) {
+  constexpr int64_t kColumns = 2 * kLanes;
+  // A copy of x whose rows end in zeros, so that the last pair of an odd K is whole.
+  const int64_t stride = (problem.k + kStep<E> - 1) / kStep<E> * kStep<E>;
+  const E* x = static_cast<const E*>(problem.x);
+  Tensor padded;
+  if (stride != problem.k) {
+    padded = Tensor::zeros({problem.m, stride}, sizeof(E) == 2 ? DType::kBFloat16 : DType::kFloat32);
+    for (int64_t m = 0; m < problem.m; ++m) std::copy_n(x + m * problem.k, problem.k, padded.data<E>() + m * stride);
+    x = padded.data<E>();
+  }
+  parallel_for((problem.n + kColumns - 1) / kColumns, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t n = block * kColumns;
+      int64_t row = 0;
+      const auto both = [&](auto rows) {  // more than 4 rows leave no registers for two groups at once
+        constexpr int kRows = decltype(rows)::value;
+        if constexpr (kRows <= 4) {
+          outputs<E, kRows, 2>(problem, x + row * stride, stride, row, n);
+        } else {
+          outputs<E, kRows, 1>(problem, x + row * stride, stride, row, n);
+          if (n + kLanes < problem.n) outputs<E, kRows, 1>(problem, x + row * stride, stride, row, n + kLanes);
+        }
+        row += kRows;
+      };
+      while (problem.m - row >= 8) both(std::integral_constant<int, 8>());
+      if (problem.m - row >= 4) both(std::integral_constant<int, 4>());
+      if (problem.m - row >= 2) both(std::integral_constant<int, 2>());
+      if (problem.m - row >= 1) both(std::integral_constant<int, 1>());
+    }
+  });
+}
+
+void run(T x, T w, T y) {
+  const Problem problem{x.raw(), w.raw(), y.raw(), x.dim(0), w.dim(0), x.dim(1), y.dtype() == DType::kFloat32};
+  x.dtype() == DType::kBFloat16 ? all_outputs<bf16>(problem) : all_outputs<float>(problem);
+}
+
+// Whether the kernel's bits are those of the library on this machine, for lengths on all sides of the blocks' borders.
+bool agrees_with_library(DType dtype) {
+  const auto fill = [&](T x, uint32_t state) {
+    for (int64_t i = 0; i < x.elements(); ++i) {
+      state = state * 1664525u + 1013904223u;
+      const float value = static_cast<float>(static_cast<int32_t>(state >> 8) - (1 << 23)) * 0x1p-22f;
+      if (dtype == DType::kBFloat16) x.data<bf16>()[i] = bf16(value);
+      else x.data<float>()[i] = value;
+    }
+  };
+  for (const int64_t k : {33, 384, 768, 1600, 3072}) {
+    const Tensor x = Tensor::empty({24, k}, dtype), w = Tensor::empty({40, k}, dtype);
+    const Tensor expected = Tensor::empty({24, 40}, DType::kFloat32), y = Tensor::empty({3, 40}, DType::kFloat32);
+    fill(x, 1), fill(w, 2);
+    library_matmul(x, Transpose::kNo, w, Transpose::kYes, expected, false);
+    run(x.rows(0, 3), w, y);
+    if (__builtin_memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())) != 0) return false;
+  }
+  return true;
+}
+
+bool available(DType dtype) {
+  if (!has_avx512_bf16()) return false;
+  if (dtype == DType::kBFloat16) {
+    static const bool agrees = agrees_with_library(DType::kBFloat16);
+    return agrees;
+  }
+  static const bool agrees = agrees_with_library(DType::kFloat32);
+  return agrees;
+}
+#endif
+
+}  // namespace
+
+bool few_rows_product(T x, T w, T y) {
+#if defined(__x86_64__)
+  if (!available(x.dtype())) return false;
+  run(x, w, y);
+  return true;
+#else
+  return false;
+#endif
+}
+
+}  // namespace lathe::ops::cpu

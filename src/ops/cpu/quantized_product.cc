@@ -208,7 +208,7 @@ void multiply_portably(const Problem& problem, WeightBits bits) {
           for (int64_t i = 0; i < kQuantizedGroup; ++i) {
             const float value = static_cast<float>(x[i]);
             const uint8_t* codes = bits == WeightBits::kEight ? record + i / 2 * 32 : record + i / 4 * 32;
-            const int shift = i / 2 % 2 * 4;
+            const auto shift = static_cast<int>(i / 2 % 2 * 4);
             for (int64_t n = 0; n < kQuantizedOutputs; ++n) {
               const uint8_t code = codes[2 * n + i % 2];
               const int number = bits == WeightBits::kEight ? static_cast<int8_t>(code) : (code >> shift & 15) - 8;

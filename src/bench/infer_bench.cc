@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "bench/machine_limits.h"
 #include "bench/presets.h"
 #include "bench/statistics.h"
 #include "core/clock.h"
@@ -81,7 +80,7 @@ Result<model::ModelConfig> find_infer_preset(const std::string& name) {
   return preset.config;
 }
 
-Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options) {
+Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options, const MachineLimits& limits) {
   if (options.streams < 1 || options.prompt < 1 || options.new_tokens < 2)
     return error("--streams and --prompt must be at least 1, --new at least 2");
   const model::ModelConfig& c = model.config();
@@ -91,7 +90,6 @@ Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& opt
   if (options.weights == "int8") model.quantize(ops::WeightBits::kEight);
   if (options.weights == "int4") model.quantize(ops::WeightBits::kFour);
 
-  const double stream = measure_stream_gb_per_s(), gemm = measure_gemm_gflops(model.dtype());
   infer::TransformerModel runner(model);
   run(runner, {options.weights, options.streams, options.prompt, 2});  // compiles and warms up
   double prefill = 1e30;
@@ -113,13 +111,13 @@ Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& opt
   out["prompt"] = options.prompt;
   out["new"] = options.new_tokens;
   out["prefill_tok_per_s"] = static_cast<double>(options.prompt) / prefill;
-  out["prefill_utilisation"] = flops / prefill / (gemm * 1e9);
+  out["prefill_utilisation"] = flops / prefill / (limits.gemm_gflops * 1e9);
   out["decode_tok_per_s"] = static_cast<double>(options.streams) / step;
   out["step_ms_p50"] = step * 1000;
   out["bytes_per_token"] = bytes / static_cast<double>(options.streams);
-  out["bandwidth_utilisation"] = bytes / step / (stream * 1e9);
-  out["stream_gb_per_s"] = stream;
-  out["gemm_gflops"] = gemm;
+  out["bandwidth_utilisation"] = bytes / step / (limits.stream_gb_per_s * 1e9);
+  out["stream_gb_per_s"] = limits.stream_gb_per_s;
+  out["gemm_gflops"] = limits.gemm_gflops;
   out["peak_rss_mb"] = peak_rss_mb();
   return out;
 }

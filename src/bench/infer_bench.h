@@ -1,8 +1,9 @@
-// Decoding and reading prompts, beside the limits of the machine measured in the same process.
+// Decoding and reading prompts, beside the limits of the machine.
 #pragma once
 
 #include <string>
 
+#include "bench/machine_limits.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "model/transformer.h"
@@ -21,6 +22,7 @@ std::vector<std::string> infer_preset_names();
 Result<model::ModelConfig> find_infer_preset(const std::string& name);
 
 // Names and meaning of the figures: docs/cli.md. `model` must have its weights ready; it is quantized here when asked for.
-Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options);
+// limits: of this machine and of the model's dtype, measured in the same process.
+Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options, const MachineLimits& limits);
 
 }  // namespace lathe::bench

@@ -84,7 +84,10 @@ class BenchInfer : public Verb {
       model = std::make_unique<model::Transformer>(config, dtype);
       model->initialise(42);
     }
-    LATHE_TRY(Json figures, bench::bench_infer(*model, options_));
+    bench::MachineLimits limits;
+    limits.gemm_gflops = bench::measure_gemm_gflops(dtype);
+    limits.stream_gb_per_s = bench::measure_stream_gb_per_s();
+    LATHE_TRY(Json figures, bench::bench_infer(*model, options_, limits));
     figures["preset"] = preset_;
     const auto figure = [&](const char* name, const char* form) { return format_text(form, figures.at(name).as_double()); };
     context.print(preset_, " ", options_.weights, ": ", figure("decode_tok_per_s", "%.0f"), " tokens/s with ", options_.streams,

@@ -10,6 +10,7 @@ namespace lathe::cli {
 struct ModelChoice {
   std::string source = "sft";
   int64_t step = -1;
+  std::string weights = "full";  // full, int8, int4: as the products of inference read them
   infer::SamplingOptions sampling;
   int64_t max_tokens = 256;
 

@@ -1,6 +1,8 @@
 // Generation over the real transformer: what the cache gives is what the model says, bit for bit.
 #include "infer/transformer_model.h"
 
+#include <cmath>
+
 #include "infer/naive_generate.h"
 #include "tests/infer/mock_model.h"
 #include "tests/ref/small_models.h"
@@ -107,6 +109,36 @@ TEST_P(TransformerModelOf, TheCacheHasTheModelsShapeAndDtype) {
   }
   model.forward(some_ids(6), cache);
   EXPECT_EQ(cache.length(), 2) << "one advance for all layers";
+}
+
+// Codes for weights change what the model says a little, and nothing of what holds between its ways of saying it.
+TEST(QuantizedModel, CachedLogitsAreTheBitsOfTheFullForwardPassAndNearThoseOfFullWeights) {
+  for (SmallModel small : models()) {
+    SCOPED_TRACE(small.name);
+    small.config.n_embd = 128;
+    for (const auto& [bits, near] : {std::pair(ops::WeightBits::kEight, 0.02), std::pair(ops::WeightBits::kFour, 0.3)}) {
+      const auto transformer = random_model(small.config, DType::kBFloat16);
+      TransformerModel model(*transformer);
+      const std::vector<int32_t> ids = some_ids(40);
+      const std::span<const int32_t> all(ids);
+      const std::vector<float> full = floats(model.forward_uncached(all));
+      const int64_t full_bytes = transformer->bytes_read_per_step();
+      transformer->quantize(bits);
+      EXPECT_LT(transformer->bytes_read_per_step() * 100, full_bytes * (bits == ops::WeightBits::kEight ? 65 : 45));
+      model::KvCache cache = model.new_cache(1, 40);
+      EXPECT_EQ(floats(model.forward(all.first(29), cache)), floats(model.forward_uncached(all.first(29))));
+      for (size_t t = 29; t < 40; ++t)
+        ASSERT_EQ(floats(model.forward(all.subspan(t, 1), cache)), floats(model.forward_uncached(all.first(t + 1)))) << t;
+      const std::vector<float> coded = floats(model.forward_uncached(all));
+      double difference = 0, size = 0;
+      for (size_t i = 0; i < full.size(); ++i) {
+        difference += std::pow(static_cast<double>(coded[i] - full[i]), 2);
+        size += std::pow(static_cast<double>(full[i]), 2);
+      }
+      EXPECT_GT(difference, 0);
+      EXPECT_LT(std::sqrt(difference / size), near) << static_cast<int>(bits) << " bits";
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, TransformerModelOf, ::testing::Values(DType::kFloat32, DType::kBFloat16),

@@ -16,7 +16,7 @@ TEST(SynthVerb, FillsTheFoldersThatTrainingReads) {
   const TemporaryFolder base;
   const Outcome outcome = run_lathe(small(base.path()));
   ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;
-  for (const char* file : {"base_data/shard_00000.jsonl", "base_data/shard_00001.jsonl", "sft/train.jsonl", "sft/val.jsonl", "eval/sums.jsonl", "manifest.json"})
+  for (const char* file : {"base_data/shard_00000.jsonl", "base_data/shard_00001.jsonl", "sft/first.jsonl", "sft/train.jsonl", "sft/val.jsonl", "eval/sums.jsonl", "manifest.json"})
     EXPECT_TRUE(fs::exists(base.path() / file)) << file;
   const Json figures = outcome.figures();
   EXPECT_EQ(figures.at("sft").at("records").as_int(), 200);

@@ -166,6 +166,10 @@ TEST(SynthHeldOut, ChoicesWithTheirOptionsNeverOccurInTraining) {
     EXPECT_FALSE(test.contains(paragraphs(one.conversation[0].user)[0])) << one.conversation[0].user;
     ++seen;
   }
+  for (uint64_t i = 0; i < 2000; ++i) {
+    const std::string question = first_chat(1, i).conversation[0].user;
+    EXPECT_FALSE(test.contains(paragraphs(question)[0])) << question;
+  }
   // In a quiz, several questions stand below one list of options.
   std::string options;
   int64_t asked = 0;

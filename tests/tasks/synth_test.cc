@@ -184,6 +184,46 @@ TEST(SynthChoices, ExactlyOneOptionIsRight) {
   EXPECT_EQ(letters.size(), 4u);
 }
 
+// The kinds of answer that a relation has: everything it says about anything.
+bool is_of_kind(const Relation& relation, const std::string& option) {
+  return std::any_of(relation.facts.begin(), relation.facts.end(),
+                     [&](const Relation::Fact& fact) { return fact.subject == option || fact.object == option; });
+}
+
+std::vector<std::string> options_of(const std::string& question) {
+  static const std::regex kOption("\n- (.*)=([A-D])");
+  std::vector<std::string> options;
+  for (auto it = std::sregex_iterator(question.begin(), question.end(), kOption); it != std::sregex_iterator(); ++it)
+    options.push_back((*it)[1]);
+  return options;
+}
+
+// The test asks for fine distinctions only: all four options come from what the relation is about.
+TEST(SynthChoices, TestOptionsAreAllOfTheKindAskedFor) {
+  for (uint64_t i = 0; i < 1000; ++i) {
+    Rng rng(3, "test", i);
+    const Problem problem = make_choice(rng, Split::kTest);
+    const auto relation = std::find_if(relations().begin(), relations().end(), [&](const Relation& r) { return r.name == problem.kind; });
+    for (const std::string& option : options_of(problem.question)) ASSERT_TRUE(is_of_kind(*relation, option)) << problem.question;
+  }
+}
+
+// The first course is to be answered by kind alone: mostly (a word may belong to several relations) one option fits.
+TEST(SynthChoices, FirstCourseHasOneOptionOfTheKindAskedFor) {
+  int clear = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    const std::string question = first_chat(1, i).conversation[0].user;
+    int best = 4;
+    for (const Relation& relation : relations()) {
+      int fitting = 0;
+      for (const std::string& option : options_of(question)) fitting += is_of_kind(relation, option) ? 1 : 0;
+      if (fitting > 0) best = std::min(best, fitting);
+    }
+    clear += best == 1 ? 1 : 0;
+  }
+  EXPECT_GE(clear, 950);
+}
+
 // What is asked in a game stands above it: a repeated list, the letter of a word, the owner of a thing.
 TEST(SynthGames, EveryAnswerStandsInThePage) {
   int repeated = 0, letters = 0, owners = 0;

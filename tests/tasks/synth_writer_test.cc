@@ -35,7 +35,7 @@ TEST(SynthWriter, SameSeedSameBytesForOneAndTwoThreads) {
   const auto other = hashes(write(small_settings(2), three.path()));
   set_num_threads(before);
   EXPECT_EQ(first, second);
-  ASSERT_EQ(first.size(), 9u);
+  ASSERT_EQ(first.size(), 10u);
   for (const auto& [path, hash] : first) EXPECT_NE(hash, other.at(path)) << path;
 }
 
@@ -74,7 +74,7 @@ TEST(SynthWriter, ConversationsAlternateAndPartsHaveKnownTypes) {
   const TemporaryFolder folder;
   write(small_settings(), folder.path());
   std::map<std::string, int> types;
-  for (const char* name : {"sft/train.jsonl", "sft/val.jsonl"}) {
+  for (const char* name : {"sft/first.jsonl", "sft/train.jsonl", "sft/val.jsonl"}) {
     for (const Json& line : testing::read_jsonl(folder.path() / name)) {
       const Json::Array& messages = line.at("messages").as_array();
       ASSERT_EQ(messages.size() % 2, 0u);

@@ -81,8 +81,6 @@ LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, 
   const E* w[kGroups * 16];
   for (int64_t i = 0; i < kGroups * kLanes; ++i)  // lanes beyond the last output repeat it and are not stored
     w[i] = static_cast<const E*>(problem.w) + std::min(n + i, problem.n - 1) * k;
-  // The rows of the next outputs lie behind these, in one piece: fetched meanwhile, a vector of each row at a time.
-  const char* next = reinterpret_cast<const char*>(w[kGroups * 16 - 1] + k);
   __m512 total[kGroups][kRows];
   for (int64_t begin = 0; begin < k; begin += block) {
     const int64_t end = std::min(begin + block, k);
@@ -92,11 +90,7 @@ LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, 
 #pragma GCC unroll 16
       for (int m = 0; m < kRows; ++m) sums[g][m] = _mm512_setzero_ps();
     int64_t at = begin;
-    for (; at + kWhole <= end; at += kWhole, next += kGroups * 16 * 64) {
-#pragma GCC unroll 32
-      for (int i = 0; i < kGroups * 16; ++i) _mm_prefetch(next + i * 64, _MM_HINT_T1);
-      add_steps<E, kRows, kGroups, true>(x, x_stride, w, at, 0, sums);
-    }
+    for (; at + kWhole <= end; at += kWhole) add_steps<E, kRows, kGroups, true>(x, x_stride, w, at, 0, sums);
     if (at < end) add_steps<E, kRows, kGroups, false>(x, x_stride, w, at, end - at, sums);
 #pragma GCC unroll 16
     for (int g = 0; g < kGroups; ++g)

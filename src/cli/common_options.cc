@@ -4,6 +4,7 @@
 
 #include "core/environment.h"
 #include "core/log.h"
+#include "core/machine.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 
@@ -17,7 +18,7 @@ void describe_common(SettingsTable& table, CommonOptions& options) {
   table.add("quiet", &options.quiet, "no progress, no log lines below WARNING");
   table.add("log_level", &options.log_level, "DEBUG, INFO, WARNING or ERROR");
   table.add("log_file", &options.log_file, "log lines also into this file");
-  table.add("threads", &options.threads, "0 = OMP_NUM_THREADS, else all");
+  table.add("threads", &options.threads, "0 = OMP_NUM_THREADS, else all that this process may use");
   table.add("seed", &options.seed, "of every random stream");
   Setting& device = table.add("device", &options.device, "where to compute");
   device.choices = {"auto", "cpu", "cuda", "mps", ""};
@@ -55,6 +56,8 @@ Status apply_common(const CommonOptions& options, bool log_level_given) {
   Progress::set_quiet(options.quiet);
   if (!options.log_file.empty()) LATHE_TRY_STATUS(set_log_file(options.log_file));
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
+  // More threads than the container's share of time only take turns, and each waits for the others.
+  else if (environment("OMP_NUM_THREADS").empty()) set_num_threads(std::min(num_threads(), usable_cpus()));
   return {};
 }
 

@@ -41,6 +41,23 @@ int64_t leading_number(std::string_view text) {
   return code == std::errc() ? value : -1;
 }
 
+std::string first_line(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+// "0::/path" of /proc/self/cgroup (v2), or that of the v1 controller cpu.
+std::string own_group() {
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    const std::vector<std::string> parts = split_text(line, ':');
+    if (parts.size() == 3 && (parts[1].empty() || parts[1] == "cpu" || parts[1] == "cpu,cpuacct")) return parts[2];
+  }
+  return "/";
+}
+
 int64_t memory_limit_of_container() {
   for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     std::ifstream in(path);
@@ -62,16 +79,38 @@ Machine read_machine() {
   for (const std::string_view feature : kFeatures)
     if (std::find(words.begin(), words.end(), feature) != words.end()) machine.cpu_features.emplace_back(feature);
 
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  machine.logical_cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0
-                             ? CPU_COUNT(&allowed)
-                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-
+  machine.logical_cpus = usable_cpus();
   machine.memory_bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   const int64_t limit = memory_limit_of_container();
   if (limit > 0) machine.memory_bytes = std::min(machine.memory_bytes, limit);
   return machine;
+}
+
+int container_cpu_limit(const std::string& root, const std::string& own) {
+  int64_t least = 0;
+  const auto consider = [&](int64_t quota, int64_t period) {
+    if (quota <= 0 || period <= 0) return;
+    const int64_t cpus = (quota + period - 1) / period;
+    least = least == 0 ? cpus : std::min(least, cpus);
+  };
+  for (std::string group = own; ; group.resize(group.find_last_of('/'))) {
+    if (!group.empty() && group.back() == '/') group.pop_back();
+    const std::vector<std::string> both = split_text(first_line(root + group + "/cpu.max"), ' ');  // "max 100000"
+    if (both.size() == 2) consider(leading_number(both[0]), leading_number(both[1]));
+    const std::string v1 = root + "/cpu" + group + "/cpu.cfs_";
+    consider(leading_number(first_line(v1 + "quota_us")), leading_number(first_line(v1 + "period_us")));
+    if (group.find('/') == std::string::npos) break;
+  }
+  return static_cast<int>(least);
+}
+
+int usable_cpus() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const int cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed)
+                                                                       : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int limit = container_cpu_limit("/sys/fs/cgroup", own_group());
+  return limit > 0 ? std::min(cpus, limit) : cpus;
 }
 
 int64_t available_memory_bytes() {

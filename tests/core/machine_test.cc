@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/file.h"
+
 namespace lathe {
 namespace {
 
@@ -19,6 +21,30 @@ TEST(Machine, KnowsItsProcessorAndMemory) {
   EXPECT_EQ(has("avx2"), __builtin_cpu_supports("avx2") != 0);
   EXPECT_EQ(has("avx512f"), __builtin_cpu_supports("avx512f") != 0);
 #endif
+}
+
+void write_file(const fs::path& path, const char* text) {
+  fs::create_directories(path.parent_path());
+  ASSERT_TRUE(write_file_atomic(path, text).ok());
+}
+
+TEST(Machine, TheContainersShareOfTimeBoundsTheCpus) {
+  const TemporaryFolder folder;
+  const std::string root = folder.path().string();
+  EXPECT_EQ(container_cpu_limit(root, "/a/b"), 0) << "no control groups at all";
+  write_file(folder.path() / "a/b/cpu.max", "max 100000\n");
+  EXPECT_EQ(container_cpu_limit(root, "/a/b"), 0);
+  write_file(folder.path() / "a/cpu.max", "350000 100000\n");
+  EXPECT_EQ(container_cpu_limit(root, "/a/b"), 4) << "of the group above, rounded up";
+  write_file(folder.path() / "a/b/cpu.max", "150000 100000\n");
+  EXPECT_EQ(container_cpu_limit(root, "/a/b"), 2);
+  write_file(folder.path() / "cpu.max", "100000 100000\n");
+  EXPECT_EQ(container_cpu_limit(root, "/a/b"), 1);
+  EXPECT_EQ(container_cpu_limit(root, "/"), 1);
+  write_file(folder.path() / "cpu/old/cpu.cfs_quota_us", "300000\n");
+  write_file(folder.path() / "cpu/old/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(container_cpu_limit(root, "/old"), 1);
+  EXPECT_GE(usable_cpus(), 1);
 }
 
 TEST(Machine, PeakMemoryGrowsWithWhatIsTouched) {

@@ -62,8 +62,11 @@ Timed run(infer::TransformerModel& model, const InferBenchOptions& options) {
     const double before = clock.seconds();
     logits = {};  // back to the arena
     logits = model.forward(column, cache);
-    for (size_t s = 0; s < column.size(); ++s)
-      column[s] = most_likely(logits.span<float>().subspan(s * static_cast<size_t>(logits.dim(1)), static_cast<size_t>(logits.dim(1))));
+    const std::span<const float> scores = logits.span<float>();
+    const auto width = static_cast<size_t>(logits.dim(1));
+    parallel_for(options.streams, 1, [&](int64_t begin, int64_t end) {
+      for (auto s = static_cast<size_t>(begin); s < static_cast<size_t>(end); ++s) column[s] = most_likely(scores.subspan(s * width, width));
+    });
     timed.steps.push_back(clock.seconds() - before);
   }
   return timed;

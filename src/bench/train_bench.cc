@@ -42,25 +42,42 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   std::vector<double> step, forward, backward, update;
   double loss = 0, first = 0;
   for (int64_t s = 0; s < options.steps + 2; ++s) {
+    const bool timed = s >= 2;
+    if (timed) ctx.set_profiler(options.profiler);
     const double start = clock.seconds();
     model::Batch input;
     input.ids = ids;
     input.batch = batch;
     input.training = true;
     input.dropout_call = static_cast<uint64_t>(s);
-    const autograd::Var hidden = model.forward(tape, input);
+    autograd::Var hidden;
+    {
+      const ops::TimedPhase phase(ctx, "forward");
+      hidden = model.forward(tape, input);
+    }
     const double after_forward = clock.seconds();
-    const Tensor nll = model.loss(tape, hidden, targets, factor);
+    Tensor nll;
+    {
+      const ops::TimedPhase phase(ctx, "head");
+      nll = model.loss(tape, hidden, targets, factor);
+    }
     const double after_loss = clock.seconds();
-    tape.backward();
-    tape.clear();
+    {
+      const ops::TimedPhase phase(ctx, "backward");
+      tape.backward();
+      tape.clear();
+    }
     const double after_backward = clock.seconds();
     loss = 0;
     for (const float x : nll.span<float>()) loss += static_cast<double>(x) / static_cast<double>(n);
-    optimizer.step(ctx);
+    {
+      const ops::TimedPhase phase(ctx, "optimizer");
+      optimizer.step(ctx);
+    }
     const double end = clock.seconds();
     if (s == 0) first = end - start;
-    if (s < 2) continue;
+    if (!timed) continue;
+    if (options.profiler) options.profiler->count_step();
     step.push_back(end - start);
     forward.push_back(after_forward - start);
     backward.push_back(after_backward - after_loss);

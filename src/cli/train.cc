@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cli/report_section.h"
+#include "cli/run_measure.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -21,7 +22,10 @@ class Train : public Verb {
   VerbInfo info() const override {
     return {"train", "train", "base pre-training", "lathe train --depth 6 --head-dim 64 --window-pattern L --max-seq-len 512", "", 0};
   }
-  void describe(SettingsTable& table) override { train::describe(table, settings_); }
+  void describe(SettingsTable& table) override {
+    train::describe(table, settings_);
+    measure_.describe(table);
+  }
   Result<Exit> run(Context& context) override;
 
  private:
@@ -31,6 +35,7 @@ class Train : public Verb {
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
 
   train::BaseSettings settings_;
+  RunMeasure measure_;
 };
 
 Status Train::check(bool core_metric_asked) const {
@@ -43,6 +48,9 @@ Status Train::check(bool core_metric_asked) const {
   if (settings_.eval_every > 0 && settings_.eval_tokens < settings_.device_batch_size * settings_.max_seq_len)
     return error_at("eval_tokens", -1, settings_.eval_tokens, " is less than one batch of ", settings_.device_batch_size, " x ",
                     settings_.max_seq_len, "; raise it, or --eval-every -1 to go without validation");
+  LATHE_TRY_STATUS(measure_.check());
+  // Row L-13.1: kept for old command lines.
+  log_info("train", "compile ", settings_.compile ? "on" : "off", ": the engine always runs its planned form, the results are the same");
   if (settings_.fp8) log_warning("train", "--fp8 needs CUDA; ignored");
   if (core_metric_asked) log_warning("train", "--core-metric-every: this build has no CORE evaluation; ignored");
   return {};
@@ -90,8 +98,9 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
   outcome["Total training flops"] = model.flops_per_token() * static_cast<double>(tokens);
   outcome["Total training time"] = format_text("%.2fm", result.state.total_training_time / 60);
   outcome["Tokens per second"] = result.tokens_per_second;
+  outcome["Model FLOPs utilisation"] = result.performance.mfu();
   outcome["Peak memory usage"] = format_text("%.2fMiB", peak_rss_mb());
-  LATHE_TRY(const fs::path written, write_report_section(base, "Base model training", {context.settings(), setup, outcome}));
+  LATHE_TRY(const fs::path written, write_report_section(base, "Base model training", {context.settings(), setup, outcome, report_items(result.performance)}));
   log_debug("report", "wrote ", written.string());
   return {};
 }
@@ -185,6 +194,7 @@ Result<Exit> Train::run(Context& context) {
     progress.epoch = loader->state().get_int("epoch", 1);
     return progress;
   };
+  measure_.prepare(loop_settings, dtype);
   train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run);
   if (resume >= 0) {
     LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
@@ -198,6 +208,7 @@ Result<Exit> Train::run(Context& context) {
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 
   print_ending(context, result, run, 6);
+  LATHE_TRY_STATUS(measure_.finish(context, result, run));
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
   Json figures = run_figures(result);
   figures["flops_per_token"] = model.flops_per_token();

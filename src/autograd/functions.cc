@@ -17,7 +17,7 @@ namespace {
 Tensor grad_of(const ops::Context& ctx, Parameter* parameter) {
   if (parameter == nullptr || !parameter->trainable || !parameter->grad) return Tensor();
   if (!parameter->has_grad) {  // the first use after an optimizer step
-    const ops::Timed timed(ctx, "zero_gradient", 0, ops::bytes_of(parameter->grad));
+    const ops::Timed timed(ctx, "zero_gradient", 0, ops::bytes_of(parameter->grad), ops::shape_variant(parameter->grad.elements() >> 11));
     parameter->grad.fill_zero();
   }
   parameter->has_grad = true;

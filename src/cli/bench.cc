@@ -64,7 +64,8 @@ class BenchTrain : public Verb {
     context.print(preset.name, " ", dtype_name(options_.dtype), ": ", with_thousands(static_cast<int64_t>(figures.at("tok_per_s").as_double())),
                   " tokens/s, ", format_text("%.0f", figures.at("step_ms_p50").as_double()), " ms a step, ",
                   format_text("%.3f", figures.at("mfu").as_double()), " of the ", format_text("%.0f", figures.at("gemm_gflops").as_double()),
-                  " GFLOP/s that matrix products reach here");
+                  " GFLOP/s that matrix products reach here; `lathe plan` says ", format_text("%.0f", figures.at("plan_step_ms").as_double()), " ms (",
+                  format_text("%+.1f", 100 * figures.at("plan_error").as_double()), " %)");
     if (profiler) {
       limits.gemm_gflops = figures.at("gemm_gflops").as_double();
       context.print(train::profile_table(*profiler, limits, options_.dtype));

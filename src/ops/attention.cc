@@ -38,7 +38,7 @@ double multiplications(const AttentionShape& s) {
   return pairs * static_cast<double>(s.batch * s.heads * s.head_dim);
 }
 
-uint64_t variant_of(const AttentionShape& s) { return static_cast<uint64_t>(s.head_dim * 2 + (s.window >= 0 && s.window < s.queries)); }
+uint64_t variant_of(const AttentionShape& s) { return shape_variant(s.head_dim, 0, 0, s.window >= 0 && s.window < s.queries ? 1 : 0); }
 
 }  // namespace
 

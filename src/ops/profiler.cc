@@ -1,6 +1,7 @@
 #include "ops/profiler.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/check.h"
 
@@ -20,6 +21,22 @@ uint64_t mixed(uint64_t x) {  // SplitMix64's finaliser
 double Limits::seconds(const Cost& cost) const {
   const double compute = gemm_gflops > 0 ? cost.flops / (gemm_gflops * 1e9) : 0;
   return std::max(compute, stream_gb_per_s > 0 ? cost.bytes / (stream_gb_per_s * 1e9) : 0);
+}
+
+uint64_t shape_variant(int64_t a, int64_t b, int64_t c, unsigned bits) {
+  constexpr int64_t kSaturated = 1024;
+  uint64_t variant = 0;
+  for (const int64_t side : {a, b, c}) variant = variant << 12 | static_cast<uint64_t>(std::min(side, kSaturated));
+  return variant << 3 | bits;
+}
+
+double variant_distance(uint64_t a, uint64_t b) {
+  double distance = (a & 7) != (b & 7) ? 8 : 0;
+  for (int shift = 3; shift < 39; shift += 12) {
+    const double x = static_cast<double>(1 + (a >> shift & 0xfff)), y = static_cast<double>(1 + (b >> shift & 0xfff));
+    distance += std::abs(std::log2(x / y));
+  }
+  return distance;
 }
 
 Profiler::Profiler(int64_t max_spans, const Clock& clock) : clock_(clock), slots_(kSlots, -1), max_spans_(static_cast<size_t>(max_spans)) {

@@ -120,6 +120,12 @@ class TimedPhase {
   double start_ = 0;
 };
 
+// A variant from three sides of the operands and three bits of their arrangement. A side counts up to 1024, beyond which no
+// rate depends on it.
+uint64_t shape_variant(int64_t a, int64_t b = 0, int64_t c = 0, unsigned bits = 0);
+// How unlike two variants are: octaves of their sides, and 8 where the arrangement differs.
+double variant_distance(uint64_t a, uint64_t b);
+
 // Bytes of tensors that are there, each named as often as it is moved.
 template <class... Tensors>
 double bytes_of(const Tensors&... tensors) {

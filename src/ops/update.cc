@@ -14,7 +14,7 @@ void adamw_update(Context& ctx, const Tensor& p, const Tensor& g, const Tensor& 
   require(!compute || (compute.dtype() == DType::kBFloat16 && compute.elements() == p.elements()), "[adamw] compute must be ",
           p.elements(), " bf16 values, got ", compute.shape(), " ", dtype_name(compute.dtype()));
   require(step.step >= 1, "[adamw] steps count from 1, got ", step.step);
-  const Timed timed(ctx, "adamw", 14 * static_cast<double>(p.elements()), bytes_of(p, p, g, m, m, v, v, compute));
+  const Timed timed(ctx, "adamw", 14 * static_cast<double>(p.elements()), bytes_of(p, p, g, m, m, v, v, compute), shape_variant(p.elements() >> 11));
   if (!ctx.meta()) kernels_of(ctx.device()).adamw(p, g, m, v, step, grad_scale, compute);
 }
 

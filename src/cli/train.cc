@@ -1,6 +1,7 @@
 // lathe train: base pre-training (rows of area C-5).
 #include <algorithm>
 
+#include "bench/machine_limits.h"
 #include "cli/report_section.h"
 #include "cli/run_measure.h"
 #include "cli/training.h"
@@ -12,6 +13,7 @@
 #include "train/base_settings.h"
 #include "train/loop.h"
 #include "train/metrics.h"
+#include "train/step_time.h"
 #include "train/tokenizer_encoder.h"
 
 namespace lathe::cli {
@@ -221,13 +223,14 @@ Result<Exit> Train::run(Context& context) {
 class PlanVerb : public Verb {
  public:
   VerbInfo info() const override {
-    return {"plan", "train", "parameters, FLOPs and memory of a training command, before running it", "lathe plan --depth 12 --device-batch-size 8", "", 0};
+    return {"plan", "train", "parameters, FLOPs, memory and time of a training command, before running it", "lathe plan --depth 12 --device-batch-size 8", "", 0};
   }
   void describe(SettingsTable& table) override {
     train::describe(table, settings_);
     table.group("plan");
     table.add("vocab_size", &vocab_size_, "when no tokenizer is trained yet");
     table.add("kv_cache_rows", &kv_cache_rows_, "also the cache of this many sequences");
+    table.add("measure", &measure_, "run a small sample of the model to tell the time of a step; --no-measure: skip it");
   }
   Result<Exit> run(Context& context) override {
     int64_t vocab_size = vocab_size_;
@@ -256,12 +259,34 @@ class PlanVerb : public Verb {
     out["total_flops"] = flops;
     context.print(with_thousands(horizon.plan.num_iterations), " steps of ", with_thousands(horizon.plan.total_batch_size), " tokens, ",
                   format_text("%.3g", flops), " FLOPs in all");
+    if (measure_ && plan.fits()) {
+      const train::StepTime time = predicted_time(request, horizon);
+      const double hours = time.step_ms() * static_cast<double>(horizon.plan.num_iterations) / 3.6e6;
+      context.print(format_text("a step takes about %.0f ms (forward %.0f, head %.0f, backward %.0f, optimizer %.0f; no less than %.0f by the machine's limits): ",
+                                time.step_ms(), time.forward_ms, time.head_ms, time.backward_ms, time.optimizer_ms, time.bound_ms),
+                    with_thousands(static_cast<int64_t>(time.tokens_per_second())), " tokens/s, ", format_text("%.3g", hours),
+                    " hours of training, validation and saving not counted");
+      out["time"] = time.to_json();
+      out["training_hours"] = hours;
+    }
     return context.finish(out);
   }
 
  private:
+  train::StepTime predicted_time(const train::PlanRequest& plan, const train::BaseHorizon& horizon) const {
+    train::StepTimeRequest request;
+    request.config = plan.config;
+    request.dtype = plan.dtype;
+    request.batch = plan.batch;
+    request.sequence_len = plan.sequence_len;
+    request.accumulation = horizon.accumulation;
+    request.make_optimizer = [&](const model::Transformer& model) { return train::make_base_optimizer(settings_, model, horizon.plan, nullptr); };
+    return train::predict_step_time(request, {bench::measure_gemm_quickly(plan.dtype), bench::measure_stream_quickly()});
+  }
+
   train::BaseSettings settings_;
   int64_t vocab_size_ = 32768, kv_cache_rows_ = 0;
+  bool measure_ = true;
 };
 
 }  // namespace

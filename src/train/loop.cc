@@ -253,8 +253,9 @@ Status Loop::log_step(int64_t step, double debiased, double seconds) {
   values["train/mfu"] = mfu_percent(seconds);
   values["train/epoch"] = progress_.epoch;
   values["train/waiting_share"] = performance_.waiting_share();
-  values["system/rss_mb"] = rss_mb();
-  values["system/peak_rss_mb"] = peak_rss_mb();
+  const double resident = rss_mb();
+  values["system/rss_mb"] = resident;
+  values["system/peak_rss_mb"] = std::max(resident, peak_rss_mb());  // the kernel brings its maximum up to date late
   values["system/arena_mb"] = static_cast<double>(ctx_.arena().peak_bytes()) / 1048576;
   values["system/cpu_utilisation"] = since > 0 ? (cpu - cpu_seconds_at_) / since / num_threads() : 0;
   logged_at_ = now;

@@ -138,8 +138,10 @@ class Efficiency {
       if (distance < best_distance) best_distance = distance, best = &total;
     }
     if (best == nullptr) return overall_;
-    const double least = limits_.seconds(best->cost);
-    return least > 0 ? best->seconds / least : overall_;
+    const double least = limits_.seconds(best->cost), slowness = least > 0 ? best->seconds / least : overall_;
+    // A sample that stays in a cache does not say that the memory is faster than it is.
+    constexpr double kBeyondCaches = 32 << 20;
+    return best->cost.bytes / static_cast<double>(best->calls) < kBeyondCaches ? std::max(slowness, 1.0) : slowness;
   }
 
  private:
@@ -175,9 +177,7 @@ StepTime predict_step_time(const StepTimeRequest& request, const ops::Limits& li
   time.tokens = static_cast<double>(request.batch * request.sequence_len * request.accumulation);
   const ops::Profiler costs = step_costs(request);
   for (const ops::Profiler::Total& total : costs.totals()) {
-    // Samples that stay in a cache do not say that the memory is faster than it is.
-    const double by_memory = total.cost.bytes / (limits.stream_gb_per_s * 1e9);
-    const double ms = 1000 * std::max(limits.seconds(total.cost) * efficiency.slowness(total), by_memory);
+    const double ms = 1000 * limits.seconds(total.cost) * efficiency.slowness(total);
     const std::string_view phase = total.phase;
     (phase == "forward" ? time.forward_ms : phase == "head" ? time.head_ms : phase == "backward" ? time.backward_ms : time.optimizer_ms) += ms;
     time.bound_ms += 1000 * limits.seconds(total.cost);

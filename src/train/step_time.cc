@@ -138,10 +138,12 @@ class Efficiency {
       if (distance < best_distance) best_distance = distance, best = &total;
     }
     if (best == nullptr) return overall_;
-    const double least = limits_.seconds(best->cost), slowness = least > 0 ? best->seconds / least : overall_;
+    const double least = limits_.seconds(best->cost);
+    if (least <= 0) return overall_;
     // A sample that stays in a cache does not say that the memory is faster than it is.
     constexpr double kBeyondCaches = 32 << 20;
-    return best->cost.bytes / static_cast<double>(best->calls) < kBeyondCaches ? std::max(slowness, 1.0) : slowness;
+    const bool cached = best->cost.bytes / static_cast<double>(best->calls) < kBeyondCaches;
+    return std::max(best->seconds, cached ? best->cost.bytes / (limits_.stream_gb_per_s * 1e9) : 0) / least;
   }
 
  private:
@@ -180,7 +182,8 @@ StepTime predict_step_time(const StepTimeRequest& request, const ops::Limits& li
     const double ms = 1000 * limits.seconds(total.cost) * efficiency.slowness(total);
     const std::string_view phase = total.phase;
     (phase == "forward" ? time.forward_ms : phase == "head" ? time.head_ms : phase == "backward" ? time.backward_ms : time.optimizer_ms) += ms;
-    time.bound_ms += 1000 * limits.seconds(total.cost);
+    const bool other_dtype = total.op == std::string_view(request.dtype == DType::kBFloat16 ? "matmul_fp32" : "matmul_bf16");
+    time.bound_ms += 1000 * limits.seconds({other_dtype ? 0 : total.cost.flops, total.cost.bytes});  // whose rate is not known
     time.flops += total.cost.flops;
     time.bytes += total.cost.bytes;
   }

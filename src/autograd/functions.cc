@@ -4,6 +4,7 @@
 #include "ops/embedding.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
+#include "ops/profiler.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/smear.h"
@@ -13,9 +14,12 @@ namespace lathe::autograd {
 namespace {
 
 // The gradient buffer that a backward adds to, or an empty tensor for a frozen or absent parameter.
-Tensor grad_of(Parameter* parameter) {
+Tensor grad_of(const ops::Context& ctx, Parameter* parameter) {
   if (parameter == nullptr || !parameter->trainable || !parameter->grad) return Tensor();
-  if (!parameter->has_grad) parameter->grad.fill_zero();  // the first use after an optimizer step
+  if (!parameter->has_grad) {  // the first use after an optimizer step
+    const ops::Timed timed(ctx, "zero_gradient", 0, ops::bytes_of(parameter->grad), ops::shape_variant(parameter->grad.elements() >> 11));
+    parameter->grad.fill_zero();
+  }
   parameter->has_grad = true;
   return parameter->grad;
 }
@@ -38,7 +42,7 @@ Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
   if (out.wants_grad())
     tape.record(out, [x, w = &weight, bias](Tape& t, const Tensor& dy) {
       Tensor dx = like_if(t.ctx(), x.wants_grad(), x.value);
-      ops::linear_backward(t.ctx(), dy, x.value, w->compute, dx, grad_of(w), grad_of(bias));
+      ops::linear_backward(t.ctx(), dy, x.value, w->compute, dx, grad_of(t.ctx(), w), grad_of(t.ctx(), bias));
       t.add_grad(x, std::move(dx));
     });
   return out;
@@ -47,7 +51,7 @@ Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
 Var embedding(Tape& tape, const Tensor& ids, Parameter& table) {
   Var out = tape.result(ops::embedding(tape.ctx(), table.compute, ids), learns(&table));
   if (out.wants_grad())
-    tape.record(out, [ids, w = &table](Tape& t, const Tensor& dy) { ops::embedding_backward(t.ctx(), dy, ids, grad_of(w)); });
+    tape.record(out, [ids, w = &table](Tape& t, const Tensor& dy) { ops::embedding_backward(t.ctx(), dy, ids, grad_of(t.ctx(), w)); });
   return out;
 }
 
@@ -58,7 +62,7 @@ Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale
   if (out.wants_grad())
     tape.record(out, [x, weight, scale, saved](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
-      ops::rms_norm_backward(t.ctx(), dy, x.value, compute_of(weight), scale, saved, dx, grad_of(weight));
+      ops::rms_norm_backward(t.ctx(), dy, x.value, compute_of(weight), scale, saved, dx, grad_of(t.ctx(), weight));
       t.add_grad(x, std::move(dx));
     });
   return out;
@@ -71,7 +75,7 @@ Var layer_norm(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, flo
   if (out.wants_grad())
     tape.record(out, [x, w = &weight, bias, saved](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
-      ops::layer_norm_backward(t.ctx(), dy, x.value, w->compute, saved, dx, grad_of(w), grad_of(bias));
+      ops::layer_norm_backward(t.ctx(), dy, x.value, w->compute, saved, dx, grad_of(t.ctx(), w), grad_of(t.ctx(), bias));
       t.add_grad(x, std::move(dx));
     });
   return out;
@@ -175,7 +179,7 @@ Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const 
   if (out.wants_grad())
     tape.record(out, [x, w = &weight, l = &lambda, batch, saved](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
-      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, grad_of(w), grad_of(l));
+      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, grad_of(t.ctx(), w), grad_of(t.ctx(), l));
       t.add_grad(x, std::move(dx));
     });
   return out;
@@ -205,8 +209,8 @@ Var mix(Tape& tape, const Var& a, Scalar alpha, const Var& b, Scalar beta) {
   if (out.wants_grad())
     tape.record(out, [a, alpha, b, beta](Tape& t, const Tensor& dy) {
       Tensor da = like_if(t.ctx(), a.wants_grad(), a.value), db = like_if(t.ctx(), b.wants_grad(), b.value);
-      ops::mix_backward(t.ctx(), dy, a.value, coefficient(alpha), b.value, coefficient(beta), da, db, grad_of(alpha.parameter),
-                        grad_of(beta.parameter));
+      ops::mix_backward(t.ctx(), dy, a.value, coefficient(alpha), b.value, coefficient(beta), da, db, grad_of(t.ctx(), alpha.parameter),
+                        grad_of(t.ctx(), beta.parameter));
       t.add_grad(a, std::move(da));
       t.add_grad(b, std::move(db));
     });
@@ -221,7 +225,7 @@ Tensor head_loss(Tape& tape, const Var& x, Parameter& weight, const Tensor& targ
     return nll;
   }
   Tensor dx = tape.ctx().empty_like(x.value);
-  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(&weight));
+  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(tape.ctx(), &weight));
   tape.record_root([x = Var{Tensor(), x.slot}, dx](Tape& t, const Tensor&) { t.add_grad(x, dx); });
   return nll;
 }

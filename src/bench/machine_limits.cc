@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "core/clock.h"
 #include "core/parallel.h"
@@ -20,13 +21,15 @@ void fill(const Tensor& x) {
   }
 }
 
-double gflops(int64_t m, int64_t n, int64_t k, DType dtype, int repeats) {
+// Best of `repeats` after one that warms up, or of as many as end within `seconds`.
+double gflops(int64_t m, int64_t n, int64_t k, DType dtype, int repeats, double seconds = 1e30) {
   ops::Context ctx;
   const Tensor a = Tensor::empty({m, k}, dtype), b = Tensor::empty({n, k}, dtype), c = Tensor::empty({m, n}, dtype);
   fill(a);
   fill(b);
   double best = 1e30;
-  for (int i = 0; i <= repeats; ++i) {  // the first compiles and warms up
+  const double until = Clock::real().seconds() + seconds;
+  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {  // the first compiles and warms up
     const double start = Clock::real().seconds();
     ops::matmul(ctx, a, ops::Transpose::kNo, b, ops::Transpose::kYes, c, false);
     if (i > 0) best = std::min(best, Clock::real().seconds() - start);
@@ -43,16 +46,23 @@ double measure_gemm_gflops(DType dtype, int repeats) {
   return best;
 }
 
-double measure_stream_gb_per_s(int repeats) {
-  constexpr int64_t kBytes = int64_t{1} << 30, kWords = kBytes / 8, kGrain = 1 << 16;
-  const Tensor memory = Tensor::zeros({kWords}, DType::kInt64);
+namespace {
+
+double stream_gb_per_s(int64_t bytes, int repeats, double seconds = 1e30) {
+  constexpr int64_t kGrain = 1 << 16;
+  const int64_t words_in_all = bytes / 8;
+  const Tensor memory = Tensor::empty({words_in_all}, DType::kInt64);
+  parallel_for(words_in_all / kGrain, 1, [&](int64_t begin, int64_t end) {  // all pages touched
+    std::memset(memory.data<int64_t>() + begin * kGrain, 0, static_cast<size_t>((end - begin) * kGrain * 8));
+  });
   const int64_t* words = memory.data<int64_t>();
   double best = 1e30;
   int64_t sink = 0;
-  for (int i = 0; i <= repeats; ++i) {
-    const Tensor sums = Tensor::zeros({kWords / kGrain}, DType::kInt64);
+  const double until = Clock::real().seconds() + seconds;
+  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {
+    const Tensor sums = Tensor::zeros({words_in_all / kGrain}, DType::kInt64);
     const double start = Clock::real().seconds();
-    parallel_for(kWords / kGrain, 1, [&](int64_t begin, int64_t end) {
+    parallel_for(words_in_all / kGrain, 1, [&](int64_t begin, int64_t end) {
       for (int64_t block = begin; block < end; ++block) {
         std::array<int64_t, 32> lanes{};  // enough independent sums to be bound by memory, not by latency
         const int64_t* at = words + block * kGrain;
@@ -67,10 +77,20 @@ double measure_stream_gb_per_s(int repeats) {
     for (const int64_t s : sums.span<int64_t>()) sink |= s;
   }
   LATHE_CHECK(sink == 0, "memory that was zeroed reads as ", sink);
-  return static_cast<double>(kBytes) / best / 1e9;
+  return static_cast<double>(bytes) / best / 1e9;
 }
 
-Json to_json(const MachineLimits& limits) {
+}  // namespace
+
+double measure_stream_gb_per_s(int repeats) { return stream_gb_per_s(int64_t{1} << 30, repeats); }
+
+double measure_gemm_quickly(DType dtype, double seconds) {
+  return std::max(gflops(1024, 1024, 1024, dtype, 1000, seconds / 4), gflops(2048, 1024, 2048, dtype, 1000, 3 * seconds / 4));
+}
+
+double measure_stream_quickly(double seconds) { return stream_gb_per_s(int64_t{1} << 28, 1000, seconds); }
+
+Json to_json(const ops::Limits& limits) {
   Json out = Json::object();
   out["gemm_gflops"] = limits.gemm_gflops;
   if (limits.stream_gb_per_s > 0) out["stream_gb_per_s"] = limits.stream_gb_per_s;

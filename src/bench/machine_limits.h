@@ -2,19 +2,22 @@
 #pragma once
 
 #include "core/json.h"
+#include "ops/profiler.h"
 #include "tensor/dtype.h"
 
 namespace lathe::bench {
 
-struct MachineLimits {
-  double gemm_gflops = 0;       // best of 10 over 2048^3, 4096^3 and 8192 x 1024 x 1024
-  double stream_gb_per_s = 0;   // best of 10 reads of 1 GiB with all threads; 0 when not asked for
-};
-
-// The best matrix product of `dtype` with the present number of threads; takes a few seconds.
+// The best matrix product of `dtype` with the present number of threads, over 2048^3, 4096^3 and 8192 x 1024 x 1024; takes
+// a few seconds.
 double measure_gemm_gflops(DType dtype, int repeats = 10);
+// The best read of 1 GiB with all threads.
 double measure_stream_gb_per_s(int repeats = 10);
 
-Json to_json(const MachineLimits& limits);
+// Both in about `seconds` each, from smaller products and a quarter of the memory: for runs, which should start at once. Products
+// come out a few percent lower than above.
+double measure_gemm_quickly(DType dtype, double seconds = 0.2);
+double measure_stream_quickly(double seconds = 0.2);
+
+Json to_json(const ops::Limits& limits);
 
 }  // namespace lathe::bench

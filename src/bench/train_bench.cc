@@ -8,6 +8,7 @@
 #include "core/rng.h"
 #include "optim/optimizer.h"
 #include "train/plan.h"
+#include "train/step_time.h"
 
 namespace lathe::bench {
 Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& options) {
@@ -23,9 +24,13 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   model.initialise(42);
   const bool muon = options.optimizer.empty() ? preset.muon : options.optimizer == "muon";
   if (muon && config.family != model::Family::kChat) return error("Muon's groups are those of the chat presets");
-  optim::Optimizer optimizer(muon ? optim::chat_groups(model.parameters(), config.n_embd, {}, optim::ChatRules::kSeed)
-                                  : optim::adamw_groups(model.parameters(), {}));
-  optimizer.set_muon(0.95, 0);
+  const auto make_optimizer = [muon](const model::Transformer& m) {
+    auto made = std::make_unique<optim::Optimizer>(muon ? optim::chat_groups(m.parameters(), m.config().n_embd, {}, optim::ChatRules::kSeed)
+                                                        : optim::adamw_groups(m.parameters(), {}));
+    made->set_muon(0.95, 0);
+    return made;
+  };
+  const std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(model);
   const int64_t n = batch * t;
   const Tensor ids = Tensor::empty({n}, DType::kInt32), targets = Tensor::empty({n}, DType::kInt32);
   const Tensor factor = Tensor::empty({n}, DType::kFloat32);
@@ -42,30 +47,56 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   std::vector<double> step, forward, backward, update;
   double loss = 0, first = 0;
   for (int64_t s = 0; s < options.steps + 2; ++s) {
+    const bool timed = s >= 2;
+    if (timed) ctx.set_profiler(options.profiler);
     const double start = clock.seconds();
     model::Batch input;
     input.ids = ids;
     input.batch = batch;
     input.training = true;
     input.dropout_call = static_cast<uint64_t>(s);
-    const autograd::Var hidden = model.forward(tape, input);
+    autograd::Var hidden;
+    {
+      const ops::TimedPhase phase(ctx, "forward");
+      hidden = model.forward(tape, input);
+    }
     const double after_forward = clock.seconds();
-    const Tensor nll = model.loss(tape, hidden, targets, factor);
+    Tensor nll;
+    {
+      const ops::TimedPhase phase(ctx, "head");
+      nll = model.loss(tape, hidden, targets, factor);
+    }
     const double after_loss = clock.seconds();
-    tape.backward();
-    tape.clear();
+    {
+      const ops::TimedPhase phase(ctx, "backward");
+      tape.backward();
+      tape.clear();
+    }
     const double after_backward = clock.seconds();
     loss = 0;
     for (const float x : nll.span<float>()) loss += static_cast<double>(x) / static_cast<double>(n);
-    optimizer.step(ctx);
+    {
+      const ops::TimedPhase phase(ctx, "optimizer");
+      optimizer->step(ctx);
+    }
     const double end = clock.seconds();
     if (s == 0) first = end - start;
-    if (s < 2) continue;
+    if (!timed) continue;
+    if (options.profiler) options.profiler->count_step();
     step.push_back(end - start);
     forward.push_back(after_forward - start);
     backward.push_back(after_backward - after_loss);
     update.push_back(end - after_backward);
   }
+  // The prediction comes after the steps, so that nothing of them is warm because of it; it knows nothing of them.
+  const double peak_rss = peak_rss_mb();
+  train::StepTimeRequest request;
+  request.config = config;
+  request.dtype = options.dtype;
+  request.batch = batch;
+  request.sequence_len = t;
+  request.make_optimizer = make_optimizer;
+  const train::StepTime predicted = train::predict_step_time(request, {gemm, measure_stream_quickly()});
   const double seconds = median(step), flops = model.flops_per_token();
   Json out = Json::object();
   out["preset"] = preset.name;
@@ -84,10 +115,13 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   out["head_ms"] = (seconds - median(forward) - median(backward) - median(update)) * 1000;
   out["backward_ms"] = median(backward) * 1000;
   out["optimizer_ms"] = median(update) * 1000;
-  out["peak_rss_mb"] = peak_rss_mb();
+  out["peak_rss_mb"] = peak_rss;
   out["arena_mb"] = static_cast<double>(ctx.arena().peak_bytes()) / 1048576;
   out["arena_growths"] = ctx.arena().growths();
   out["loss"] = loss;
+  out["plan_step_ms"] = predicted.step_ms();
+  out["plan_error"] = predicted.step_ms() / (seconds * 1000) - 1;
+  out["plan"] = predicted.to_json();
   return out;
 }
 

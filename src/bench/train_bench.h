@@ -3,6 +3,7 @@
 
 #include "bench/presets.h"
 #include "core/json.h"
+#include "ops/profiler.h"
 #include "tensor/dtype.h"
 
 namespace lathe::bench {
@@ -12,6 +13,7 @@ struct TrainBenchOptions {
   int64_t steps = 8;       // timed, after two that warm up
   int64_t batch = 0, sequence_len = 0;  // 0: the preset's
   std::string optimizer;   // empty: the preset's; muon or adamw
+  ops::Profiler* profiler = nullptr;  // measures the timed steps
 };
 
 // tok_per_s, step_ms_p50, flops_per_token, gemm_gflops, mfu, first_step_ms, peak_rss_mb, loss and the parts of a step.

@@ -1,10 +1,13 @@
 // lathe bench gemm, train, infer: throughput beside the machine's own limits.
+#include <optional>
+
 #include "bench/infer_bench.h"
 #include "bench/machine_limits.h"
 #include "bench/train_bench.h"
 #include "cli/verbs.h"
 #include "core/parallel.h"
 #include "model/hugging_face.h"
+#include "train/profile_report.h"
 
 namespace lathe::cli {
 namespace {
@@ -19,7 +22,7 @@ class BenchGemm : public Verb {
   void describe(SettingsTable& table) override { table.add("repeats", &repeats_, "runs of each product"); }
   Result<Exit> run(Context& context) override {
     if (repeats_ < 1) return error_at("repeats", -1, "must be at least 1");
-    bench::MachineLimits limits;
+    ops::Limits limits;
     limits.gemm_gflops = bench::measure_gemm_gflops(dtype_of(context), static_cast<int>(repeats_));
     limits.stream_gb_per_s = bench::measure_stream_gb_per_s(static_cast<int>(repeats_));
     context.print(dtype_name(dtype_of(context)), " products: ", format_text("%.0f", limits.gemm_gflops), " GFLOP/s with ", num_threads(),
@@ -45,20 +48,35 @@ class BenchTrain : public Verb {
     table.add("batch", &options_.batch, "rows; 0: the preset's");
     table.add("seq", &options_.sequence_len, "tokens of a row; 0: the preset's");
     table.add("optimizer", &options_.optimizer, "empty: the preset's").choices = {"", "muon", "adamw"};
+    table.add("profile", &profile_, "time of every operation of the timed steps, beside the limits");
+    table.add("profile_out", &profile_out_, "folder for profile.json and trace.json; empty: the table only");
   }
   Result<Exit> run(Context& context) override {
     options_.dtype = dtype_of(context);
     LATHE_TRY(const bench::TrainPreset preset, bench::find_preset(preset_));
+    std::optional<ops::Profiler> profiler;
+    ops::Limits limits;
+    if (profile_) {
+      limits.stream_gb_per_s = bench::measure_stream_quickly();
+      options_.profiler = &profiler.emplace();
+    }
     LATHE_TRY(const Json figures, bench::bench_train(preset, options_));
     context.print(preset.name, " ", dtype_name(options_.dtype), ": ", with_thousands(static_cast<int64_t>(figures.at("tok_per_s").as_double())),
                   " tokens/s, ", format_text("%.0f", figures.at("step_ms_p50").as_double()), " ms a step, ",
                   format_text("%.3f", figures.at("mfu").as_double()), " of the ", format_text("%.0f", figures.at("gemm_gflops").as_double()),
-                  " GFLOP/s that matrix products reach here");
+                  " GFLOP/s that matrix products reach here; `lathe plan` says ", format_text("%.0f", figures.at("plan_step_ms").as_double()), " ms (",
+                  format_text("%+.1f", 100 * figures.at("plan_error").as_double()), " %)");
+    if (profiler) {
+      limits.gemm_gflops = figures.at("gemm_gflops").as_double();
+      context.print(train::profile_table(*profiler, limits, options_.dtype));
+      if (!profile_out_.empty()) LATHE_TRY_STATUS(train::write_profile(profile_out_, *profiler, limits, options_.dtype));
+    }
     return context.finish(figures);
   }
 
  private:
-  std::string preset_ = "chat-d6";
+  std::string preset_ = "chat-d6", profile_out_;
+  bool profile_ = false;
   bench::TrainBenchOptions options_;
 };
 

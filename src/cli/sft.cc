@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cli/report_section.h"
+#include "cli/run_measure.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -64,11 +65,13 @@ class Sft : public Verb {
     t.add("resume_from_step", &s.resume_from_step, "exact continuation of this step's checkpoint");
     t.add("resume", &s.resume, "continue the latest checkpoint if there is one");
     t.add("dry_run", &s.dry_run, "save nothing");
+    measure_.describe(t);
   }
   Result<Exit> run(Context& context) override;
 
  private:
   SftSettings s_;
+  RunMeasure measure_;
 };
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const SftSettings& s, const model::Transformer& model, dist::Communicator* ranks) {
@@ -88,6 +91,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const SftSettings& s, const mod
 
 Result<Exit> Sft::run(Context& context) {
   context.print_banner();
+  LATHE_TRY_STATUS(measure_.check());
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data_path, given_or_base(context, s_.data, "sft/train.jsonl"));
   const fs::path val_path = s_.val_data.empty() ? data_path.parent_path() / "val.jsonl" : fs::path(s_.val_data);
@@ -184,6 +188,7 @@ Result<Exit> Sft::run(Context& context) {
     const data::PackerProgress& p = packer->progress();
     return train::StageProgress{p.progress, p.epoch, n <= 0 && p.last_step};
   };
+  measure_.prepare(loop_settings, dtype);
   train::Loop loop(loop_settings, hooks, model, *optimizer, stage, *world, meta, run);
   if (resume >= 0) {
     LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
@@ -197,12 +202,13 @@ Result<Exit> Sft::run(Context& context) {
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 
   print_ending(context, result, s_.dry_run ? fs::path() : run, 4);
+  LATHE_TRY_STATUS(measure_.finish(context, result, s_.dry_run ? fs::path() : run));
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;
     outcome["World size"] = int64_t{world->size()};
     outcome["Minimum validation bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
-    LATHE_TRY(const fs::path written, write_report_section(base, "SFT", {context.settings(), outcome}));
+    LATHE_TRY(const fs::path written, write_report_section(base, "SFT", {context.settings(), outcome, report_items(result.performance)}));
     log_debug("report", "wrote ", written.string());
   }
   Json figures = run_figures(result);

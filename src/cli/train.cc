@@ -1,7 +1,9 @@
 // lathe train: base pre-training (rows of area C-5).
 #include <algorithm>
 
+#include "bench/machine_limits.h"
 #include "cli/report_section.h"
+#include "cli/run_measure.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -11,6 +13,7 @@
 #include "train/base_settings.h"
 #include "train/loop.h"
 #include "train/metrics.h"
+#include "train/step_time.h"
 #include "train/tokenizer_encoder.h"
 
 namespace lathe::cli {
@@ -21,7 +24,10 @@ class Train : public Verb {
   VerbInfo info() const override {
     return {"train", "train", "base pre-training", "lathe train --depth 6 --head-dim 64 --window-pattern L --max-seq-len 512", "", 0};
   }
-  void describe(SettingsTable& table) override { train::describe(table, settings_); }
+  void describe(SettingsTable& table) override {
+    train::describe(table, settings_);
+    measure_.describe(table);
+  }
   Result<Exit> run(Context& context) override;
 
  private:
@@ -31,6 +37,7 @@ class Train : public Verb {
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
 
   train::BaseSettings settings_;
+  RunMeasure measure_;
 };
 
 Status Train::check(bool core_metric_asked) const {
@@ -43,6 +50,9 @@ Status Train::check(bool core_metric_asked) const {
   if (settings_.eval_every > 0 && settings_.eval_tokens < settings_.device_batch_size * settings_.max_seq_len)
     return error_at("eval_tokens", -1, settings_.eval_tokens, " is less than one batch of ", settings_.device_batch_size, " x ",
                     settings_.max_seq_len, "; raise it, or --eval-every -1 to go without validation");
+  LATHE_TRY_STATUS(measure_.check());
+  // Row L-13.1: kept for old command lines.
+  log_info("train", "compile ", settings_.compile ? "on" : "off", ": the engine always runs its planned form, the results are the same");
   if (settings_.fp8) log_warning("train", "--fp8 needs CUDA; ignored");
   if (core_metric_asked) log_warning("train", "--core-metric-every: this build has no CORE evaluation; ignored");
   return {};
@@ -90,8 +100,9 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
   outcome["Total training flops"] = model.flops_per_token() * static_cast<double>(tokens);
   outcome["Total training time"] = format_text("%.2fm", result.state.total_training_time / 60);
   outcome["Tokens per second"] = result.tokens_per_second;
+  outcome["Model FLOPs utilisation"] = result.performance.mfu();
   outcome["Peak memory usage"] = format_text("%.2fMiB", peak_rss_mb());
-  LATHE_TRY(const fs::path written, write_report_section(base, "Base model training", {context.settings(), setup, outcome}));
+  LATHE_TRY(const fs::path written, write_report_section(base, "Base model training", {context.settings(), setup, outcome, report_items(result.performance)}));
   log_debug("report", "wrote ", written.string());
   return {};
 }
@@ -185,6 +196,7 @@ Result<Exit> Train::run(Context& context) {
     progress.epoch = loader->state().get_int("epoch", 1);
     return progress;
   };
+  measure_.prepare(loop_settings, dtype);
   train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run);
   if (resume >= 0) {
     LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
@@ -198,6 +210,7 @@ Result<Exit> Train::run(Context& context) {
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
 
   print_ending(context, result, run, 6);
+  LATHE_TRY_STATUS(measure_.finish(context, result, run));
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
   Json figures = run_figures(result);
   figures["flops_per_token"] = model.flops_per_token();
@@ -210,13 +223,14 @@ Result<Exit> Train::run(Context& context) {
 class PlanVerb : public Verb {
  public:
   VerbInfo info() const override {
-    return {"plan", "train", "parameters, FLOPs and memory of a training command, before running it", "lathe plan --depth 12 --device-batch-size 8", "", 0};
+    return {"plan", "train", "parameters, FLOPs, memory and time of a training command, before running it", "lathe plan --depth 12 --device-batch-size 8", "", 0};
   }
   void describe(SettingsTable& table) override {
     train::describe(table, settings_);
     table.group("plan");
     table.add("vocab_size", &vocab_size_, "when no tokenizer is trained yet");
     table.add("kv_cache_rows", &kv_cache_rows_, "also the cache of this many sequences");
+    table.add("measure", &measure_, "run a small sample of the model to tell the time of a step; --no-measure: skip it");
   }
   Result<Exit> run(Context& context) override {
     int64_t vocab_size = vocab_size_;
@@ -245,12 +259,34 @@ class PlanVerb : public Verb {
     out["total_flops"] = flops;
     context.print(with_thousands(horizon.plan.num_iterations), " steps of ", with_thousands(horizon.plan.total_batch_size), " tokens, ",
                   format_text("%.3g", flops), " FLOPs in all");
+    if (measure_ && plan.fits()) {
+      const train::StepTime time = predicted_time(request, horizon);
+      const double hours = time.step_ms() * static_cast<double>(horizon.plan.num_iterations) / 3.6e6;
+      context.print(format_text("a step takes about %.0f ms (forward %.0f, head %.0f, backward %.0f, optimizer %.0f; no less than %.0f by the machine's limits): ",
+                                time.step_ms(), time.forward_ms, time.head_ms, time.backward_ms, time.optimizer_ms, time.bound_ms),
+                    with_thousands(static_cast<int64_t>(time.tokens_per_second())), " tokens/s, ", format_text("%.3g", hours),
+                    " hours of training, validation and saving not counted");
+      out["time"] = time.to_json();
+      out["training_hours"] = hours;
+    }
     return context.finish(out);
   }
 
  private:
+  train::StepTime predicted_time(const train::PlanRequest& plan, const train::BaseHorizon& horizon) const {
+    train::StepTimeRequest request;
+    request.config = plan.config;
+    request.dtype = plan.dtype;
+    request.batch = plan.batch;
+    request.sequence_len = plan.sequence_len;
+    request.accumulation = horizon.accumulation;
+    request.make_optimizer = [&](const model::Transformer& model) { return train::make_base_optimizer(settings_, model, horizon.plan, nullptr); };
+    return train::predict_step_time(request, {bench::measure_gemm_quickly(plan.dtype), bench::measure_stream_quickly()});
+  }
+
   train::BaseSettings settings_;
   int64_t vocab_size_ = 32768, kv_cache_rows_ = 0;
+  bool measure_ = true;
 };
 
 }  // namespace

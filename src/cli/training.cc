@@ -99,6 +99,13 @@ void print_ending(Context& context, const train::LoopResult& result, const fs::p
   if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.*f", bpb_digits, *result.state.min_val_bpb));
 }
 
+Json report_items(const train::Performance& performance) {
+  Json items = Json::object();
+  const Json all = performance.to_json();
+  for (const auto& [key, value] : all.as_object()) items["performance " + key] = value;
+  return items;
+}
+
 Json run_figures(const train::LoopResult& result) {
   Json figures = Json::object();
   figures["step"] = result.state.step;
@@ -107,6 +114,10 @@ Json run_figures(const train::LoopResult& result) {
   figures["min_val_bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
   figures["tok_per_s"] = result.tokens_per_second;
   figures["step_ms_p50"] = result.step_ms_p50;
+  figures["gemm_gflops"] = result.performance.product_flops / 1e9;
+  figures["mfu"] = result.performance.mfu();
+  figures["mfu_peak"] = Json();  // there is no vendor's figure for a CPU's products
+  figures["performance"] = result.performance.to_json();
   figures["peak_rss_mb"] = peak_rss_mb();
   figures["total_training_time"] = result.state.total_training_time;
   return figures;

@@ -46,6 +46,9 @@ Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);
 // `run` is empty where nothing is saved.
 void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits);
 
+// The performance of a run as items of its report section.
+Json report_items(const train::Performance& performance);
+
 // The figures of --json that every run has.
 Json run_figures(const train::LoopResult& result);
 

@@ -118,6 +118,18 @@ int64_t available_memory_bytes() {
   return kilobytes < 0 ? 0 : kilobytes * 1024;
 }
 
+double rss_mb() {
+  const int64_t kilobytes = leading_number(field_of("/proc/self/status", "VmRSS"));
+  return kilobytes < 0 ? 0 : static_cast<double>(kilobytes) / 1024;
+}
+
+double process_cpu_seconds() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 double peak_rss_mb() {
   struct rusage usage {};
   getrusage(RUSAGE_SELF, &usage);

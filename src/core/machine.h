@@ -23,7 +23,9 @@ int usable_cpus();
 int container_cpu_limit(const std::string& root, const std::string& own);
 
 int64_t available_memory_bytes();  // what can be taken now without swapping; 0 if unknown
-double peak_rss_mb();              // largest resident memory of this process so far, in 2^20 bytes
+double rss_mb();                   // resident memory of this process, in 2^20 bytes; 0 if unknown
+double peak_rss_mb();              // the largest so far
+double process_cpu_seconds();      // processor time of all its threads
 
 // Shared libraries loaded into this process, as full paths, in load order (the program itself not).
 std::vector<std::string> loaded_libraries();

@@ -1,6 +1,7 @@
 #include "ops/append_to_cache.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 
@@ -14,6 +15,7 @@ void append_to_cache(Context& ctx, const Tensor& x, const Tensor& cache, const T
   for (const int32_t start : starts.span<int32_t>())
     require(start >= 0 && start + t <= cache.dim(1), "[append_to_cache] positions ", start, " to ", start + t, " exceed the capacity of ",
             cache.dim(1));
+  const Timed timed(ctx, "append_to_cache", 0, 2 * bytes_of(x));
   kernels_of(ctx.device()).append_to_cache(x, cache, starts);
 }
 

@@ -1,6 +1,9 @@
 #include "ops/attention.h"
 
+#include <algorithm>
+
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -28,6 +31,15 @@ void check_operands(const Tensor& q, const Tensor& k, const Tensor& v, const Att
   require_tensor(kOp, "v", v, key_shape(shape), q.dtype());
 }
 
+// Pairs of a query and a key it sees, times the head's width, over all heads. A product over them costs two FLOPs each.
+double multiplications(const AttentionShape& s) {
+  const double t = static_cast<double>(s.queries), span = s.window < 0 ? t : std::min(t, static_cast<double>(s.window + 1));
+  const double pairs = span * (span + 1) / 2 + (t - span) * span;
+  return pairs * static_cast<double>(s.batch * s.heads * s.head_dim);
+}
+
+uint64_t variant_of(const AttentionShape& s) { return shape_variant(s.head_dim, 0, 0, s.window >= 0 && s.window < s.queries ? 1 : 0); }
+
 }  // namespace
 
 Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
@@ -35,6 +47,7 @@ Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v
   check_operands(q, k, v, shape);
   Tensor y = ctx.empty_like(q);
   if (saved) saved->log_sum_exp = ctx.empty(row_shape(shape), DType::kFloat32);
+  const Timed timed(ctx, "attention", 4 * multiplications(shape), bytes_of(q, k, v, y), variant_of(shape));
   if (!ctx.meta()) kernels_of(ctx.device()).attention(q, k, v, shape, y, saved ? saved->log_sum_exp : Tensor());
   return y;
 }
@@ -49,6 +62,7 @@ void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const T
   require_tensor(kOp, "dq", dq, q.shape(), q.dtype());
   require_tensor(kOp, "dk", dk, k.shape(), q.dtype());
   require_tensor(kOp, "dv", dv, k.shape(), q.dtype());
+  const Timed timed(ctx, "attention_backward", 10 * multiplications(shape), bytes_of(dy, q, k, v, y, dq, dk, dv), variant_of(shape));
   if (!ctx.meta()) kernels_of(ctx.device()).attention_backward(dy, q, k, v, y, shape, saved.log_sum_exp, dq, dk, dv);
 }
 
@@ -68,6 +82,10 @@ Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, co
       require(length >= shape.queries && length <= capacity, kOp, " length ", length, " is not between the ",
               shape.queries, " queries and the capacity ", capacity);
   Tensor y = ctx.empty_like(q);
+  double pairs = 0, row = static_cast<double>(shape.kv_heads * shape.head_dim * dtype_size(q.dtype()));
+  if (ctx.profiler() && ctx.device() == Device::kCpu)
+    for (const int32_t length : lengths.span<int32_t>()) pairs += static_cast<double>(length);
+  const Timed timed(ctx, "attention_cached", 4 * pairs * static_cast<double>(shape.queries * shape.heads * shape.head_dim), bytes_of(q, y) + 2 * pairs * row);
   if (!ctx.meta()) kernels_of(ctx.device()).attention_cached(q, k_cache, v_cache, lengths, shape, y);
   return y;
 }

@@ -12,6 +12,8 @@
 
 namespace lathe::ops {
 
+class Profiler;
+
 class Context {
  public:
   explicit Context(Device device = Device::kCpu) : arena_(device) {}
@@ -19,6 +21,9 @@ class Context {
   Device device() const { return arena_.device(); }
   bool meta() const { return device() == Device::kMeta; }
   Arena& arena() { return arena_; }
+  // Measures every op (ops/profiler.h); null: none does. Not owned.
+  Profiler* profiler() const { return profiler_; }
+  void set_profiler(Profiler* profiler) { profiler_ = profiler; }
 
   Tensor empty(Shape shape, DType dtype) { return Tensor::from_arena(arena_, shape, dtype); }
   Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
@@ -30,6 +35,7 @@ class Context {
 
  private:
   Arena arena_;
+  Profiler* profiler_ = nullptr;
 };
 
 // Throws "[op] ..." unless x has an activation dtype.

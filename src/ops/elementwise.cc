@@ -1,6 +1,7 @@
 #include "ops/elementwise.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -28,6 +29,7 @@ Tensor add(Context& ctx, const Tensor& a, const Tensor& b) {
   require_activation("[add]", a);
   require_tensor("[add]", "b", b, a.shape(), a.dtype());
   Tensor y = ctx.empty_like(a);
+  const Timed timed(ctx, "add", 1 * static_cast<double>(a.elements()), bytes_of(a, b, y));
   if (!ctx.meta()) kernels_of(ctx.device()).add(a, b, y);
   return y;
 }
@@ -35,6 +37,7 @@ Tensor add(Context& ctx, const Tensor& a, const Tensor& b) {
 void add_inplace(Context& ctx, const Tensor& a, const Tensor& b) {
   require_activation("[add]", a);
   require_tensor("[add]", "b", b, a.shape(), a.dtype());
+  const Timed timed(ctx, "add", 1 * static_cast<double>(a.elements()), bytes_of(a, a, b));
   if (!ctx.meta()) kernels_of(ctx.device()).add(a, b, a);
 }
 
@@ -44,6 +47,7 @@ Tensor mix(Context& ctx, const Tensor& a, const MixCoefficient& alpha, const Ten
   check_coefficient("alpha", alpha);
   check_coefficient("beta", beta);
   Tensor y = ctx.empty_like(a);
+  const Timed timed(ctx, "mix", 3 * static_cast<double>(a.elements()), bytes_of(a, b, y));
   if (!ctx.meta()) kernels_of(ctx.device()).mix(a, alpha, b, beta, y);
   return y;
 }
@@ -59,12 +63,14 @@ void mix_backward(Context& ctx, const Tensor& dy, const Tensor& a, const MixCoef
   if (dbeta) require_tensor("[mix]", "b", b, dy.shape(), dy.dtype());
   if (da) require_tensor("[mix]", "da", da, dy.shape(), dy.dtype());
   if (db) require_tensor("[mix]", "db", db, dy.shape(), dy.dtype());
+  const Timed timed(ctx, "mix_backward", 6 * static_cast<double>(dy.elements()), bytes_of(dy, dalpha ? a : Tensor(), dbeta ? b : Tensor(), da, db));
   if (!ctx.meta()) kernels_of(ctx.device()).mix_backward(dy, a, alpha, b, beta, da, db, dalpha, dbeta);
 }
 
 Tensor first_columns(Context& ctx, const Tensor& x, int64_t columns) {
   check_columns(x, columns);
   Tensor y = ctx.empty({x.dim(0), columns}, x.dtype());
+  const Timed timed(ctx, "first_columns", 0, 2 * bytes_of(y));
   if (!ctx.meta()) kernels_of(ctx.device()).first_columns(x, y);
   return y;
 }
@@ -73,6 +79,7 @@ void first_columns_backward(Context& ctx, const Tensor& dy, const Tensor& dx) {
   require(dy.rank() == 2, "[first_columns] dy must be (N, columns), got ", dy.shape());
   check_columns(dx, dy.dim(1));
   require_tensor("[first_columns]", "dy", dy, {dx.dim(0), dy.dim(1)}, dx.dtype());
+  const Timed timed(ctx, "first_columns_backward", 1 * static_cast<double>(dy.elements()), 3 * bytes_of(dy));
   if (!ctx.meta()) kernels_of(ctx.device()).first_columns_backward(dy, dx);
 }
 
@@ -81,6 +88,7 @@ Tensor gather_rows(Context& ctx, const Tensor& x, const Tensor& rows) {
   require(x.rank() == 2 && rows.rank() == 1, "[gather_rows] x ", x.shape(), " and rows ", rows.shape(), " must be (N, C) and (M)");
   require_indices("[gather_rows]", "rows", rows, {rows.dim(0)}, x.dim(0));
   Tensor y = ctx.empty({rows.dim(0), x.dim(1)}, x.dtype());
+  const Timed timed(ctx, "gather_rows", 0, 2 * bytes_of(y));
   if (!ctx.meta()) kernels_of(ctx.device()).gather_rows(x, rows, y);
   return y;
 }
@@ -89,12 +97,15 @@ void cast(Context& ctx, const Tensor& x, const Tensor& out) {
   require_activation("[cast]", x);
   require_activation("[cast]", out);
   require(x.shape() == out.shape(), "[cast] ", x.shape(), " into ", out.shape());
+  const Timed timed(ctx, "cast", 0, bytes_of(x, out));
   if (!ctx.meta()) kernels_of(ctx.device()).cast(x, out);
 }
 
 void softcap_inplace(Context& ctx, const Tensor& logits, float cap) {
   require(logits && logits.dtype() == DType::kFloat32, "[softcap] logits must be float32, got ", dtype_name(logits.dtype()));
-  if (cap > 0 && !ctx.meta()) kernels_of(ctx.device()).softcap(logits, cap);
+  if (cap <= 0) return;
+  const Timed timed(ctx, "softcap", 3 * static_cast<double>(logits.elements()), 2 * bytes_of(logits));
+  if (!ctx.meta()) kernels_of(ctx.device()).softcap(logits, cap);
 }
 
 }  // namespace lathe::ops

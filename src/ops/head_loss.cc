@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -51,10 +52,13 @@ void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, 
     const Tensor z = logits.rows(0, end - begin), xs = x.rows(begin, end);
     const Tensor dz = gradients ? dlogits.rows(0, end - begin) : Tensor();
     matmul(ctx, xs, Transpose::kNo, used, Transpose::kYes, z, false);
-    if (!ctx.meta())
-      kernels_of(ctx.device())
-          .softmax_loss(z, targets.rows(begin, end), gradients ? gradients->factor.rows(begin, end) : Tensor(), v,
-                        options.softcap, nll.rows(begin, end), dz);
+    {
+      const Timed timed(ctx, "softmax_loss", 5 * static_cast<double>(z.elements()), bytes_of(z, dz));
+      if (!ctx.meta())
+        kernels_of(ctx.device())
+            .softmax_loss(z, targets.rows(begin, end), gradients ? gradients->factor.rows(begin, end) : Tensor(), v,
+                          options.softcap, nll.rows(begin, end), dz);
+    }
     if (!gradients) continue;
     if (gradients->dx) matmul(ctx, dz, Transpose::kNo, used, Transpose::kNo, gradients->dx.rows(begin, end), false);
     if (gradients->dw) matmul(ctx, dz, Transpose::kYes, xs, Transpose::kNo, gradients->dw.rows(0, v), true);

@@ -1,6 +1,7 @@
 #include "ops/layer_norm.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -21,6 +22,7 @@ Tensor layer_norm(Context& ctx, const Tensor& x, const Tensor& weight, const Ten
     saved->mean = ctx.empty({x.dim(0)}, DType::kFloat32);
     saved->inv_std = ctx.empty({x.dim(0)}, DType::kFloat32);
   }
+  const Timed timed(ctx, "layer_norm", 7 * static_cast<double>(x.elements()), bytes_of(x, y));
   if (!ctx.meta())
     kernels_of(ctx.device()).layer_norm(x, weight, bias, eps, y, saved ? saved->mean : Tensor(), saved ? saved->inv_std : Tensor());
   return y;
@@ -35,6 +37,7 @@ void layer_norm_backward(Context& ctx, const Tensor& dy, const Tensor& x, const 
   require_tensor("[layer_norm]", "saved inv_std", saved.inv_std, {x.dim(0)}, DType::kFloat32);
   if (dweight) require_tensor("[layer_norm]", "dweight", dweight, {x.dim(1)}, DType::kFloat32);
   if (dbias) require_tensor("[layer_norm]", "dbias", dbias, {x.dim(1)}, DType::kFloat32);
+  const Timed timed(ctx, "layer_norm_backward", 14 * static_cast<double>(x.elements()), bytes_of(dy, x, dx));
   if (!ctx.meta()) kernels_of(ctx.device()).layer_norm_backward(dy, x, weight, saved.mean, saved.inv_std, dx, dweight, dbias);
 }
 

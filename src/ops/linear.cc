@@ -1,6 +1,7 @@
 #include "ops/linear.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 
@@ -11,6 +12,7 @@ Tensor linear(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias
   matmul(ctx, x, Transpose::kNo, w, Transpose::kYes, y, false);
   if (bias) {
     require_tensor("[linear]", "bias", bias, {w.dim(0)}, x.dtype());
+    const Timed timed(ctx, "add_bias", 1 * static_cast<double>(y.elements()), bytes_of(y, y));
     if (!ctx.meta()) kernels_of(ctx.device()).add_bias(y, bias);
   }
   return y;
@@ -29,6 +31,7 @@ void linear_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tens
   }
   if (dbias) {
     require_tensor("[linear]", "dbias", dbias, {w.dim(0)}, DType::kFloat32);
+    const Timed timed(ctx, "bias_backward", 1 * static_cast<double>(dy.elements()), bytes_of(dy));
     if (!ctx.meta()) kernels_of(ctx.device()).bias_backward(dy, dbias);
   }
 }

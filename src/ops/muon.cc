@@ -1,6 +1,7 @@
 #include "ops/muon.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -21,40 +22,48 @@ void require_vector(const char* op, const Tensor& v, int64_t n) {
 void muon_nesterov(Context& ctx, const Tensor& grad, float scale, float mu, const Tensor& momentum, const Tensor& u) {
   require_like("muon_nesterov", u, grad, DType::kFloat32);
   require_like("muon_nesterov", u, momentum, DType::kFloat32);
+  const Timed timed(ctx, "muon_nesterov", 5 * static_cast<double>(u.elements()), bytes_of(grad, momentum, momentum, u));
   if (!ctx.meta()) kernels_of(ctx.device()).muon_nesterov(grad, scale, mu, momentum, u);
 }
 
 void row_sums_of_squares(Context& ctx, const Tensor& x, const Tensor& sums) {
   require_vector("row_sums_of_squares", sums, x.dim(0));
+  const Timed timed(ctx, "row_sums_of_squares", 2 * static_cast<double>(x.elements()), bytes_of(x));
   if (!ctx.meta()) kernels_of(ctx.device()).row_sums_of_squares(x, sums);
 }
 
 void column_sums_of_squares(Context& ctx, const Tensor& x, const Tensor& sums) {
   require_vector("column_sums_of_squares", sums, x.dim(1));
+  const Timed timed(ctx, "column_sums_of_squares", 2 * static_cast<double>(x.elements()), bytes_of(x));
   if (!ctx.meta()) kernels_of(ctx.device()).column_sums_of_squares(x, sums);
 }
 
 void divide_inplace(Context& ctx, const Tensor& x, float divisor) {
+  const Timed timed(ctx, "divide", 1 * static_cast<double>(x.elements()), bytes_of(x, x));
   if (!ctx.meta()) kernels_of(ctx.device()).divide(x, divisor);
 }
 
 void scale_rows_inplace(Context& ctx, const Tensor& x, const Tensor& factors) {
   require_vector("scale_rows", factors, x.dim(0));
+  const Timed timed(ctx, "scale_rows", 1 * static_cast<double>(x.elements()), bytes_of(x, x));
   if (!ctx.meta()) kernels_of(ctx.device()).scale_rows(x, factors);
 }
 
 void scaled_copy(Context& ctx, const Tensor& x, float factor, const Tensor& y) {
   require_like("scaled_copy", x, y, DType::kFloat32);
+  const Timed timed(ctx, "scaled_copy", 1 * static_cast<double>(x.elements()), bytes_of(x, y));
   if (!ctx.meta()) kernels_of(ctx.device()).scaled_copy(x, factor, y);
 }
 
 void muon_polynomial(Context& ctx, const Tensor& a, const Tensor& aa, float b, float c) {
   require_like("muon_polynomial", a, aa, a.dtype());
+  const Timed timed(ctx, "muon_polynomial", 3 * static_cast<double>(a.elements()), bytes_of(a, a, aa));
   if (!ctx.meta()) kernels_of(ctx.device()).muon_polynomial(a, aa, b, c);
 }
 
 void muon_combine(Context& ctx, const Tensor& x, float a, const Tensor& y) {
   require_like("muon_combine", x, y, x.dtype());
+  const Timed timed(ctx, "muon_combine", 2 * static_cast<double>(x.elements()), bytes_of(x, x, y));
   if (!ctx.meta()) kernels_of(ctx.device()).muon_combine(x, a, y);
 }
 
@@ -63,6 +72,7 @@ void muon_apply(Context& ctx, const Tensor& x, const Tensor& factors, const Muon
   require_like("muon_apply", x, p, DType::kFloat32);
   require_vector("muon_apply", factors, x.dim(update.factors_by_row ? 0 : 1));
   if (compute) require_like("muon_apply", x, compute, DType::kBFloat16);
+  const Timed timed(ctx, "muon_apply", 6 * static_cast<double>(x.elements()), bytes_of(x, p, p, compute));
   if (!ctx.meta()) kernels_of(ctx.device()).muon_apply(x, factors, update, p, compute);
 }
 

@@ -1,6 +1,7 @@
 #include "ops/rms_norm.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -17,6 +18,7 @@ Tensor rms_norm(Context& ctx, const Tensor& x, const Tensor& weight, float eps, 
   check(x, weight);
   Tensor y = ctx.empty_like(x);
   if (saved) saved->inv_rms = ctx.empty({x.dim(0)}, DType::kFloat32);
+  const Timed timed(ctx, "rms_norm", 4 * static_cast<double>(x.elements()), bytes_of(x, y));
   if (!ctx.meta()) kernels_of(ctx.device()).rms_norm(x, weight, eps, scale, y, saved ? saved->inv_rms : Tensor());
   return y;
 }
@@ -28,6 +30,7 @@ void rms_norm_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Te
   require_tensor("[rms_norm]", "dx", dx, x.shape(), x.dtype());
   require_tensor("[rms_norm]", "saved inv_rms", saved.inv_rms, {x.dim(0)}, DType::kFloat32);
   if (dweight) require_tensor("[rms_norm]", "dweight", dweight, {x.dim(1)}, DType::kFloat32);
+  const Timed timed(ctx, "rms_norm_backward", 8 * static_cast<double>(x.elements()), bytes_of(dy, x, dx));
   if (!ctx.meta()) kernels_of(ctx.device()).rms_norm_backward(dy, x, weight, scale, saved.inv_rms, dx, dweight);
 }
 

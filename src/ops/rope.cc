@@ -1,6 +1,7 @@
 #include "ops/rope.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 
@@ -17,6 +18,7 @@ Tensor rope(Context& ctx, const Tensor& x, const Tensor& cosine, const Tensor& s
   require_indices("[rope]", "positions", positions, {x.dim(0)}, table[0]);
   if (out) require_tensor("[rope]", "out", out, x.shape(), x.dtype());
   Tensor y = out ? out : ctx.empty_like(x);
+  const Timed timed(ctx, "rope", 3 * static_cast<double>(x.elements()), bytes_of(x, y));
   if (!ctx.meta()) kernels_of(ctx.device()).rope(x, cosine, sine, positions, heads, direction, y);
   return y;
 }

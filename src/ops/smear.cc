@@ -1,6 +1,7 @@
 #include "ops/smear.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -20,6 +21,7 @@ Tensor smear(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& lambd
   if (previous) require_tensor("[smear]", "previous", previous, {batch, x.dim(1)}, x.dtype());
   Tensor y = ctx.empty_like(x);
   if (saved) saved->gate = ctx.empty({x.dim(0)}, DType::kFloat32);
+  const Timed timed(ctx, "smear", 2 * static_cast<double>(x.elements()), bytes_of(x, y));
   if (!ctx.meta()) kernels_of(ctx.device()).smear(x, w, lambda, previous, batch, y, saved ? saved->gate : Tensor());
   return y;
 }
@@ -33,6 +35,7 @@ void smear_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tenso
   require_tensor("[smear]", "dw", dw, w.shape(), DType::kFloat32);
   require_tensor("[smear]", "dlambda", dlambda, {1}, DType::kFloat32);
   require(ctx.meta() || x.elements() == 0 || dx.raw() != dy.raw(), "[smear] dx must not be dy");
+  const Timed timed(ctx, "smear_backward", 5 * static_cast<double>(x.elements()), bytes_of(dy, x, dx));
   if (!ctx.meta()) kernels_of(ctx.device()).smear_backward(dy, x, w, lambda, batch, saved.gate, dx, dw, dlambda);
 }
 

@@ -1,6 +1,7 @@
 #include "ops/value_gate.h"
 
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 
 namespace lathe::ops {
 namespace {
@@ -18,6 +19,7 @@ Tensor value_gate(Context& ctx, const Tensor& v, const Tensor& e, const Tensor& 
   check(e, gate);
   require_tensor("[value_gate]", "v", v, e.shape(), e.dtype());
   Tensor y = ctx.empty_like(v);
+  const Timed timed(ctx, "value_gate", 2 * static_cast<double>(v.elements()), bytes_of(v, e, y));
   if (!ctx.meta()) kernels_of(ctx.device()).value_gate(v, e, gate, scale, y);
   return y;
 }
@@ -28,6 +30,7 @@ void value_gate_backward(Context& ctx, const Tensor& dy, const Tensor& e, const 
   require_tensor("[value_gate]", "dy", dy, e.shape(), e.dtype());
   require_tensor("[value_gate]", "de", de, e.shape(), e.dtype());
   require_tensor("[value_gate]", "dgate", dgate, gate.shape(), e.dtype());
+  const Timed timed(ctx, "value_gate_backward", 4 * static_cast<double>(dy.elements()), bytes_of(dy, e, de));
   if (!ctx.meta()) kernels_of(ctx.device()).value_gate_backward(dy, e, gate, scale, de, dgate);
 }
 

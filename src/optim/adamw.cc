@@ -25,7 +25,7 @@ void adamw_step(ops::Context& ctx, const ParamGroup& group, std::span<AdamwState
                               .eps = static_cast<float>(group.eps),
                               .weight_decay = static_cast<float>(group.weight_decay),
                               .step = state.step};
-    const bool has_copy = p.compute && p.compute.raw() != p.value.raw();
+    const bool has_copy = p.compute && p.compute.dtype() != p.value.dtype();
     ops::adamw_update(ctx, p.value, p.grad, state.m, state.v, step, grad_scale, has_copy ? p.compute : Tensor());
   }
 }

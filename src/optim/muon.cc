@@ -131,7 +131,7 @@ void muon_step(ops::Context& ctx, const ParamGroup& group, const MuonState& stat
     } else {
       factors = reduce_variance(ctx, x, matrix_of(state.second_moment, index), rates.beta2);
     }
-    const bool has_copy = p.compute && p.compute.raw() != p.value.raw();
+    const bool has_copy = p.compute && p.compute.dtype() != p.value.dtype();
     ops::muon_apply(ctx, x, factors, {rates.lr, rates.decay, by_row}, p.value, has_copy ? p.compute : Tensor());
   }
 }

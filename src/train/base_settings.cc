@@ -82,6 +82,7 @@ void describe(SettingsTable& t, BaseSettings& s) {
   t.add("resume_from_step", &s.resume_from_step, "exact continuation of this step's checkpoint");
   t.add("resume", &s.resume, "continue the latest checkpoint if there is one");
   t.add("log_every", &s.log_every, "steps between lines of metrics.jsonl");
+  t.add("compile", &s.compile, "accepted for old command lines: the engine always runs its planned form");
   t.add("fp8", &s.fp8, "CUDA only: ignored with a warning");
   t.add("fp8_recipe", &s.fp8_recipe, "of --fp8").choices = {"tensorwise", "rowwise"};
 }

@@ -46,6 +46,7 @@ struct BaseSettings {
   int64_t resume_from_step = -1;
   bool resume = false;                // from the latest checkpoint, if there is one
   int64_t log_every = 100;
+  bool compile = true;                // row L-13.1: no effect
   bool fp8 = false;
   std::string fp8_recipe = "tensorwise";
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/log.h"
+#include "core/machine.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "train/plan.h"
@@ -13,12 +14,6 @@ namespace {
 
 constexpr int64_t kUntimedSteps = 10;  // row C-5.22
 constexpr double kSmooth = 0.9;        // row C-5.20
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 Json optional_number(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(); }
 
@@ -87,8 +82,12 @@ Result<Loop::StepOutcome> Loop::train_step() {
     return static_cast<double>(std::count_if(b.targets().begin(), b.targets().end(), [](int32_t t) { return t >= 0; }));
   };
   double valid = 0;
+  TimeSplit& split = performance_.split;
   for (data::TokenBatch& batch : batches_) {
-    LATHE_TRY_STATUS(data_.loader->next(batch));
+    {
+      const TimedPart part(clock_, split.data, ctx_, "data");
+      LATHE_TRY_STATUS(data_.loader->next(batch));
+    }
     LATHE_CHECK(batch.rows == settings_.batch && batch.columns == settings_.sequence_len, "a batch of ", batch.rows, " x ", batch.columns);
     valid += count_valid(batch);
   }
@@ -110,18 +109,28 @@ Result<Loop::StepOutcome> Loop::train_step() {
     batch.training = true;
     batch.dropout_key = rng_key(settings_.seed, "dropout");
     batch.dropout_call = static_cast<uint64_t>((state_.step * settings_.accumulation + m) * world_.size() + world_.rank());
-    const autograd::Var hidden = model_.forward(tape_, batch);
-    const Tensor nll = model_.loss(tape_, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32), factor_);
+    autograd::Var hidden;
+    {
+      const TimedPart part(clock_, split.forward, ctx_, "forward");
+      hidden = model_.forward(tape_, batch);
+    }
+    Tensor nll;
+    {
+      const TimedPart part(clock_, split.head, ctx_, "head");
+      nll = model_.loss(tape_, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32), factor_);
+    }
     double micro_sum = 0;
     for (const float x : nll.span<float>()) micro_sum += static_cast<double>(x);
     sum += micro_sum;
     outcome.last_micro_loss = micro_valid > 0 ? micro_sum / micro_valid : 0;
+    const TimedPart part(clock_, split.backward, ctx_, "backward");
     tape_.backward();
     tape_.clear();
   }
   outcome.loss = outcome.valid_targets > 0 ? sum / static_cast<double>(outcome.valid_targets) : 0;
   if (!std::isfinite(outcome.loss)) return not_finite("loss");
   if (hooks_.schedule) multiplier_ = hooks_.schedule(optimizer_, state_.step, progress_.share);
+  const TimedPart part(clock_, split.optimizer, ctx_, "optimizer");
   LATHE_TRY_STATUS(optimizer_.average_gradients());
   float clip = 1;
   if (settings_.grad_clip > 0) clip = optim::clip_factor(optimizer_.gradient_norm(ctx_), settings_.grad_clip);
@@ -163,10 +172,18 @@ Status Loop::validate_and_sample(bool last) {
   const int64_t step = state_.step;
   const auto due = [&](int64_t every) { return every > 0 && (last || step % every == 0); };
   const bool saves = settings_.save && (last || (settings_.save_every > 0 && step > 0 && step % settings_.save_every == 0 && step != settings_.resume_from_step));
-  if (saves) LATHE_TRY_STATUS(save());
+  TimeSplit& split = performance_.split;
+  if (saves) {
+    const TimedPart part(clock_, split.saving, ctx_, "saving");
+    LATHE_TRY_STATUS(save());
+  }
   bool validated = false;
   if (hooks_.validate && (due(settings_.eval_every) || (last && settings_.eval_at_end))) {
-    LATHE_TRY(const double bpb, hooks_.validate(step));
+    double bpb = 0;
+    {
+      const TimedPart part(clock_, split.evaluation, ctx_, "evaluation");
+      LATHE_TRY(bpb, hooks_.validate(step));
+    }
     validated = true;
     state_.val_bpb = bpb;
     state_.min_val_bpb = std::min(state_.min_val_bpb.value_or(bpb), bpb);
@@ -175,10 +192,14 @@ Status Loop::validate_and_sample(bool last) {
     values["val/bpb"] = bpb;
     LATHE_TRY_STATUS(log_metrics(step, std::move(values)));
   }
-  if (hooks_.sample && step > 0 && due(settings_.sample_every)) LATHE_TRY_STATUS(hooks_.sample(step));
+  if (hooks_.sample && step > 0 && due(settings_.sample_every)) {
+    const TimedPart part(clock_, split.sampling, ctx_, "sampling");
+    LATHE_TRY_STATUS(hooks_.sample(step));
+  }
   if (saves && validated) {
     meta_.val_bpb = state_.val_bpb;
     meta_.loop_state = state_.to_json();
+    const TimedPart part(clock_, split.saving, ctx_, "saving");
     LATHE_TRY_STATUS(update_meta(run_, meta_));
   }
   return {};
@@ -201,19 +222,70 @@ std::string Loop::step_line(double loss, double multiplier, double seconds) cons
   std::string line = n > 0 ? format_text("step %05lld/%05lld (%.2f%%)", static_cast<long long>(done), static_cast<long long>(n),
                                          100.0 * static_cast<double>(done) / static_cast<double>(n))
                            : format_text("step %05lld (%.2f%%)", static_cast<long long>(done), 100.0 * std::max(progress_.share, 0.0));
-  const double mfu = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * tokens / seconds / settings_.peak_flops : 0;
   line += format_text(" | loss: %.6f | lrm: %.2f | dt: %.2fms | tok/sec: %s | mfu: %.2f | epoch: %lld | total time: %.2fm", loss, multiplier,
-                      seconds * 1000, with_thousands(static_cast<int64_t>(tokens / seconds)).c_str(), mfu,
+                      seconds * 1000, with_thousands(static_cast<int64_t>(tokens / seconds)).c_str(), mfu_percent(seconds),
                       static_cast<long long>(progress_.epoch), state_.total_training_time / 60);
   if (n > 0 && done > kUntimedSteps)
     line += format_text(" | eta: %.1fm", state_.total_training_time / static_cast<double>(done - kUntimedSteps) * static_cast<double>(n - done) / 60);
   return line;
 }
 
+double Loop::mfu_percent(double seconds) const {
+  return settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * step_tokens() / seconds / settings_.peak_flops : 0;
+}
+
+bool Loop::profiles(int64_t steps_done) const {
+  if (settings_.profiler == nullptr) return false;
+  int64_t from = settings_.profile_from;
+  if (settings_.num_iterations >= 0)  // a short run is measured at its end
+    from = std::clamp<int64_t>(settings_.num_iterations - std::max<int64_t>(settings_.resume_from_step, 0) - settings_.profile_steps, 0, from);
+  return steps_done >= from && settings_.profiler->steps() < settings_.profile_steps;
+}
+
+// Memory and use of the processor stand in the metrics, so that no other monitor is needed (row L-14.10).
+Status Loop::log_step(int64_t step, double debiased, double seconds) {
+  const double now = clock_.seconds(), cpu = process_cpu_seconds(), since = now - logged_at_;
+  Json values = Json::object();
+  values["train/loss"] = debiased;
+  values["train/lrm"] = multiplier_;
+  values["train/dt"] = seconds;
+  values["train/tok_per_sec"] = step_tokens() / seconds;
+  values["train/mfu"] = mfu_percent(seconds);
+  values["train/epoch"] = progress_.epoch;
+  values["train/waiting_share"] = performance_.waiting_share();
+  const double resident = rss_mb();
+  values["system/rss_mb"] = resident;
+  values["system/peak_rss_mb"] = std::max(resident, peak_rss_mb());  // the kernel brings its maximum up to date late
+  values["system/arena_mb"] = static_cast<double>(ctx_.arena().peak_bytes()) / 1048576;
+  values["system/cpu_utilisation"] = since > 0 ? (cpu - cpu_seconds_at_) / since / num_threads() : 0;
+  logged_at_ = now;
+  cpu_seconds_at_ = cpu;
+  return log_metrics(step, std::move(values));
+}
+
+Status Loop::log_performance() {
+  Json values = Json::object();
+  const Json all = performance_.to_json();
+  for (const auto& [key, value] : all.as_object()) values["performance/" + key] = value;
+  return log_metrics(state_.step, std::move(values));
+}
+
+void Loop::warn_of_waiting() {
+  if (warned_of_waiting_ || performance_.waiting_share() <= kWaitingLimit) return;
+  warned_of_waiting_ = true;
+  log_warning(settings_.stage, format_text("%.0f %% of the time goes to waiting for data (limit %.0f %%): the loader is slower than the model",
+                                           100 * performance_.waiting_share(), 100 * kWaitingLimit));
+}
+
 Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   LATHE_TRY_STATUS(reserve_memory());
   LoopResult result;
-  std::vector<double> step_seconds;
+  constexpr int64_t kStepsBeforeWarning = 20;
+  performance_.tokens_per_step = step_tokens();
+  performance_.flops_per_token = settings_.flops_per_token;
+  performance_.product_flops = settings_.peak_flops;
+  logged_at_ = clock_.seconds();
+  cpu_seconds_at_ = process_cpu_seconds();
   bool ended = progress_.ended;
   while (true) {
     const bool last = ended || (settings_.num_iterations >= 0 && state_.step >= settings_.num_iterations);
@@ -224,33 +296,32 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     }
     LATHE_TRY_STATUS(validate_and_sample(last));
     if (last) break;
+    const bool profiled = profiles(performance_.steps);
+    ctx_.set_profiler(profiled ? settings_.profiler : nullptr);
     const double start = clock_.seconds();
     LATHE_TRY(const StepOutcome outcome, train_step());
     ended = progress_.ended;
     const double seconds = std::max(clock_.seconds() - start, 1e-9);
+    if (profiled) settings_.profiler->count_step();
+    ctx_.set_profiler(nullptr);
     const int64_t index = state_.step - 1;
     if (index > kUntimedSteps) state_.total_training_time += seconds;
-    step_seconds.push_back(seconds);
+    performance_.step_seconds.push_back(seconds);
+    if (++performance_.steps == 1) performance_.first_step_waiting = performance_.split.data;
+    if (performance_.steps >= kStepsBeforeWarning) warn_of_waiting();
     state_.smooth_loss = kSmooth * state_.smooth_loss + (1 - kSmooth) * outcome.last_micro_loss;
     const double debiased = state_.smooth_loss / (1 - std::pow(kSmooth, static_cast<double>(state_.step)));
     result.last_loss = outcome.loss;
     result.smooth_loss = debiased;
     print(step_line(debiased, multiplier_, seconds));
-    if (settings_.log_every > 0 && index % settings_.log_every == 0) {
-      const double tokens = step_tokens();
-      Json values = Json::object();
-      values["train/loss"] = debiased;
-      values["train/lrm"] = multiplier_;
-      values["train/dt"] = seconds;
-      values["train/tok_per_sec"] = tokens / seconds;
-      values["train/mfu"] = settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * tokens / seconds / settings_.peak_flops : 0.0;
-      values["train/epoch"] = progress_.epoch;
-      LATHE_TRY_STATUS(log_metrics(index, std::move(values)));
-    }
+    if (settings_.log_every > 0 && index % settings_.log_every == 0) LATHE_TRY_STATUS(log_step(index, debiased, seconds));
   }
+  warn_of_waiting();
+  if (performance_.steps > 0) LATHE_TRY_STATUS(log_performance());
   result.state = state_;
-  result.step_ms_p50 = 1000 * median(step_seconds);
-  result.tokens_per_second = result.step_ms_p50 > 0 ? 1000 * step_tokens() / result.step_ms_p50 : 0;
+  result.tokens_per_second = performance_.tokens_per_second_quantile(0.5);
+  result.step_ms_p50 = result.tokens_per_second > 0 ? 1000 * step_tokens() / result.tokens_per_second : 0;
+  result.performance = performance_;
   result.arena_bytes = ctx_.arena().peak_bytes();
   return result;
 }

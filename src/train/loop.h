@@ -14,6 +14,7 @@
 #include "model/transformer.h"
 #include "optim/optimizer.h"
 #include "train/checkpoint.h"
+#include "train/performance.h"
 
 namespace lathe::train {
 
@@ -37,7 +38,9 @@ struct LoopSettings {
   int64_t log_every = 1;           // metrics; row C-5.24 says 100
   int64_t resume_from_step = -1;
   double flops_per_token = 0;
-  double peak_flops = 0;           // of row C-5.23; 0 = unknown: the mfu column is 0
+  double peak_flops = 0;           // of row C-5.23: products per second; 0 = unknown: the mfu column is 0
+  ops::Profiler* profiler = nullptr;  // measures profile_steps steps after the first profile_from of this process
+  int64_t profile_from = 5, profile_steps = 10;
   uint64_t seed = 42;
   bool save = true;                // false: dry run
 };
@@ -76,9 +79,10 @@ struct LoopResult {
   bool interrupted = false;    // a signal: the step was finished and saved
   double last_loss = 0;        // mean over the step's valid targets
   double smooth_loss = 0;      // debiased
-  double tokens_per_second = 0;
+  double tokens_per_second = 0;  // of the median step
   double step_ms_p50 = 0;
   int64_t arena_bytes = 0;
+  Performance performance;
 };
 
 class Loop {
@@ -111,6 +115,11 @@ class Loop {
     if (hooks_.print) hooks_.print(line);
   }
   Status log_metrics(int64_t step, Json values) const;
+  Status log_step(int64_t step, double debiased, double seconds);
+  Status log_performance();
+  void warn_of_waiting();
+  bool profiles(int64_t steps_done) const;
+  double mfu_percent(double seconds) const;
   double step_tokens() const;  // of all ranks
   std::string step_line(double loss, double multiplier, double seconds) const;
   Error not_finite(const char* what) const;
@@ -131,6 +140,9 @@ class Loop {
   double multiplier_ = 1;
   std::vector<data::TokenBatch> batches_;  // the micro batches of the step under way
   StageProgress progress_;
+  Performance performance_;
+  bool warned_of_waiting_ = false;
+  double logged_at_ = 0, cpu_seconds_at_ = 0;  // when the last line of metrics was written
   Tensor factor_;                       // (B*T) float32
 };
 

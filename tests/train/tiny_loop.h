@@ -76,7 +76,13 @@ struct TinyLoop {
     };
     hooks.print = [this](const std::string& line) { lines.push_back(line); };
     hooks.log = [this](int64_t step, const Json& values) -> Status {
-      logged.emplace_back(step, values);
+      Json of_training = Json::object(), of_machine = Json::object();
+      for (const auto& [key, value] : values.as_object()) {
+        const bool measured = key.starts_with("system/") || key.starts_with("performance/") || key == "train/waiting_share";
+        (measured ? of_machine : of_training)[key] = value;
+      }
+      if (!values.contains("performance/steps")) logged.emplace_back(step, of_training);
+      if (of_machine.size() > 0) measured.emplace_back(step, of_machine);
       return {};
     };
     meta.tokenizer_hash = std::string(64, 'a');
@@ -107,7 +113,8 @@ struct TinyLoop {
   train::LoopHooks hooks;
   train::CheckpointMeta meta;
   std::vector<std::string> lines;
-  std::vector<std::pair<int64_t, Json>> logged;
+  std::vector<std::pair<int64_t, Json>> logged;    // what does not depend on machine and interruptions
+  std::vector<std::pair<int64_t, Json>> measured;  // the rest
   std::optional<train::Loop> loop;
 };
 

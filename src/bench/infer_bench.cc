@@ -83,7 +83,7 @@ Result<model::ModelConfig> find_infer_preset(const std::string& name) {
   return preset.config;
 }
 
-Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options, const MachineLimits& limits) {
+Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options, const ops::Limits& limits) {
   if (options.streams < 1 || options.prompt < 1 || options.new_tokens < 2)
     return error("--streams and --prompt must be at least 1, --new at least 2");
   const model::ModelConfig& c = model.config();

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "bench/machine_limits.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "model/transformer.h"
+#include "ops/profiler.h"
 
 namespace lathe::bench {
 
@@ -23,6 +23,6 @@ Result<model::ModelConfig> find_infer_preset(const std::string& name);
 
 // Names and meaning of the figures: docs/cli.md. `model` must have its weights ready; it is quantized here when asked for.
 // limits: of this machine and of the model's dtype, measured in the same process.
-Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options, const MachineLimits& limits);
+Result<Json> bench_infer(model::Transformer& model, const InferBenchOptions& options, const ops::Limits& limits);
 
 }  // namespace lathe::bench

@@ -148,7 +148,7 @@ class BenchInfer : public Verb {
       model = std::make_unique<model::Transformer>(config, dtype);
       model->initialise(42);
     }
-    bench::MachineLimits limits;
+    ops::Limits limits;
     limits.gemm_gflops = bench::measure_gemm_gflops(dtype);
     limits.stream_gb_per_s = bench::measure_stream_gb_per_s();
     LATHE_TRY(Json figures, bench::bench_infer(*model, options_, limits));

@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "ops/kernels.h"
+#include "ops/profiler.h"
 #include "tensor/half.h"
 
 namespace lathe::ops {
@@ -103,6 +104,8 @@ void quantized_product(Context& ctx, const Tensor& x, const QuantizedMatrix& w, 
           dtype_name(x.dtype()), " must be (M, ", w.inputs, ") bf16");
   require(y.rank() == 2 && y.dim(0) == x.dim(0) && y.dim(1) == w.outputs && (y.dtype() == DType::kBFloat16 || y.dtype() == DType::kFloat32),
           "[quantized_product] y ", y.shape(), " must be (", x.dim(0), ", ", w.outputs, ")");
+  const Timed timed(ctx, w.bits == WeightBits::kEight ? "product_int8" : "product_int4",
+                    2 * static_cast<double>(x.dim(0)) * static_cast<double>(w.outputs) * static_cast<double>(w.inputs), bytes_of(x, w.records, y));
   if (!ctx.meta() && x.dim(0) > 0) kernels_of(ctx.device()).quantized_product(x, w, y);
 }
 

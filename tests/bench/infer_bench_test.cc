@@ -20,7 +20,7 @@ TEST(BenchInfer, CountsBytesAndFlops) {
   const model::ModelConfig config = small_config();
   for (const auto& [weights, bytes_per_weight] : {std::pair("bf16", 2.0), std::pair("int8", 17.0 / 16), std::pair("int4", 9.0 / 16)}) {
     const auto model = lathe::testing::random_model(config, DType::kBFloat16);
-    MachineLimits limits;
+    ops::Limits limits;
     limits.gemm_gflops = 100, limits.stream_gb_per_s = 10;
     const Json figures = take(bench_infer(*model, {weights, 3, 20, 10}, limits));
     const double matrices = 2 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 128), head = 96 * 64;

@@ -1,15 +1,13 @@
 #include <hwy/targets.h>
 
+#include <array>
 #include <cmath>
-#include <limits>
 
 #include "core/machine.h"
 #include "core/parallel.h"
-#include "ops/activation.h"
 #include "ops/cpu/blocked_product.h"
 #include "ops/elementwise.h"
 #include "ops/matmul.h"
-#include "ops/rms_norm.h"
 #include "tests/ops/op_test.h"
 
 namespace lathe::ops::test {
@@ -23,6 +21,22 @@ TEST(InstructionSets, KernelsAreHeldToTheLevelAskedFor) {
   EXPECT_EQ((targets & HWY_AVX3) != 0, max_isa() >= Isa::kAvx512) << isa_name(max_isa());
   EXPECT_EQ((targets & HWY_AVX2) != 0, max_isa() >= Isa::kAvx2) << isa_name(max_isa());
 #endif
+}
+
+// No kernel may switch the processor to flushing denormals, nor leave it so for the caller.
+TEST(InstructionSets, DenormalsSurviveElementwiseOpsAndProducts) {
+  Context ctx;
+  constexpr float kDenormal = 1e-40f;
+  const Tensor x = Tensor::empty({3, 37}, DType::kFloat32), zero = Tensor::zeros({3, 37}, DType::kFloat32);
+  for (float& value : x.span<float>()) value = kDenormal;
+  EXPECT_TRUE(bytes_of({add(ctx, x, zero)}) == bytes_of({x}));
+  Tensor identity = Tensor::zeros({37, 37}, DType::kFloat32);
+  for (int64_t i = 0; i < 37; ++i) identity.data<float>()[i * 38] = 1;
+  const Tensor product = Tensor::empty({3, 37}, DType::kFloat32);
+  matmul(ctx, x, Transpose::kNo, identity, Transpose::kYes, product, false);
+  EXPECT_TRUE(bytes_of({product}) == bytes_of({x}));
+  volatile float small = 2e-38f;
+  EXPECT_EQ(std::fpclassify(small / 4), FP_SUBNORMAL);
 }
 
 Transpose flag(bool transposed) { return transposed ? Transpose::kYes : Transpose::kNo; }
@@ -44,8 +58,7 @@ TEST_P(BlockedProduct, MatchesFloat64Reference) {
           if (accumulate)
             for (double& value : expected) value += 3;
           cpu::blocked_product(a, flag(ta), b, flag(tb), c, accumulate);
-          testing::Tolerance allowed = tolerance(expected, out);
-          EXPECT_TRUE(testing::is_close(read_values(c), expected, allowed)) << m << " " << k << " " << n << ta << tb << accumulate;
+          EXPECT_TRUE(testing::is_close(read_values(c), expected, tolerance(expected, out))) << m << " " << k << " " << n << ta << tb << accumulate;
         }
 }
 

@@ -15,6 +15,23 @@ function(lathe_embed room folder)
   target_sources(lathe_${room} PRIVATE "${out}")
 endfunction()
 
+# lathe_embed_text(ROOM FILE NAME): compiles one text file (below 60 kB) into the library of ROOM, behind src/ROOM/NAME.h,
+# which declares std::string_view NAME(). A changed file is taken in by configuring again, which the build does by itself.
+function(lathe_embed_text room file name)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${file}")
+  file(READ "${CMAKE_SOURCE_DIR}/${file}" content)
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/generated/${room}/${name}.cc" @ONLY CONTENT "// Written by cmake/embed.cmake from @file@.
+#include \"@room@/@name@.h\"
+
+namespace lathe::@room@ {
+
+std::string_view @name@() { return R\"text(@content@)text\"; }
+
+}  // namespace lathe::@room@
+")
+  target_sources(lathe_${room} PRIVATE "${CMAKE_BINARY_DIR}/generated/${room}/${name}.cc")
+endfunction()
+
 if(CMAKE_SCRIPT_MODE_FILE)
   file(GLOB files "${LATHE_EMBED_FOLDER}/*.*")
   set(arrays "")

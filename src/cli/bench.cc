@@ -2,10 +2,12 @@
 #include <optional>
 
 #include "bench/attention_bench.h"
+#include "bench/baseline.h"
 #include "bench/infer_bench.h"
 #include "bench/machine_limits.h"
 #include "bench/train_bench.h"
 #include "cli/verbs.h"
+#include "core/log.h"
 #include "core/parallel.h"
 #include "model/hugging_face.h"
 #include "train/profile_report.h"
@@ -30,7 +32,17 @@ class BenchGemm : public Verb {
                   " threads; memory read: ", format_text("%.1f", limits.stream_gb_per_s), " GB/s");
     Json out = bench::to_json(limits);
     out["dtype"] = dtype_name(dtype_of(context));
-    out["threads"] = num_threads();
+    const bench::MachineKind machine = bench::this_machine();
+    out["cpu_model"] = machine.cpu_model;
+    out["isa"] = machine.isa;
+    out["threads"] = machine.threads;
+    if (const auto held = bench::find_baseline(bench::built_in_baseline(), machine, dtype_of(context))) {
+      const std::vector<std::string> found = bench::disturbances(limits, *held);
+      for (const std::string& what : found) log_warning("bench", "disturbed run: ", what);
+      out["baseline_gemm_gflops"] = held->gemm_gflops;
+      out["baseline_stream_gb_per_s"] = held->stream_gb_per_s;
+      out["disturbed"] = !found.empty();
+    }
     return context.finish(out);
   }
 

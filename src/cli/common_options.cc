@@ -37,6 +37,9 @@ Status resolve_common(CommonOptions& options) {
   if (options.mixed_precision == "no") options.dtype = "fp32";
   if (options.dtype == "bfloat16") options.dtype = "bf16";
   if (options.dtype == "float32") options.dtype = "fp32";
+  if (const std::string isa = environment("LATHE_MAX_ISA"); !isa.empty())
+    if (const Result<Isa> known = parse_isa(isa); !known.ok()) return error_at("LATHE_MAX_ISA", -1, known.error().message);
+  if (options.dtype == "auto") options.dtype = max_isa() == Isa::kAvx512Bf16 ? "bf16" : "fp32";  // decision 20
   if (options.device.empty()) options.device = "auto";
   if (options.device == "mps") return error("device mps is not available: this build has none; use --device cpu");
   LATHE_TRY([[maybe_unused]] const Device device, parse_device(options.device));

@@ -1,5 +1,4 @@
 // lathe doctor: what this machine and installation can do, what is missing, and the command that mends it.
-#include <algorithm>
 #include <string_view>
 
 #include "cli/training.h"
@@ -25,16 +24,11 @@ constexpr double kLowMemoryGb = 2, kLowDiskGb = 5;
 
 std::string gigabytes(int64_t bytes) { return format_text("%.1f GB", static_cast<double>(bytes) / kGigabyte); }
 
-bool has(const Machine& machine, std::string_view feature) {
-  return std::find(machine.cpu_features.begin(), machine.cpu_features.end(), feature) != machine.cpu_features.end();
-}
-
-Finding vector_unit(const Machine& machine) {
-  if (has(machine, "avx512_bf16") || has(machine, "amx_bf16") || has(machine, "bf16"))
-    return {State::kGood, "vector unit", "multiplies bf16 in hardware; --dtype auto takes bf16", ""};
-  if (has(machine, "avx2") || has(machine, "asimd"))
-    return {State::kNote, "vector unit", "no bf16 products in hardware; --dtype auto takes fp32", ""};
-  return {State::kBad, "vector unit", "neither AVX2 nor NEON: portable code only, very slow", "use a newer machine"};
+Finding vector_unit() {
+  std::string name = isa_name(max_isa());
+  if (max_isa() < cpu_isa()) name += join_text(" (LATHE_MAX_ISA; this machine has ", isa_name(cpu_isa()), ")");
+  if (max_isa() == Isa::kAvx512Bf16) return {State::kGood, "vector unit", name + ": multiplies bf16; --dtype auto takes bf16", ""};
+  return {State::kNote, "vector unit", name + ": no bf16 products in hardware; --dtype auto takes fp32", ""};
 }
 
 Finding memory(const Machine& machine) {
@@ -103,7 +97,7 @@ class Doctor : public Verb {
     const Machine machine = read_machine();
     const std::vector<Finding> findings = {
         {State::kGood, "cpu", join_text(machine.cpu_model, ", ", machine.logical_cpus, " logical, ", num_threads(), " threads in use"), ""},
-        vector_unit(machine), memory(machine), base_folder_finding(context), libraries(), parquet(), cuda()};
+        vector_unit(), memory(machine), base_folder_finding(context), libraries(), parquet(), cuda()};
     context.print(version_text());
     bool bad = false;
     Json checks = Json::object();

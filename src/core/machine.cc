@@ -12,10 +12,14 @@
 #include <string_view>
 #include <thread>
 
+#include "core/check.h"
+#include "core/environment.h"
 #include "core/text.h"
 
 namespace lathe {
 namespace {
+
+constexpr std::array<const char*, 4> kIsaNames = {"scalar", "avx2", "avx512", "avx512_bf16"};
 
 // The vector and matrix units that the kernels choose between, in the kernel's own spelling, x86-64 then AArch64.
 constexpr std::array<std::string_view, 16> kFeatures = {
@@ -134,6 +138,37 @@ double peak_rss_mb() {
   struct rusage usage {};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in kilobytes
+}
+
+const char* isa_name(Isa isa) { return kIsaNames[static_cast<size_t>(isa)]; }
+
+Result<Isa> parse_isa(const std::string& name) {
+  for (size_t i = 0; i < kIsaNames.size(); ++i)
+    if (name == kIsaNames[i]) return static_cast<Isa>(i);
+  return error("unknown instruction set \"", name, "\"; known are scalar, avx2, avx512, avx512_bf16");
+}
+
+Isa cpu_isa() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::kScalar;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
+  if (!avx512) return Isa::kAvx2;
+  return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
+#else
+  return Isa::kScalar;
+#endif
+}
+
+Isa max_isa() {
+  static const Isa isa = [] {
+    const std::string name = environment("LATHE_MAX_ISA");
+    if (name.empty()) return cpu_isa();
+    const Result<Isa> named = parse_isa(name);
+    require(named.ok(), "[machine] LATHE_MAX_ISA: ", named.ok() ? "" : named.error().message);
+    return std::min(named.value(), cpu_isa());
+  }();
+  return isa;
 }
 
 std::vector<std::string> loaded_libraries() {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/result.h"
+
 namespace lathe {
 
 struct Machine {
@@ -26,6 +28,16 @@ int64_t available_memory_bytes();  // what can be taken now without swapping; 0 
 double rss_mb();                   // resident memory of this process, in 2^20 bytes; 0 if unknown
 double peak_rss_mb();              // the largest so far
 double process_cpu_seconds();      // processor time of all its threads
+
+// The instruction sets that kernels are written for, each holding those before it. kScalar is what every processor of the
+// architecture has (x86-64: SSE2; AArch64: NEON).
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Bf16 };
+const char* isa_name(Isa isa);           // "scalar", "avx2", "avx512", "avx512_bf16"
+Result<Isa> parse_isa(const std::string& name);
+Isa cpu_isa();                           // the best that this processor and system offer
+// The best that kernels may use: cpu_isa(), or less if the environment variable LATHE_MAX_ISA names less. Read once;
+// throws std::invalid_argument when the variable names no instruction set.
+Isa max_isa();
 
 // Shared libraries loaded into this process, as full paths, in load order (the program itself not).
 std::vector<std::string> loaded_libraries();

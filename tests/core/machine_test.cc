@@ -47,6 +47,20 @@ TEST(Machine, TheContainersShareOfTimeBoundsTheCpus) {
   EXPECT_GE(usable_cpus(), 1);
 }
 
+TEST(Machine, NamesItsInstructionSetsAndNeverUsesMoreThanTheProcessorHas) {
+  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16}) {
+    const Result<Isa> parsed = parse_isa(isa_name(isa));
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_EQ(parsed.value(), isa);
+  }
+  ASSERT_FALSE(parse_isa("avx").ok());
+  EXPECT_NE(parse_isa("avx").error().message.find("scalar, avx2, avx512, avx512_bf16"), std::string::npos);
+  EXPECT_LE(max_isa(), cpu_isa());
+#if defined(__x86_64__)
+  EXPECT_EQ(cpu_isa() == Isa::kAvx512Bf16, __builtin_cpu_supports("avx512bf16") != 0);
+#endif
+}
+
 TEST(Machine, PeakMemoryGrowsWithWhatIsTouched) {
   const double before = peak_rss_mb();
   EXPECT_GT(before, 1);

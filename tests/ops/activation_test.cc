@@ -63,6 +63,12 @@ TEST_P(ActivationOp, SameBitsForAnyThreadCount) {
 TEST_P(ActivationOp, RowDoesNotDependOnOtherRows) {
   for (const Kind& kind : kKinds) expect_rows_are_independent(activation_case(kind, {7, 103}), GetParam());
 }
+TEST_P(ActivationOp, PoisonStaysInItsRow) {
+  for (const Kind& kind : kKinds) expect_poison_stays_in_its_row(activation_case(kind, {7, 103}), GetParam());
+}
+TEST_P(ActivationOp, SameBitsAtAnyAddress) {
+  for (const Kind& kind : kKinds) expect_same_bits_at_any_address(activation_case(kind, {7, 103}), GetParam());
+}
 TEST_P(ActivationOp, RefusesWrongOperands) {
   Context ctx;
   const Tensor x = Tensor::zeros({3, 8}, GetParam());
@@ -111,6 +117,8 @@ TEST_P(Swiglu, GradientMatchesFiniteDifferences) { expect_right_gradients(swiglu
 TEST_P(Swiglu, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(swiglu_case(4, 33), GetParam()); }
 TEST_P(Swiglu, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(swiglu_case(257, 97), GetParam()); }
 TEST_P(Swiglu, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(swiglu_case(7, 103), GetParam()); }
+TEST_P(Swiglu, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(swiglu_case(7, 103), GetParam()); }
+TEST_P(Swiglu, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(swiglu_case(7, 103), GetParam()); }
 TEST_P(Swiglu, RefusesWrongOperands) {
   Context ctx;
   const Tensor x = Tensor::zeros({3, 8}, GetParam());

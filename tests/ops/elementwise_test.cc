@@ -52,6 +52,8 @@ TEST_P(Add, MatchesFloat64Reference) {
 }
 TEST_P(Add, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(add_case({257, 97}), GetParam()); }
 TEST_P(Add, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(add_case({7, 103}), GetParam()); }
+TEST_P(Add, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(add_case({7, 103}), GetParam()); }
+TEST_P(Add, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(add_case({7, 103}), GetParam()); }
 TEST_P(Add, InPlaceGivesTheSameBits) {
   Context ctx;
   const DType dtype = GetParam();
@@ -84,6 +86,8 @@ TEST_P(Mix, BrokenGradientIsCaught) {
 }
 TEST_P(Mix, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(mix_case({257, 197}), GetParam()); }
 TEST_P(Mix, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(mix_case({7, 103}), GetParam()); }
+TEST_P(Mix, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(mix_case({7, 103}), GetParam()); }
+TEST_P(Mix, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(mix_case({7, 103}), GetParam()); }
 
 // C-3.41: x - lambda xb with a fixed first scalar; nobody asks for gradients of constants.
 TEST_P(Mix, TakesConstants) {
@@ -121,6 +125,8 @@ TEST_P(FirstColumns, GradientMatchesFiniteDifferences) { expect_right_gradients(
 TEST_P(FirstColumns, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(first_columns_case(4, 33, 12), GetParam()); }
 TEST_P(FirstColumns, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(first_columns_case(900, 40, 32), GetParam()); }
 TEST_P(FirstColumns, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(first_columns_case(9, 40, 19), GetParam()); }
+TEST_P(FirstColumns, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(first_columns_case(9, 40, 19), GetParam()); }
+TEST_P(FirstColumns, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(first_columns_case(9, 40, 19), GetParam()); }
 TEST_P(FirstColumns, RefusesWrongOperands) {
   Context ctx;
   const Tensor x = Tensor::zeros({3, 8}, GetParam());

@@ -31,6 +31,7 @@ TEST_P(Embedding, GradientMatchesFiniteDifferences) {
 TEST_P(Embedding, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(embedding_case(30, 4, 5), GetParam()); }
 TEST_P(Embedding, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(embedding_case(700, 90, 33), GetParam()); }
 TEST_P(Embedding, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(embedding_case(33, 9, 20), GetParam()); }
+TEST_P(Embedding, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(embedding_case(33, 9, 20), GetParam()); }
 TEST_P(Embedding, RefusesWrongOperands) {
   Context ctx;
   const Tensor table = Tensor::zeros({5, 4}, GetParam()), dy = Tensor::zeros({2, 4}, GetParam());

@@ -45,6 +45,8 @@ TEST_P(LayerNorm, GradientMatchesFiniteDifferences) {
 TEST_P(LayerNorm, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(layer_norm_case(4, 33, true), GetParam()); }
 TEST_P(LayerNorm, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(layer_norm_case(257, 96, true), GetParam()); }
 TEST_P(LayerNorm, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(layer_norm_case(65, 103, true), GetParam()); }
+TEST_P(LayerNorm, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(layer_norm_case(65, 103, true), GetParam()); }
+TEST_P(LayerNorm, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(layer_norm_case(65, 103, true), GetParam()); }
 
 TEST_P(LayerNorm, RefusesWrongOperands) {
   Context ctx;

@@ -56,6 +56,8 @@ TEST_P(Linear, GradientMatchesFiniteDifferences) {
 TEST_P(Linear, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(linear_case(6, 9, 5, true), GetParam()); }
 TEST_P(Linear, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(linear_case(257, 96, 65, true), GetParam()); }
 TEST_P(Linear, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(linear_case(65, 103, 64, true), GetParam()); }
+TEST_P(Linear, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(linear_case(65, 103, 64, true), GetParam()); }
+TEST_P(Linear, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(linear_case(65, 103, 64, true), GetParam()); }
 TEST_P(Linear, SkipsGradientsNobodyWants) {
   Context ctx;
   const DType dtype = GetParam();

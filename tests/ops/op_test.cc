@@ -178,6 +178,55 @@ void expect_rows_are_independent(const OpCase& op, DType dtype) {
   }
 }
 
+void expect_poison_stays_in_its_row(const OpCase& op, DType dtype) {
+  const auto in = input_tensors(op, dtype);
+  Context ctx;
+  const Tensor result = op.forward(ctx, in);
+  const Tensor dy = make_tensor(random_values(result.elements(), 7, dtype), result.shape(), dtype);
+  const auto clean = run_all(op, in, dtype, dy);
+  const int64_t rows = result.dim(0), bad = rows / 2;
+  ASSERT_GT(rows, 2) << op.name;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float poison : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 1e-40f, -3e38f})
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (op.operands[i].role != Role::kRows && op.operands[i].role != Role::kRowsAdded) continue;
+      std::vector<Tensor> poisoned = in;
+      poisoned[i] = in[i].clone();
+      fill(poisoned[i].rows(bad, bad + 1), poison);
+      const auto many = run_all(op, poisoned, dtype, dy);
+      if (std::isnan(poison)) {
+        const Values row = read_values(many[0].rows(bad, bad + 1));
+        EXPECT_TRUE(std::any_of(row.begin(), row.end(), [](double x) { return std::isnan(x); })) << op.name << " operand " << i;
+      }
+      size_t out = 0;
+      const auto expect_same = [&](const std::string& what) {
+        for (int64_t row = 0; row < rows; ++row) {
+          if (row != bad) {
+            EXPECT_TRUE(row_bytes(many[out], row) == row_bytes(clean[out], row))
+                << op.name << ": " << poison << " in operand " << i << " reaches row " << row << " of " << what;
+          }
+        }
+      };
+      expect_same("the result");
+      for (size_t j = 0; j < in.size() && op.backward; ++j) {
+        if (!has_gradient(op.operands[j].role)) continue;
+        ++out;
+        if (is_sliced(op.operands[j].role)) expect_same("gradient " + std::to_string(j));
+      }
+    }
+}
+
+void expect_same_bits_at_any_address(const OpCase& op, DType dtype) {
+  const auto in = input_tensors(op, dtype);
+  std::vector<Tensor> moved;
+  for (const Tensor& x : in) {
+    const Tensor wider = Tensor::empty({x.elements() + 1}, x.dtype());
+    moved.push_back(wider.rows(1, x.elements() + 1).reshape(x.shape()));
+    moved.back().copy_from(x);
+  }
+  EXPECT_TRUE(bytes_of(run_all(op, moved, dtype, Tensor())) == bytes_of(run_all(op, in, dtype, Tensor()))) << op.name;
+}
+
 std::string dtype_test_name(const ::testing::TestParamInfo<DType>& info) { return dtype_name(info.param); }
 
 // The harness itself: a wrong value, a wrong gradient and an untouched result must not pass.

@@ -56,6 +56,10 @@ void expect_broken_gradients_are_caught(const OpCase& op, DType dtype);
 void expect_same_bits_for_any_threads(const OpCase& op, DType dtype);
 // Row n of the result and of the rows' gradients, computed alone and among all.
 void expect_rows_are_independent(const OpCase& op, DType dtype);
+// NaN, infinities, denormals and huge numbers in one row change no bit of another, and NaN is not swallowed.
+void expect_poison_stays_in_its_row(const OpCase& op, DType dtype);
+// Operands that begin one element behind a vector's boundary.
+void expect_same_bits_at_any_address(const OpCase& op, DType dtype);
 
 class OpTest : public ::testing::TestWithParam<DType> {};
 std::string dtype_test_name(const ::testing::TestParamInfo<DType>& info);

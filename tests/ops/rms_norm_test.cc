@@ -57,6 +57,8 @@ TEST_P(RmsNorm, GradientMatchesFiniteDifferences) {
 TEST_P(RmsNorm, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(rms_norm_case(4, 33, true, kEps32, 1), GetParam()); }
 TEST_P(RmsNorm, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(rms_norm_case(257, 96, true, kEps32, 1), GetParam()); }
 TEST_P(RmsNorm, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(rms_norm_case(65, 103, true, kEps32, 1), GetParam()); }
+TEST_P(RmsNorm, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(rms_norm_case(65, 103, true, kEps32, 1), GetParam()); }
+TEST_P(RmsNorm, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(rms_norm_case(65, 103, true, kEps32, 1), GetParam()); }
 
 TEST_P(RmsNorm, BackwardMayOverwriteItsUpstream) {
   Context ctx;

@@ -48,6 +48,8 @@ TEST_P(Rope, GradientMatchesFiniteDifferences) {
 TEST_P(Rope, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(rope_case(5, 3, 10, 1), GetParam()); }
 TEST_P(Rope, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(rope_case(257, 3, 34, 1), GetParam()); }
 TEST_P(Rope, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(rope_case(33, 3, 34, 1), GetParam()); }
+TEST_P(Rope, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(rope_case(33, 3, 34, 1), GetParam()); }
+TEST_P(Rope, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(rope_case(33, 3, 34, 1), GetParam()); }
 
 TEST_P(Rope, WorksInPlace) {
   Context ctx;

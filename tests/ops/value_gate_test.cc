@@ -32,6 +32,8 @@ TEST_P(ValueGate, GradientMatchesFiniteDifferences) {
 TEST_P(ValueGate, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(value_gate_case(5, 3, 7, 2), GetParam()); }
 TEST_P(ValueGate, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(value_gate_case(257, 3, 33, 2), GetParam()); }
 TEST_P(ValueGate, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(value_gate_case(33, 3, 33, 2), GetParam()); }
+TEST_P(ValueGate, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(value_gate_case(33, 3, 33, 2), GetParam()); }
+TEST_P(ValueGate, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(value_gate_case(33, 3, 33, 2), GetParam()); }
 TEST_P(ValueGate, RefusesWrongOperands) {
   Context ctx;
   const Tensor v = Tensor::zeros({3, 8}, GetParam()), gate = Tensor::zeros({3, 2}, GetParam());

@@ -2,6 +2,7 @@
 // has_avx512_bf16() says so; Highway 1.0 has no operation for vdpbf16ps.
 #pragma once
 
+#include "core/machine.h"
 #include "tensor/dtype.h"
 
 #if defined(__x86_64__)
@@ -15,11 +16,7 @@
 
 namespace lathe::ops::cpu {
 
-inline bool has_avx512_bf16() {
-  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bf16");
-  return has;
-}
+inline bool has_avx512_bf16() { return max_isa() == Isa::kAvx512Bf16; }
 
 // sum + x[0] w[2 n] + x[1] w[2 n + 1] in lane n: `w` holds a pair for each lane, x points to one pair.
 LATHE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i w, const bf16* x) {

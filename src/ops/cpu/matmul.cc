@@ -7,6 +7,8 @@
 #include <mutex>
 #include <tuple>
 
+#include "core/machine.h"
+#include "ops/cpu/blocked_product.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/few_rows.h"
 
@@ -34,7 +36,11 @@ struct Product {
   std::unordered_map<int, memory> arguments;
 };
 
+// The library, held to the instruction set that the other kernels are held to.
 struct Engine {
+  Engine() {
+    if (max_isa() < cpu_isa()) dnnl::set_max_cpu_isa(max_isa() == Isa::kAvx512 ? dnnl::cpu_isa::avx512_core : dnnl::cpu_isa::avx2);
+  }
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   std::mutex mutex;
@@ -45,6 +51,10 @@ Engine& shared_engine() {
   static Engine instance;
   return instance;
 }
+
+// Does the library multiply in one order of summation here? It does in its blocked kernels, which begin with AVX-512, for
+// bf16 with the instruction that multiplies it; its other products choose the order by M and N, or refuse bf16.
+bool library_keeps_order(DType dtype) { return max_isa() >= (dtype == DType::kBFloat16 ? Isa::kAvx512Bf16 : Isa::kAvx512); }
 
 Product make_product(Engine& shared, const Key& key) {
   const auto tag = [](bool transposed) { return transposed ? memory::format_tag::ba : memory::format_tag::ab; };
@@ -74,6 +84,7 @@ void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) 
     if (!accumulate) c.fill_zero();
     return;
   }
+  if (!library_keeps_order(a.dtype())) return blocked_product(a, ta, b, tb, c, accumulate);
   Engine& shared = shared_engine();
   const std::lock_guard<std::mutex> lock(shared.mutex);
   auto found = shared.products.find(key);

@@ -26,7 +26,7 @@ const Json& built_in_baseline() {
   return baseline;
 }
 
-std::optional<MachineLimits> find_baseline(const Json& baseline, const MachineKind& machine, DType dtype) {
+std::optional<ops::Limits> find_baseline(const Json& baseline, const MachineKind& machine, DType dtype) {
   for (const Json& entry : baseline.at("machines").as_array()) {
     if (entry.get_string("cpu_model", "") != machine.cpu_model || entry.get_string("isa", "") != machine.isa ||
         entry.get_int("threads", 0) != machine.threads)
@@ -34,12 +34,12 @@ std::optional<MachineLimits> find_baseline(const Json& baseline, const MachineKi
     const Json* figures = entry.find("figures");
     const Json* gemm = figures == nullptr ? nullptr : figures->find(join_text("gemm ", dtype_name(dtype)));
     if (gemm == nullptr) return std::nullopt;
-    return MachineLimits{gemm->get_double("gemm_gflops", 0), gemm->get_double("stream_gb_per_s", 0)};
+    return ops::Limits{gemm->get_double("gemm_gflops", 0), gemm->get_double("stream_gb_per_s", 0)};
   }
   return std::nullopt;
 }
 
-std::vector<std::string> disturbances(const MachineLimits& measured, const MachineLimits& baseline) {
+std::vector<std::string> disturbances(const ops::Limits& measured, const ops::Limits& baseline) {
   std::vector<std::string> found;
   const auto compare = [&](const char* what, const char* unit, double now, double held) {
     if (held > 0 && now < kDisturbedBelow * held)

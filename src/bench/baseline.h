@@ -25,9 +25,9 @@ Result<Json> parse_baseline(std::string_view text);
 const Json& built_in_baseline();
 
 // The product and read rates held for that machine; nothing when it is not listed or the file says nothing of `dtype`.
-std::optional<MachineLimits> find_baseline(const Json& baseline, const MachineKind& machine, DType dtype);
+std::optional<ops::Limits> find_baseline(const Json& baseline, const MachineKind& machine, DType dtype);
 
 // One sentence for each figure below kDisturbedBelow of its baseline; empty for a run that nothing disturbed.
-std::vector<std::string> disturbances(const MachineLimits& measured, const MachineLimits& baseline);
+std::vector<std::string> disturbances(const ops::Limits& measured, const ops::Limits& baseline);
 
 }  // namespace lathe::bench

@@ -24,7 +24,7 @@ TEST(Baseline, IsFoundByProcessorInstructionSetThreadsAndDtype) {
 }
 
 TEST(Baseline, LessThanNineTenthsIsADisturbedRun) {
-  const MachineLimits held{1000, 50};
+  const ops::Limits held{1000, 50};
   EXPECT_TRUE(disturbances({900, 45}, held).empty());
   EXPECT_TRUE(disturbances({2000, 80}, held).empty());
   const auto slow_product = disturbances({899, 45}, held);

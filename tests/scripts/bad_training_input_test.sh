@@ -47,7 +47,7 @@ refused 1 '512' '3' '32' 'device-batch-size\|device_batch_size\|device batch' --
 refused 1 eval_tokens -- train none --eval-tokens 100
 refused 1 device_batch_size -- train none --device-batch-size 0
 refused 1 depth -- train none --depth 0
-refused 1 'does not fit' 'halve --device-batch-size' -- train none --depth 60 --aspect-ratio 128 --head-dim 128 --device-batch-size 512 --eval-every -1
+refused 1 'does not fit' '--recompute block' -- train none --depth 60 --aspect-ratio 128 --head-dim 128 --device-batch-size 512 --total-batch-size 16384 --eval-every -1
 refused 1 'horizon\|num.iterations' -- train none --num-iterations -1 --target-param-data-ratio -1
 
 # A good run to spoil.

@@ -26,14 +26,7 @@ Tensor compute_of(Parameter* parameter) { return parameter ? parameter->compute 
 
 Tensor like_if(ops::Context& ctx, bool wanted, const Tensor& x) { return wanted ? ctx.empty_like(x) : Tensor(); }
 
-}  // namespace
-
-Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
-  if (weight.quantized) {
-    require(!x.wants_grad(), "[linear] ", weight.name, " is quantized and cannot be differentiated");
-    return tape.constant(ops::linear(tape.ctx(), x.value, *weight.quantized, compute_of(bias)));
-  }
-  Tensor y = ops::linear(tape.ctx(), x.value, weight.compute, compute_of(bias));
+Var record_linear(Tape& tape, Tensor y, const Var& x, Parameter& weight, Parameter* bias) {
   Var out = tape.result(std::move(y), x.wants_grad() || learns(&weight) || learns(bias));
   if (out.wants_grad())
     tape.record(out, [x, w = &weight, bias](Tape& t, const Tensor& dy) {
@@ -42,6 +35,20 @@ Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
       t.add_grad(x, std::move(dx));
     });
   return out;
+}
+
+}  // namespace
+
+Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
+  if (weight.quantized) {
+    require(!x.wants_grad(), "[linear] ", weight.name, " is quantized and cannot be differentiated");
+    return tape.constant(ops::linear(tape.ctx(), x.value, *weight.quantized, compute_of(bias)));
+  }
+  return record_linear(tape, ops::linear(tape.ctx(), x.value, weight.compute, compute_of(bias)), x, weight, bias);
+}
+
+Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
+  return record_linear(tape, tape.ctx().zeros({x.value.dim(0), weight.compute.dim(0)}, x.value.dtype()), x, weight, bias);
 }
 
 Var embedding(Tape& tape, const Tensor& ids, Parameter& table) {

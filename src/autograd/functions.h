@@ -12,6 +12,8 @@
 namespace lathe::autograd {
 
 Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr);
+// The last product of a part that recompute() runs again: only its backward is wanted, zeros stand for its value.
+Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr);
 Var embedding(Tape& tape, const Tensor& ids, Parameter& table);
 Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale = 1);
 Var layer_norm(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, float eps);

@@ -46,16 +46,22 @@ void Tape::add_grad(const Var& v, Tensor grad) {
 
 Tensor Tape::grad(const Var& v) const { return v.wants_grad() ? grads_[static_cast<size_t>(v.slot)] : Tensor(); }
 
-void Tape::backward() { run_all(); }
+void Tape::backward() { run_back_to({}); }
 
 void Tape::backward(const Var& output, Tensor dy) {
   require(output.wants_grad(), "[tape] backward from a value that is not on the tape");
   add_grad(output, std::move(dy));
-  run_all();
+  run_back_to(0);
 }
 
-void Tape::run_all() {
-  while (!nodes_.empty()) {
+void Tape::forget_since(const Mark& mark) {
+  grads_.resize(mark.slots);
+  keep_.resize(mark.slots);
+  chunk_ = mark.chunk, used_ = mark.used;
+}
+
+void Tape::run_back_to(size_t nodes) {
+  while (nodes_.size() > nodes) {
     Node* node = nodes_.back();
     nodes_.pop_back();
     Tensor dy;

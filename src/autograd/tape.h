@@ -41,6 +41,25 @@ class Tape {
   template <class F>
   void record_root(F backward) { push<F>(-1, std::move(backward)); }
 
+  // One node for a whole part of the forward pass, function(Tape&) -> Var. What its operations would save is dropped;
+  // the backward pass records them on this same tape, with the slots that the inputs have, and runs them back at once.
+  // So every sum is formed in the same order and has the same bits as without. The function must do the same both
+  // times; the second time only the slot of its result counts (see replaying()).
+  template <class F>
+  Var recompute(F function) {
+    if (!recording_) return function(*this);
+    Var out;
+    {
+      const Switch paused(recording_, false);
+      out = function(*this);
+    }
+    out = result(std::move(out.value), true);
+    record(out, [function = std::move(function)](Tape& tape, Tensor& dy) { tape.replay(function, std::move(dy)); });
+    return out;
+  }
+  // The function of a recompute() runs for the second time: the value of its result is not read.
+  bool replaying() const { return replaying_; }
+
   // Adds to v's gradient; shares `grad` when it is the first. Ignored when v wants none.
   void add_grad(const Var& v, Tensor grad);
   Tensor grad(const Var& v) const;                     // of a variable(), after backward; empty if none came
@@ -55,13 +74,13 @@ class Tape {
  private:
   struct Node {
     int32_t output = -1;
-    virtual void run(Tape& tape, const Tensor& dy) = 0;
+    virtual void run(Tape& tape, Tensor& dy) = 0;  // may take dy
     virtual ~Node() = default;
   };
   template <class F>
   struct NodeOf final : Node {
     explicit NodeOf(F f) : function(std::move(f)) {}
-    void run(Tape& tape, const Tensor& dy) override { function(tape, dy); }
+    void run(Tape& tape, Tensor& dy) override { function(tape, dy); }
     F function;
   };
   template <class F>
@@ -70,12 +89,35 @@ class Tape {
     node->output = output;
     nodes_.push_back(node);
   }
+  struct Switch {
+    Switch(bool& flag, bool value) : flag_(flag), before_(std::exchange(flag, value)) {}
+    ~Switch() { flag_ = before_; }
+    Switch(const Switch&) = delete;
+    Switch& operator=(const Switch&) = delete;
+    bool& flag_;
+    bool before_;
+  };
+  template <class F>
+  void replay(const F& function, Tensor dy) {
+    const Mark before = mark();
+    {
+      const Switch on(replaying_, true);
+      add_grad(function(*this), std::move(dy));
+    }
+    run_back_to(before.nodes);
+    forget_since(before);
+  }
+  struct Mark {
+    size_t nodes, slots, chunk, used;
+  };
+  Mark mark() const { return {nodes_.size(), grads_.size(), chunk_, used_}; }
+  void forget_since(const Mark& mark);
   void* space(size_t bytes);
-  void run_all();
+  void run_back_to(size_t nodes);
 
   static constexpr size_t kChunk = 1 << 16;
   ops::Context& ctx_;
-  bool recording_;
+  bool recording_, replaying_ = false;
   float backward_scale_ = 1;
   std::vector<Node*> nodes_;
   std::vector<Tensor> grads_;  // by slot

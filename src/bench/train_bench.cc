@@ -20,6 +20,7 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   const double gemm = measure_gemm_gflops(options.dtype);
 
   model::Transformer model(config, options.dtype, Device::kCpu, true);
+  model.set_recompute(options.recompute);
   model.initialise(42);
   const bool muon = options.optimizer.empty() ? preset.muon : options.optimizer == "muon";
   if (muon && config.family != model::Family::kChat) return error("Muon's groups are those of the chat presets");
@@ -36,7 +37,7 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
     factor.data<float>()[i] = 1.0f / static_cast<float>(n);
   }
   ops::Context ctx;
-  ctx.arena().reserve(train::activation_bytes(config, options.dtype, batch, t));
+  ctx.arena().reserve(train::activation_bytes(config, options.dtype, batch, t, options.recompute));
   autograd::Tape tape(ctx, true);
   const Clock& clock = Clock::real();
   std::vector<double> step, forward, backward, update;
@@ -71,6 +72,7 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   out["preset"] = preset.name;
   out["dtype"] = dtype_name(options.dtype);
   out["threads"] = num_threads();
+  out["recompute"] = model::recompute_name(options.recompute);
   out["batch"] = batch;
   out["sequence_len"] = t;
   out["parameters"] = model.counts().total;

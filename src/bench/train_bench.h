@@ -3,6 +3,7 @@
 
 #include "bench/presets.h"
 #include "core/json.h"
+#include "model/transformer.h"
 #include "tensor/dtype.h"
 
 namespace lathe::bench {
@@ -11,6 +12,7 @@ struct TrainBenchOptions {
   DType dtype = DType::kBFloat16;
   int64_t steps = 8;       // timed, after two that warm up
   int64_t batch = 0, sequence_len = 0;  // 0: the preset's
+  model::Recompute recompute = model::Recompute::kNone;
   std::string optimizer;   // empty: the preset's; muon or adamw
 };
 

@@ -44,10 +44,12 @@ class BenchTrain : public Verb {
     table.add("steps", &options_.steps, "timed steps");
     table.add("batch", &options_.batch, "rows; 0: the preset's");
     table.add("seq", &options_.sequence_len, "tokens of a row; 0: the preset's");
+    table.add("recompute", &recompute_, "activations computed again in the backward pass").choices = model::recompute_names();
     table.add("optimizer", &options_.optimizer, "empty: the preset's").choices = {"", "muon", "adamw"};
   }
   Result<Exit> run(Context& context) override {
     options_.dtype = dtype_of(context);
+    options_.recompute = model::recompute_of(recompute_);
     LATHE_TRY(const bench::TrainPreset preset, bench::find_preset(preset_));
     LATHE_TRY(const Json figures, bench::bench_train(preset, options_));
     context.print(preset.name, " ", dtype_name(options_.dtype), ": ", with_thousands(static_cast<int64_t>(figures.at("tok_per_s").as_double())),
@@ -58,7 +60,7 @@ class BenchTrain : public Verb {
   }
 
  private:
-  std::string preset_ = "chat-d6";
+  std::string preset_ = "chat-d6", recompute_ = "none";
   bench::TrainBenchOptions options_;
 };
 

@@ -23,7 +23,7 @@ struct SftSettings {
   std::string run = "dummy", data, val_data, source = "base";
   int64_t model_step = -1, num_iterations = -1, num_epochs = 1, max_seq_len = 2048, device_batch_size = 32, total_batch_size = 524288;
   double embedding_lr = 0.3, unembedding_lr = 0.004, matrix_lr = 0.02, weight_decay = 0, init_lr_frac = 1;
-  std::string muon_dtype = "bf16", targets = "completion", loss_normalisation = "global";
+  std::string recompute = "none", muon_dtype = "bf16", targets = "completion", loss_normalisation = "global";
   int64_t eval_every = 150, eval_tokens = 20 * 524288, save_every = -1, resume_from_step = -1;
   bool resume = false, dry_run = false;
 };
@@ -47,7 +47,8 @@ class Sft : public Verb {
     t.add("num_iterations", &s.num_iterations, "optimizer steps; -1: by epochs");
     t.add("num_epochs", &s.num_epochs, "passes over the data");
     t.add("device_batch_size", &s.device_batch_size, "B, rows of a micro batch");
-    t.add("total_batch_size", &s.total_batch_size, "tokens of a step");
+    t.add("total_batch_size", &s.total_batch_size, "tokens of a step").aliases = {"target_global_batch"};
+    t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices = model::recompute_names();
     t.group("optimizer");
     t.add("embedding_lr", &s.embedding_lr, "AdamW, token embeddings");
     t.add("unembedding_lr", &s.unembedding_lr, "AdamW, output head");
@@ -95,6 +96,7 @@ Result<Exit> Sft::run(Context& context) {
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
   LATHE_TRY(train::LoadedModel loaded, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true));
   model::Transformer& model = *loaded.model;
+  model.set_recompute(model::recompute_of(s_.recompute));
   const tokenizer::Tokenizer& tokenizer = loaded.tokenizer;
   LATHE_TRY(const int64_t accumulation, optim::accumulation_steps(s_.total_batch_size, s_.device_batch_size, s_.max_seq_len, world->size()));
   if (const int64_t rows = loaded.meta.user_config.get_int("device_batch_size", 0); rows > 0 && s_.device_batch_size > rows)

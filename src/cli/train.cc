@@ -112,10 +112,12 @@ Result<Exit> Train::run(Context& context) {
   request.dtype = dtype;
   request.batch = settings_.device_batch_size;
   request.sequence_len = settings_.max_seq_len;
+  request.recompute = model::recompute_of(settings_.recompute);
   LATHE_TRY_STATUS(train::require_memory(train::make_plan(request)));
 
   LATHE_TRY(const auto corpus, data::Corpus::open(data_path, split_rule(settings_.split)));
   model::Transformer model(config, dtype, Device::kCpu, true);
+  model.set_recompute(request.recompute);
   print_model(context, model);
   LATHE_TRY(const train::BaseHorizon horizon, train::base_horizon(settings_, model, world->size()));
   print_horizon(context, model, horizon);
@@ -231,6 +233,7 @@ class PlanVerb : public Verb {
     request.dtype = resolved_dtype(context);
     request.batch = settings_.device_batch_size;
     request.sequence_len = settings_.max_seq_len;
+    request.recompute = model::recompute_of(settings_.recompute);
     request.kv_cache_rows = kv_cache_rows_;
     request.kv_cache_positions = settings_.max_seq_len;
     const model::Transformer model(config, request.dtype, Device::kMeta);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text.h"
 #include "model/names.h"
 #include "model/rope_tables.h"
 #include "ops/append_to_cache.h"
@@ -39,7 +40,19 @@ ops::Activation activation_of(Mlp mlp) {
   return ops::Activation::kSilu;
 }
 
+constexpr const char* kRecomputeNames[] = {"none", "attention", "block"};  // in the order of Recompute
+
 }  // namespace
+
+std::vector<std::string> recompute_names() { return {std::begin(kRecomputeNames), std::end(kRecomputeNames)}; }
+
+std::string recompute_name(Recompute recompute) { return kRecomputeNames[static_cast<size_t>(recompute)]; }
+
+Recompute recompute_of(std::string_view name) {
+  for (const Recompute r : {Recompute::kNone, Recompute::kAttention, Recompute::kBlock})
+    if (name == recompute_name(r)) return r;
+  throw std::invalid_argument(join_text("[transformer] nothing to recompute is called ", name));
+}
 
 Transformer::Transformer(ModelConfig config, DType dtype, Device device, bool with_gradients)
     : config_(std::move(config)), dtype_(dtype), device_(device), with_gradients_(with_gradients) {
@@ -165,29 +178,31 @@ Var Transformer::drop(Tape& tape, const Var& x, const Batch& batch, int64_t plac
 }
 
 // Row numbers of the rotary (or learned) table for every row of the batch, and the cache's bounds.
-void Transformer::prepare_positions(Tape& tape, const Batch& batch) {
-  const int64_t n = batch.ids.dim(0), t = n / batch.batch, start = batch.cache ? batch.cache->length() : 0;
+Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
+  const int64_t n = batch.ids.dim(0), t = n / batch.batch, begin = batch.cache ? batch.cache->length() : 0;
   const int64_t limit = config_.positions == Positions::kRope ? config_.table_length() : config_.sequence_len;
-  require(start + t <= limit, "[transformer] positions up to ", start + t, " exceed the model's table of ", limit);
-  positions_ = tape.ctx().empty({n}, DType::kInt32);
+  require(begin + t <= limit, "[transformer] positions up to ", begin + t, " exceed the model's table of ", limit);
+  Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor()};
   if (batch.cache) {
     require(batch.cache->batch() == batch.batch, "[transformer] a batch of ", batch.batch, " rows on a cache of ", batch.cache->batch());
-    require(start + t <= batch.cache->capacity(), "[transformer] positions up to ", start + t, " exceed the cache of ", batch.cache->capacity());
-    starts_ = tape.ctx().empty({batch.batch}, DType::kInt32);
-    lengths_ = tape.ctx().empty({batch.batch}, DType::kInt32);
+    require(begin + t <= batch.cache->capacity(), "[transformer] positions up to ", begin + t, " exceed the cache of ", batch.cache->capacity());
+    pass.starts = tape.ctx().empty({batch.batch}, DType::kInt32);
+    pass.lengths = tape.ctx().empty({batch.batch}, DType::kInt32);
   }
-  if (tape.ctx().meta()) return;
+  if (tape.ctx().meta()) return pass;
   for (int64_t b = 0; b < batch.batch; ++b) {
-    for (int64_t i = 0; i < t; ++i) positions_.data<int32_t>()[b * t + i] = static_cast<int32_t>(start + i);
+    for (int64_t i = 0; i < t; ++i) pass.positions.data<int32_t>()[b * t + i] = static_cast<int32_t>(begin + i);
     if (!batch.cache) continue;
-    starts_.data<int32_t>()[b] = static_cast<int32_t>(start);
-    lengths_.data<int32_t>()[b] = static_cast<int32_t>(start + t);
+    pass.starts.data<int32_t>()[b] = static_cast<int32_t>(begin);
+    pass.lengths.data<int32_t>()[b] = static_cast<int32_t>(begin + t);
   }
+  return pass;
 }
 
-Var Transformer::embed(Tape& tape, const Batch& batch) {
+Var Transformer::embed(Tape& tape, const Pass& pass) {
+  const Batch& batch = pass.batch;
   Var x = autograd::embedding(tape, batch.ids, *wte_);
-  if (wpe_) x = autograd::add(tape, x, autograd::embedding(tape, positions_, *wpe_));
+  if (wpe_) x = autograd::add(tape, x, autograd::embedding(tape, pass.positions, *wpe_));
   if (config_.embedding_norm) x = norm(tape, x, nullptr, nullptr);
   if (config_.smear) {
     const int64_t t = batch.ids.dim(0) / batch.batch;
@@ -203,9 +218,11 @@ Var Transformer::embed(Tape& tape, const Batch& batch) {
   return drop(tape, x, batch, 2 * config_.n_layer);
 }
 
-Var Transformer::attention(Tape& tape, int64_t i, const Var& x, const Batch& batch) {
+Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& pass) {
   const ModelConfig& c = config_;
+  const Batch& batch = pass.batch;
   Layer& layer = layers_[static_cast<size_t>(i)];
+  const Var x = norm(tape, input, layer.norm1_weight, layer.norm1_bias);  // (N, C)
   Var q = autograd::linear(tape, x, *layer.q, layer.q_bias);  // (N, H*D)
   Var k = autograd::linear(tape, x, *layer.k, layer.k_bias);  // (N, G*D)
   Var v = autograd::linear(tape, x, *layer.v, layer.v_bias);  // (N, G*D)
@@ -215,8 +232,8 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& x, const Batch& bat
     v = autograd::value_gate(tape, v, e, gate, static_cast<float>(c.gate_scale));
   }
   if (c.positions == Positions::kRope) {
-    q = autograd::rope(tape, q, cosine_, sine_, positions_, c.n_head, c.rope_direction);
-    k = autograd::rope(tape, k, cosine_, sine_, positions_, c.n_kv_head, c.rope_direction);
+    q = autograd::rope(tape, q, cosine_, sine_, pass.positions, c.n_head, c.rope_direction);
+    k = autograd::rope(tape, k, cosine_, sine_, pass.positions, c.n_kv_head, c.rope_direction);
   }
   if (c.qk_norm) {
     const auto head_norm = [&](const Var& h) {  // over D of every head
@@ -237,52 +254,61 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& x, const Batch& bat
   shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_width())));
   Var y;  // (N, H*D)
   if (batch.cache) {
-    ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), starts_);
-    ops::append_to_cache(tape.ctx(), v.value, batch.cache->values(i), starts_);
-    y = tape.constant(ops::attention_cached(tape.ctx(), q.value, batch.cache->keys(i), batch.cache->values(i), lengths_, shape));
+    ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), pass.starts);
+    ops::append_to_cache(tape.ctx(), v.value, batch.cache->values(i), pass.starts);
+    y = tape.constant(ops::attention_cached(tape.ctx(), q.value, batch.cache->keys(i), batch.cache->values(i), pass.lengths, shape));
   } else {
     y = autograd::attention(tape, q, k, v, shape);
   }
-  return autograd::linear(tape, y, *layer.attention_out, layer.attention_out_bias);
+  const bool last = tape.replaying() && recompute_ == Recompute::kAttention;
+  return (last ? autograd::linear_without_value : autograd::linear)(tape, y, *layer.attention_out, layer.attention_out_bias);
 }
 
-Var Transformer::mlp(Tape& tape, int64_t i, const Var& x) {
+Var Transformer::mlp(Tape& tape, int64_t i, const Var& input) {
   Layer& layer = layers_[static_cast<size_t>(i)];
+  const Var x = norm(tape, input, layer.norm2_weight, layer.norm2_bias);  // (N, C)
   Var h = autograd::linear(tape, x, *layer.fc, layer.fc_bias);
   if (layer.up)
     h = autograd::swiglu(tape, h, autograd::linear(tape, x, *layer.up, layer.up_bias));
   else
     h = autograd::activation(tape, h, activation_of(config_.mlp));
-  return autograd::linear(tape, h, *layer.mlp_out, layer.mlp_out_bias);
+  return (tape.replaying() ? autograd::linear_without_value : autograd::linear)(tape, h, *layer.mlp_out, layer.mlp_out_bias);
+}
+
+Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& pass) {
+  const std::string prefix = probe_ ? "block." + std::to_string(i) + "." : std::string();
+  if (resid_lambdas_) x = autograd::mix(tape, x, {resid_lambdas_, i, 1}, x0, {x0_lambdas_, i, 1});
+  probe(tape, prefix + "in", x.value);
+  Var y = recompute_ == Recompute::kAttention ? tape.recompute([this, i, x, pass](Tape& t) { return attention(t, i, x, pass); })
+                                              : attention(tape, i, x, pass);
+  probe(tape, prefix + "attn", y.value);
+  x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i));
+  y = mlp(tape, i, x);
+  probe(tape, prefix + "mlp", y.value);
+  x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i + 1));
+  probe(tape, prefix + "out", x.value);
+  return x;
 }
 
 Var Transformer::forward(Tape& tape, const Batch& batch) {
   require(batch.ids.rank() == 1 && batch.ids.dtype() == DType::kInt32 && batch.batch >= 1 && batch.ids.dim(0) % batch.batch == 0,
           "[transformer] ids ", batch.ids.shape(), " for a batch of ", batch.batch);
   require(!batch.cache || !tape.recording(), "[transformer] a cache cannot be used while gradients are recorded");
-  prepare_positions(tape, batch);
-  Var x = embed(tape, batch);
+  const Pass pass = start(tape, batch);
+  Var x = embed(tape, pass);
   const Var x0 = x;
   Var middle;
   for (int64_t i = 0; i < config_.n_layer; ++i) {
-    const Layer& layer = layers_[static_cast<size_t>(i)];
-    const std::string prefix = probe_ ? "block." + std::to_string(i) + "." : std::string();
-    if (resid_lambdas_) x = autograd::mix(tape, x, {resid_lambdas_, i, 1}, x0, {x0_lambdas_, i, 1});
-    probe(prefix + "in", x.value);
-    Var y = attention(tape, i, norm(tape, x, layer.norm1_weight, layer.norm1_bias), batch);
-    probe(prefix + "attn", y.value);
-    x = autograd::add(tape, x, drop(tape, y, batch, 2 * i));
-    y = mlp(tape, i, norm(tape, x, layer.norm2_weight, layer.norm2_bias));
-    probe(prefix + "mlp", y.value);
-    x = autograd::add(tape, x, drop(tape, y, batch, 2 * i + 1));
-    probe(prefix + "out", x.value);
+    if (recompute_ == Recompute::kBlock)
+      x = tape.recompute([this, i, x, x0, pass](Tape& t) { return block(t, i, x, x0, pass); });
+    else
+      x = block(tape, i, x, x0, pass);
     if (config_.backout && i == config_.n_layer / 2) middle = x;
   }
   if (batch.cache) batch.cache->advance(batch.ids.dim(0) / batch.batch);
   if (config_.backout) x = autograd::mix(tape, x, {}, middle, {backout_lambda_, 0, -1});
   x = norm(tape, x, final_norm_weight_, final_norm_bias_);
-  probe("final_norm", x.value);
-  positions_ = starts_ = lengths_ = Tensor();
+  probe(tape, "final_norm", x.value);
   return x;
 }
 

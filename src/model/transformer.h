@@ -12,6 +12,13 @@
 
 namespace lathe::model {
 
+// Which activations the forward pass of training drops; the backward pass computes them again, with the same bits.
+// kAttention: those from a block's first norm to the attention's output projection. kBlock: all but a block's input.
+enum class Recompute { kNone, kAttention, kBlock };
+std::vector<std::string> recompute_names();             // none, attention, block
+std::string recompute_name(Recompute recompute);
+Recompute recompute_of(std::string_view name);          // one of these names
+
 struct Batch {
   Tensor ids;           // (N) int32, 0 <= id < vocab_size
   int64_t batch = 1;    // B; N must be a multiple
@@ -39,6 +46,8 @@ class Transformer {
 
   const ModelConfig& config() const { return config_; }
   DType dtype() const { return dtype_; }
+  void set_recompute(Recompute recompute) { recompute_ = recompute; }
+  Recompute recompute() const { return recompute_; }
 
   // Draws the initial weights (rows C-3.23, C-3.24, C-3.45; GPT-2/LLaMA: normal 0.02): counter-based, by tensor name.
   void initialise(uint64_t seed);
@@ -72,28 +81,34 @@ class Transformer {
 
  private:
   struct Layer;
+  struct Pass {                           // a forward pass under way
+    Batch batch;
+    Tensor positions, starts, lengths;    // (N), with a cache (B) and (B), int32
+  };
   autograd::Parameter* add(const std::string& name, Shape shape);
   autograd::Var norm(autograd::Tape& tape, const autograd::Var& x, autograd::Parameter* weight, autograd::Parameter* bias);
-  autograd::Var attention(autograd::Tape& tape, int64_t i, const autograd::Var& x, const Batch& batch);
-  autograd::Var mlp(autograd::Tape& tape, int64_t i, const autograd::Var& x);
-  autograd::Var embed(autograd::Tape& tape, const Batch& batch);
+  // The two halves of a block, from their norms to their output projections.
+  autograd::Var attention(autograd::Tape& tape, int64_t i, const autograd::Var& input, const Pass& pass);
+  autograd::Var mlp(autograd::Tape& tape, int64_t i, const autograd::Var& input);
+  autograd::Var block(autograd::Tape& tape, int64_t i, autograd::Var x, const autograd::Var& x0, const Pass& pass);
+  autograd::Var embed(autograd::Tape& tape, const Pass& pass);
   autograd::Var drop(autograd::Tape& tape, const autograd::Var& x, const Batch& batch, int64_t place);
-  void prepare_positions(autograd::Tape& tape, const Batch& batch);
-  void probe(const std::string& name, const Tensor& x) {
-    if (probe_) probe_(probe_context_, name, x);
+  Pass start(autograd::Tape& tape, const Batch& batch) const;
+  void probe(const autograd::Tape& tape, const std::string& name, const Tensor& x) {
+    if (probe_ && !tape.replaying()) probe_(probe_context_, name, x);
   }
 
   ModelConfig config_;
   DType dtype_;
   Device device_;
   bool with_gradients_;
+  Recompute recompute_ = Recompute::kNone;
   std::vector<std::unique_ptr<autograd::Parameter>> parameters_;
   std::vector<Layer> layers_;
   autograd::Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr, *resid_lambdas_ = nullptr, *x0_lambdas_ = nullptr;
   autograd::Parameter *smear_gate_ = nullptr, *smear_lambda_ = nullptr, *backout_lambda_ = nullptr;
   autograd::Parameter *final_norm_weight_ = nullptr, *final_norm_bias_ = nullptr;
   Tensor cosine_, sine_;          // (table_length, D/2) float32
-  Tensor positions_, starts_, lengths_;  // of the forward pass under way
   Probe probe_ = nullptr;
   void* probe_context_ = nullptr;
 };

@@ -53,7 +53,8 @@ void describe(SettingsTable& t, BaseSettings& s) {
   t.add("target_flops", &s.target_flops, "total FLOPs (second choice)");
   t.add("target_param_data_ratio", &s.target_param_data_ratio, "tokens per parameter (third choice)");
   t.add("device_batch_size", &s.device_batch_size, "B, rows of a micro batch");
-  t.add("total_batch_size", &s.total_batch_size, "tokens of a step; -1: by rule");
+  t.add("total_batch_size", &s.total_batch_size, "tokens of a step; -1: by rule").aliases = {"target_global_batch"};
+  t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices = model::recompute_names();
   t.group("optimizer");
   t.add("embedding_lr", &s.embedding_lr, "AdamW, token embeddings");
   t.add("unembedding_lr", &s.unembedding_lr, "AdamW, output head");

@@ -26,6 +26,7 @@ struct BaseSettings {
   int64_t num_iterations = -1;
   double target_flops = -1, target_param_data_ratio = 10.5;
   int64_t device_batch_size = 32, total_batch_size = -1;
+  std::string recompute = "none";     // names of model::Recompute
   // Optimizer.
   double embedding_lr = 0.3, unembedding_lr = 0.004, weight_decay = 0.2, matrix_lr = 0.02, scalar_lr = 0.5;
   double adam_beta1 = 0.8, adam_beta2 = 0.95, warmup_ratio = 0, warmdown_ratio = 0.5, final_lr_frac = 0;

@@ -62,7 +62,7 @@ Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, op
 
 Status Loop::reserve_memory() {
   if (reserved_) return {};
-  const int64_t bytes = activation_bytes(model_.config(), model_.dtype(), settings_.batch, settings_.sequence_len);
+  const int64_t bytes = activation_bytes(model_.config(), model_.dtype(), settings_.batch, settings_.sequence_len, model_.recompute());
   try {
     ctx_.arena().reserve(bytes);
   } catch (const std::bad_alloc&) {

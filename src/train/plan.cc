@@ -8,31 +8,37 @@
 namespace lathe::train {
 namespace {
 
-int64_t step_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len, bool with_loss) {
+// Arena bytes at the end of the parts of a training step, each the peak up to there.
+struct StepBytes {
+  int64_t forward = 0, loss = 0, backward = 0;
+};
+
+StepBytes step_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len, model::Recompute recompute) {
   model::Transformer model(config, dtype, Device::kMeta, true);
+  model.set_recompute(recompute);
   ops::Context ctx(Device::kMeta);
-  {
-    autograd::Tape tape(ctx, true);
-    const int64_t n = batch * sequence_len;
-    model::Batch input;
-    input.ids = Tensor::empty({n}, DType::kInt32, Device::kMeta);
-    input.batch = batch;
-    input.training = true;
-    const autograd::Var hidden = model.forward(tape, input);
-    if (with_loss) {
-      const Tensor targets = Tensor::empty({n}, DType::kInt32, Device::kMeta);
-      const Tensor factor = Tensor::empty({n}, DType::kFloat32, Device::kMeta);
-      const Tensor nll = model.loss(tape, hidden, targets, factor);
-      tape.backward();
-    }
-  }
-  return ctx.arena().peak_bytes();
+  autograd::Tape tape(ctx, true);
+  const int64_t n = batch * sequence_len;
+  model::Batch input;
+  input.ids = Tensor::empty({n}, DType::kInt32, Device::kMeta);
+  input.batch = batch;
+  input.training = true;
+  StepBytes bytes;
+  const autograd::Var hidden = model.forward(tape, input);
+  bytes.forward = ctx.arena().peak_bytes();
+  const Tensor targets = Tensor::empty({n}, DType::kInt32, Device::kMeta);
+  const Tensor factor = Tensor::empty({n}, DType::kFloat32, Device::kMeta);
+  const Tensor nll = model.loss(tape, hidden, targets, factor);
+  bytes.loss = ctx.arena().peak_bytes();
+  tape.backward();
+  bytes.backward = ctx.arena().peak_bytes();
+  return bytes;
 }
 
 }  // namespace
 
-int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len) {
-  return step_bytes(config, dtype, batch, sequence_len, true);
+int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len, model::Recompute recompute) {
+  return step_bytes(config, dtype, batch, sequence_len, recompute).backward;
 }
 
 Plan make_plan(const PlanRequest& request) {
@@ -42,13 +48,13 @@ Plan make_plan(const PlanRequest& request) {
   plan.flops_per_token = model.flops_per_token();
   const double total = static_cast<double>(plan.counts.total);
   const int64_t compute_bytes = request.dtype == DType::kFloat32 ? 0 : dtype_size(request.dtype);
-  const int64_t forward = step_bytes(request.config, request.dtype, request.batch, request.sequence_len, false);
-  const int64_t all = step_bytes(request.config, request.dtype, request.batch, request.sequence_len, true);
+  const StepBytes step = step_bytes(request.config, request.dtype, request.batch, request.sequence_len, request.recompute);
   plan.parts.push_back({"weights", plan.counts.total * (4 + compute_bytes)});
   plan.parts.push_back({"gradients", plan.counts.total * 4});
   plan.parts.push_back({"optimizer", static_cast<int64_t>(total * request.optimizer_bytes_per_parameter)});
-  plan.parts.push_back({"activations", forward});
-  plan.parts.push_back({"logits", std::max<int64_t>(all - forward, 0)});
+  plan.parts.push_back({"activations", step.forward});
+  plan.parts.push_back({"logits", step.loss - step.forward});
+  plan.parts.push_back({"backward", step.backward - step.loss});
   if (request.kv_cache_rows > 0) {
     const model::ModelConfig& c = request.config;
     plan.parts.push_back({"kv_cache", 2 * c.n_layer * request.kv_cache_rows * request.kv_cache_positions * c.n_kv_head * c.head_width() *

@@ -19,7 +19,9 @@ struct MemoryPart {
 struct Plan {
   model::ParameterCounts counts;
   double flops_per_token = 0;
-  std::vector<MemoryPart> parts;   // weights, gradients, optimizer, activations, logits, kv_cache (when asked)
+  // weights, gradients, optimizer, activations (kept by the forward pass), logits, backward (what the backward pass takes
+  // beyond both: gradients of activations, recomputed activations), kv_cache (when asked)
+  std::vector<MemoryPart> parts;
   int64_t total_bytes = 0;
   int64_t available_bytes = 0;     // of this machine, now
   bool fits() const { return total_bytes <= available_bytes; }
@@ -32,12 +34,14 @@ struct PlanRequest {
   model::ModelConfig config;
   DType dtype = DType::kFloat32;
   int64_t batch = 1, sequence_len = 1;   // of a micro step
+  model::Recompute recompute = model::Recompute::kNone;
   double optimizer_bytes_per_parameter = 8;
   int64_t kv_cache_rows = 0, kv_cache_positions = 0;
 };
 
 // Arena bytes of one forward and backward pass (saved activations, gradients of activations, logits chunk).
-int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len);
+int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len,
+                         model::Recompute recompute = model::Recompute::kNone);
 
 Plan make_plan(const PlanRequest& request);
 

@@ -52,6 +52,51 @@ TEST(Tape, WithoutRecordingNothingIsKept) {
   EXPECT_EQ(ctx.arena().bytes_in_use(), 0);
 }
 
+// x is used outside of the recomputed part too, before and after it; y = 8 x.
+TEST(Tape, ARecomputedPartIsRunAgainAndItsGradientsAddUp) {
+  ops::Context ctx;
+  Tape tape(ctx, true);
+  int runs = 0, replays = 0;
+  for (int pass = 0; pass < 2; ++pass) {
+    runs = replays = 0;
+    const Var x = tape.variable(values({1, 2}));
+    const Var double_x = add(tape, x, x);
+    const Var part = tape.recompute([&runs, &replays, x, double_x](Tape& t) {
+      ++runs, replays += t.replaying();
+      return add(t, add(t, double_x, x), add(t, double_x, x));  // 6 x
+    });
+    EXPECT_EQ(list(part.value), (std::vector<float>{6, 12}));
+    const Var y = add(tape, part, double_x);
+    EXPECT_EQ(runs, 1);
+    tape.backward(y, values({1, 10}));
+    EXPECT_EQ(runs, 2);
+    EXPECT_EQ(replays, 1);
+    EXPECT_FALSE(tape.replaying());
+    EXPECT_EQ(list(tape.grad(x)), (std::vector<float>{8, 80}));
+    tape.clear();
+  }
+}
+
+TEST(Tape, OneRecomputedPartInsideAnother) {
+  ops::Context ctx;
+  Tape tape(ctx, true);
+  const Var x = tape.variable(values({1}));
+  const Var y = tape.recompute([x](Tape& outer) {
+    const Var inner = outer.recompute([x](Tape& t) { return add(t, x, x); });
+    return add(outer, inner, x);
+  });
+  EXPECT_EQ(list(y.value), (std::vector<float>{3}));
+  tape.backward(y, values({2}));
+  EXPECT_EQ(list(tape.grad(x)), (std::vector<float>{6}));
+}
+
+TEST(Tape, RecordsOnAfterARecomputedPartThatFailed) {
+  ops::Context ctx;
+  Tape tape(ctx, true);
+  EXPECT_THROW(tape.recompute([](Tape&) -> Var { throw std::invalid_argument("no"); }), std::invalid_argument);
+  EXPECT_TRUE(tape.recording());
+}
+
 // What a node saved goes back to the arena when the node has run, or when the tape is cleared without a backward pass.
 TEST(Tape, GivesItsMemoryBack) {
   ops::Context ctx;

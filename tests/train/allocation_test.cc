@@ -8,14 +8,21 @@
 namespace lathe::testing {
 namespace {
 
-class Allocation : public ::testing::TestWithParam<DType> {};
+struct Kind {
+  DType dtype;
+  model::Recompute recompute;
+};
+
+class Allocation : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(Allocation, SteadyStateStepsTakeNone) {
   for (const SmallModel& small : small_models(64)) {
     SCOPED_TRACE(small.name);
     constexpr int64_t kRows = 4, kLength = 64;
-    model::Transformer model(small.config, GetParam(), Device::kCpu, true);
+    const auto [dtype, recompute] = GetParam();
+    model::Transformer model(small.config, dtype, Device::kCpu, true);
     model.initialise(1);
+    model.set_recompute(recompute);
     const std::vector<autograd::Parameter*> parameters = model.parameters();
     const bool newest = small.name == "newest";
     optim::OptimizerOptions options;
@@ -29,7 +36,7 @@ TEST_P(Allocation, SteadyStateStepsTakeNone) {
     const Tensor factor = Tensor::empty({kRows * kLength}, DType::kFloat32);
     for (float& f : factor.span<float>()) f = 1.0f / (kRows * kLength);
     ops::Context ctx;
-    ctx.arena().reserve(train::activation_bytes(small.config, GetParam(), kRows, kLength));
+    ctx.arena().reserve(train::activation_bytes(small.config, dtype, kRows, kLength, recompute));
     autograd::Tape tape(ctx, true);
     for (int step = 1; step <= 4; ++step) {
       const bool counting = step >= 3;
@@ -61,8 +68,12 @@ TEST(AllocationCounter, CountsLargeBlocks) {
   EXPECT_EQ(small.size() + large.size(), kLarge * 5 / 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Allocation, ::testing::Values(DType::kFloat32, DType::kBFloat16),
-                         [](const auto& info) { return info.param == DType::kFloat32 ? "fp32" : "bf16"; });
+constexpr Kind kKinds[] = {{DType::kFloat32, model::Recompute::kNone},       {DType::kBFloat16, model::Recompute::kNone},
+                           {DType::kFloat32, model::Recompute::kAttention}, {DType::kBFloat16, model::Recompute::kAttention},
+                           {DType::kFloat32, model::Recompute::kBlock},     {DType::kBFloat16, model::Recompute::kBlock}};
+INSTANTIATE_TEST_SUITE_P(All, Allocation, ::testing::ValuesIn(kKinds), [](const auto& info) {
+  return std::string(info.param.dtype == DType::kFloat32 ? "fp32_" : "bf16_") + model::recompute_name(info.param.recompute);
+});
 
 }  // namespace
 }  // namespace lathe::testing

@@ -48,7 +48,8 @@ Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
 }
 
 Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
-  return record_linear(tape, tape.ctx().zeros({x.value.dim(0), weight.compute.dim(0)}, x.value.dtype()), x, weight, bias);
+  return record_linear(tape, tape.ctx().zeros({x.value.dim(0), weight.compute.dim(0)}, x.value.dtype()), x, weight,
+                       bias);
 }
 
 Var embedding(Tape& tape, const Tensor& ids, Parameter& table) {

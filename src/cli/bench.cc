@@ -1,4 +1,5 @@
-// lathe bench gemm, train, infer: throughput beside the machine's own limits.
+// lathe bench gemm, attention, train, infer: throughput beside the machine's own limits.
+#include "bench/attention_bench.h"
 #include "bench/infer_bench.h"
 #include "bench/machine_limits.h"
 #include "bench/train_bench.h"
@@ -34,6 +35,48 @@ class BenchGemm : public Verb {
   int64_t repeats_ = 10;
 };
 
+class BenchAttention : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"bench attention",
+            "measure",
+            "attention over lengths, with and without a window",
+            "lathe bench attention --window 512 --json",
+            "",
+            0};
+  }
+  void describe(SettingsTable& table) override {
+    table.add("seq", &options_.lengths, "lengths");
+    table.add("window", &options_.window, "earlier keys a query sees; -1: all only");
+    table.add("batch", &options_.batch, "sequences");
+    table.add("heads", &options_.heads, "query heads");
+    table.add("kv_heads", &kv_heads_, "key/value heads; 0: as many");
+    table.add("head_dim", &options_.head_dim, "width of a head");
+    table.add("repeats", &options_.repeats, "runs, of which the fastest counts");
+  }
+  Result<Exit> run(Context& context) override {
+    options_.dtype = dtype_of(context);
+    options_.kv_heads = kv_heads_ > 0 ? kv_heads_ : options_.heads;
+    LATHE_TRY(const Json figures, bench::bench_attention(options_));
+    context.print("of the ", format_text("%.0f", figures.at("gemm_gflops_fp32").as_double()),
+                  " GFLOP/s that fp32 products reach here:");
+    context.print("   seq  window  forward ms  of limit  backward ms  of limit  ns/token");
+    for (const Json& row : figures.at("rows").as_array()) {
+      const int64_t window = row.at("window").as_int();
+      context.print(format_text("%6lld %7s %11.2f %9.2f %12.2f %9.2f %9.0f",
+                                static_cast<long long>(row.at("seq").as_int()),
+                                window < 0 ? "all" : std::to_string(window).c_str(), row.at("forward_ms").as_double(),
+                                row.at("forward_of_limit").as_double(), row.at("backward_ms").as_double(),
+                                row.at("backward_of_limit").as_double(), row.at("ns_per_token").as_double()));
+    }
+    return context.finish(figures);
+  }
+
+ private:
+  bench::AttentionBenchOptions options_;
+  int64_t kv_heads_ = 0;
+};
+
 class BenchTrain : public Verb {
  public:
   VerbInfo info() const override {
@@ -44,7 +87,8 @@ class BenchTrain : public Verb {
     table.add("steps", &options_.steps, "timed steps");
     table.add("batch", &options_.batch, "rows; 0: the preset's");
     table.add("seq", &options_.sequence_len, "tokens of a row; 0: the preset's");
-    table.add("recompute", &recompute_, "activations computed again in the backward pass").choices = model::recompute_names();
+    table.add("recompute", &recompute_, "activations computed again in the backward pass").choices =
+        model::recompute_names();
     table.add("optimizer", &options_.optimizer, "empty: the preset's").choices = {"", "muon", "adamw"};
   }
   Result<Exit> run(Context& context) override {
@@ -109,6 +153,7 @@ class BenchInfer : public Verb {
 
 std::unique_ptr<Verb> make_bench_infer() { return std::make_unique<BenchInfer>(); }
 std::unique_ptr<Verb> make_bench_gemm() { return std::make_unique<BenchGemm>(); }
+std::unique_ptr<Verb> make_bench_attention() { return std::make_unique<BenchAttention>(); }
 std::unique_ptr<Verb> make_bench_train() { return std::make_unique<BenchTrain>(); }
 
 }  // namespace lathe::cli

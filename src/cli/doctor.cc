@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/training.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 #include "core/environment.h"
 #include "core/machine.h"
 #include "core/parallel.h"
+#include "train/propose.h"
 
 namespace lathe::cli {
 namespace {
@@ -79,6 +81,17 @@ Finding cuda() {
   return {State::kNote, "cuda", "not in this build; everything runs on the CPU", ""};
 }
 
+// Base training that would use half, three quarters and nearly all of the free memory. Nothing is set by it.
+Json propose(Context& context) {
+  Json list = Json::array();
+  for (const train::Proposal& proposal : train::propose(available_memory_bytes(), resolved_dtype(context))) {
+    const std::string command = "lathe train " + proposal.flags();
+    context.print(format_text("memory  %2d %%: %8s  ", proposal.percent, gigabytes(proposal.total_bytes).c_str()), command);
+    list.push_back(Json(Json::Object{{"percent", int64_t{proposal.percent}}, {"total_bytes", proposal.total_bytes}, {"command", command}}));
+  }
+  return list;
+}
+
 class Doctor : public Verb {
  public:
   VerbInfo info() const override {
@@ -103,6 +116,7 @@ class Doctor : public Verb {
       bad = bad || finding.state == State::kBad;
       checks[finding.name] = Json(Json::Object{{"state", kStates[index]}, {"text", finding.text}, {"remedy", finding.remedy}});
     }
+    checks["proposals"] = propose(context);
     return context.finish(checks, bad ? Exit::kBadInput : Exit::kDone);
   }
 };

@@ -21,7 +21,8 @@ namespace {
 
 struct SftSettings {
   std::string run = "dummy", data, val_data, source = "base";
-  int64_t model_step = -1, num_iterations = -1, num_epochs = 1, max_seq_len = 2048, device_batch_size = 32, total_batch_size = 524288;
+  int64_t model_step = -1, num_iterations = -1, num_epochs = 1, max_seq_len = 2048, device_batch_size = 32,
+          total_batch_size = 524288, target_global_batch = -1;
   double embedding_lr = 0.3, unembedding_lr = 0.004, matrix_lr = 0.02, weight_decay = 0, init_lr_frac = 1;
   std::string recompute = "none", muon_dtype = "bf16", targets = "completion", loss_normalisation = "global";
   int64_t eval_every = 150, eval_tokens = 20 * 524288, save_every = -1, resume_from_step = -1;
@@ -47,8 +48,10 @@ class Sft : public Verb {
     t.add("num_iterations", &s.num_iterations, "optimizer steps; -1: by epochs");
     t.add("num_epochs", &s.num_epochs, "passes over the data");
     t.add("device_batch_size", &s.device_batch_size, "B, rows of a micro batch");
-    t.add("total_batch_size", &s.total_batch_size, "tokens of a step").aliases = {"target_global_batch"};
-    t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices = model::recompute_names();
+    t.add("total_batch_size", &s.total_batch_size, "tokens of a step");
+    t.add("target_global_batch", &s.target_global_batch, "rows of a step, instead of its tokens; -1: off");
+    t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices =
+        model::recompute_names();
     t.group("optimizer");
     t.add("embedding_lr", &s.embedding_lr, "AdamW, token embeddings");
     t.add("unembedding_lr", &s.unembedding_lr, "AdamW, output head");
@@ -94,11 +97,28 @@ Result<Exit> Sft::run(Context& context) {
   const fs::path val_path = s_.val_data.empty() ? data_path.parent_path() / "val.jsonl" : fs::path(s_.val_data);
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
-  LATHE_TRY(train::LoadedModel loaded, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true));
+  // The total batch has a default: only one that was given speaks against the rows.
+  const bool total_given = s_.target_global_batch < 0 || context.given("total_batch_size");
+  LATHE_TRY(const int64_t total_batch,
+            optim::total_batch_tokens(total_given ? s_.total_batch_size : -1, s_.target_global_batch, s_.max_seq_len));
+  LATHE_TRY(const int64_t accumulation,
+            optim::accumulation_steps(total_batch, s_.device_batch_size, s_.max_seq_len, world->size()));
+  const auto enough_memory = [&](const model::ModelConfig& config) {
+    train::PlanRequest request;
+    request.config = config;
+    request.dtype = dtype;
+    request.batch = s_.device_batch_size;
+    request.sequence_len = s_.max_seq_len;
+    request.recompute = model::recompute_of(s_.recompute);
+    const model::Transformer shape(config, dtype, Device::kMeta);
+    request.optimizer_bytes = train::state_bytes(*make_optimizer(s_, shape, nullptr));
+    return train::require_memory(train::make_plan(request));
+  };
+  LATHE_TRY(train::LoadedModel loaded,
+            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true, enough_memory));
   model::Transformer& model = *loaded.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   const tokenizer::Tokenizer& tokenizer = loaded.tokenizer;
-  LATHE_TRY(const int64_t accumulation, optim::accumulation_steps(s_.total_batch_size, s_.device_batch_size, s_.max_seq_len, world->size()));
   if (const int64_t rows = loaded.meta.user_config.get_int("device_batch_size", 0); rows > 0 && s_.device_batch_size > rows)
     log_warning("sft", "footgun: --device-batch-size ", s_.device_batch_size, " exceeds the ", rows, " of base training");
 

@@ -107,19 +107,14 @@ Result<Exit> Train::run(Context& context) {
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
 
-  train::PlanRequest request;
-  request.config = config;
-  request.dtype = dtype;
-  request.batch = settings_.device_batch_size;
-  request.sequence_len = settings_.max_seq_len;
-  request.recompute = model::recompute_of(settings_.recompute);
-  LATHE_TRY_STATUS(train::require_memory(train::make_plan(request)));
+  LATHE_TRY(const train::BaseHorizon horizon,
+            train::base_horizon(settings_, model::Transformer(config, dtype, Device::kMeta), world->size()));
+  LATHE_TRY_STATUS(train::require_memory(train::make_plan(train::plan_request(settings_, config, dtype, horizon))));
 
   LATHE_TRY(const auto corpus, data::Corpus::open(data_path, split_rule(settings_.split)));
   model::Transformer model(config, dtype, Device::kCpu, true);
-  model.set_recompute(request.recompute);
+  model.set_recompute(model::recompute_of(settings_.recompute));
   print_model(context, model);
-  LATHE_TRY(const train::BaseHorizon horizon, train::base_horizon(settings_, model, world->size()));
   print_horizon(context, model, horizon);
   const std::string tag = context.common().tag.empty() ? "d" + std::to_string(config.n_layer) : context.common().tag;
   const fs::path run = base / "base_checkpoints" / tag;
@@ -228,16 +223,12 @@ class PlanVerb : public Verb {
       else if (!settings_.tokenizer.empty()) return tokenizer.error();
     }
     LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, vocab_size));
-    train::PlanRequest request;
-    request.config = config;
-    request.dtype = resolved_dtype(context);
-    request.batch = settings_.device_batch_size;
-    request.sequence_len = settings_.max_seq_len;
-    request.recompute = model::recompute_of(settings_.recompute);
+    const DType dtype = resolved_dtype(context);
+    const model::Transformer model(config, dtype, Device::kMeta);
+    LATHE_TRY(const train::BaseHorizon horizon, train::base_horizon(settings_, model, 1));
+    train::PlanRequest request = train::plan_request(settings_, config, dtype, horizon);
     request.kv_cache_rows = kv_cache_rows_;
     request.kv_cache_positions = settings_.max_seq_len;
-    const model::Transformer model(config, request.dtype, Device::kMeta);
-    LATHE_TRY(const train::BaseHorizon horizon, train::base_horizon(settings_, model, 1));
     const train::Plan plan = train::make_plan(request);
     context.print(plan.to_text());
     Json out = plan.to_json();

@@ -7,6 +7,7 @@ namespace lathe::cli {
 
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
+std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
@@ -35,6 +36,7 @@ VerbList make_verbs() {
   verbs.push_back(make_tokenizer_decode());
   verbs.push_back(make_tokenizer_render());
   verbs.push_back(make_bench_gemm());
+  verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
   verbs.push_back(make_doctor());

@@ -185,7 +185,8 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor()};
   if (batch.cache) {
     require(batch.cache->batch() == batch.batch, "[transformer] a batch of ", batch.batch, " rows on a cache of ", batch.cache->batch());
-    require(begin + t <= batch.cache->capacity(), "[transformer] positions up to ", begin + t, " exceed the cache of ", batch.cache->capacity());
+    require(begin + t <= batch.cache->capacity(), "[transformer] positions up to ", begin + t, " exceed the cache of ",
+            batch.cache->capacity());
     pass.starts = tape.ctx().empty({batch.batch}, DType::kInt32);
     pass.lengths = tape.ctx().empty({batch.batch}, DType::kInt32);
   }
@@ -256,12 +257,14 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
   if (batch.cache) {
     ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), pass.starts);
     ops::append_to_cache(tape.ctx(), v.value, batch.cache->values(i), pass.starts);
-    y = tape.constant(ops::attention_cached(tape.ctx(), q.value, batch.cache->keys(i), batch.cache->values(i), pass.lengths, shape));
+    y = tape.constant(
+        ops::attention_cached(tape.ctx(), q.value, batch.cache->keys(i), batch.cache->values(i), pass.lengths, shape));
   } else {
     y = autograd::attention(tape, q, k, v, shape);
   }
   const bool last = tape.replaying() && recompute_ == Recompute::kAttention;
-  return (last ? autograd::linear_without_value : autograd::linear)(tape, y, *layer.attention_out, layer.attention_out_bias);
+  return (last ? autograd::linear_without_value : autograd::linear)(tape, y, *layer.attention_out,
+                                                                    layer.attention_out_bias);
 }
 
 Var Transformer::mlp(Tape& tape, int64_t i, const Var& input) {
@@ -272,15 +275,17 @@ Var Transformer::mlp(Tape& tape, int64_t i, const Var& input) {
     h = autograd::swiglu(tape, h, autograd::linear(tape, x, *layer.up, layer.up_bias));
   else
     h = autograd::activation(tape, h, activation_of(config_.mlp));
-  return (tape.replaying() ? autograd::linear_without_value : autograd::linear)(tape, h, *layer.mlp_out, layer.mlp_out_bias);
+  return (tape.replaying() ? autograd::linear_without_value : autograd::linear)(tape, h, *layer.mlp_out,
+                                                                                layer.mlp_out_bias);
 }
 
 Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& pass) {
   const std::string prefix = probe_ ? "block." + std::to_string(i) + "." : std::string();
   if (resid_lambdas_) x = autograd::mix(tape, x, {resid_lambdas_, i, 1}, x0, {x0_lambdas_, i, 1});
   probe(tape, prefix + "in", x.value);
-  Var y = recompute_ == Recompute::kAttention ? tape.recompute([this, i, x, pass](Tape& t) { return attention(t, i, x, pass); })
-                                              : attention(tape, i, x, pass);
+  Var y = recompute_ == Recompute::kAttention
+              ? tape.recompute([this, i, x, pass](Tape& t) { return attention(t, i, x, pass); })
+              : attention(tape, i, x, pass);
   probe(tape, prefix + "attn", y.value);
   x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i));
   y = mlp(tape, i, x);

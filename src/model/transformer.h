@@ -15,9 +15,9 @@ namespace lathe::model {
 // Which activations the forward pass of training drops; the backward pass computes them again, with the same bits.
 // kAttention: those from a block's first norm to the attention's output projection. kBlock: all but a block's input.
 enum class Recompute { kNone, kAttention, kBlock };
-std::vector<std::string> recompute_names();             // none, attention, block
+std::vector<std::string> recompute_names();  // none, attention, block
 std::string recompute_name(Recompute recompute);
-Recompute recompute_of(std::string_view name);          // one of these names
+Recompute recompute_of(std::string_view name);  // one of these names
 
 struct Batch {
   Tensor ids;           // (N) int32, 0 <= id < vocab_size
@@ -81,9 +81,9 @@ class Transformer {
 
  private:
   struct Layer;
-  struct Pass {                           // a forward pass under way
+  struct Pass {  // a forward pass under way
     Batch batch;
-    Tensor positions, starts, lengths;    // (N), with a cache (B) and (B), int32
+    Tensor positions, starts, lengths;  // (N), with a cache (B) and (B), int32
   };
   autograd::Parameter* add(const std::string& name, Shape shape);
   autograd::Var norm(autograd::Tape& tape, const autograd::Var& x, autograd::Parameter* weight, autograd::Parameter* bias);
@@ -108,7 +108,7 @@ class Transformer {
   autograd::Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr, *resid_lambdas_ = nullptr, *x0_lambdas_ = nullptr;
   autograd::Parameter *smear_gate_ = nullptr, *smear_lambda_ = nullptr, *backout_lambda_ = nullptr;
   autograd::Parameter *final_norm_weight_ = nullptr, *final_norm_bias_ = nullptr;
-  Tensor cosine_, sine_;          // (table_length, D/2) float32
+  Tensor cosine_, sine_;  // (table_length, D/2) float32
   Probe probe_ = nullptr;
   void* probe_context_ = nullptr;
 };

@@ -112,6 +112,17 @@ Result<ScalingPlan> plan_scaling(const ScalingRequest& request) {
   return plan;
 }
 
+Result<int64_t> total_batch_tokens(int64_t total_batch_size, int64_t target_global_batch, int64_t sequence_len) {
+  if (target_global_batch < 0) return total_batch_size;
+  if (target_global_batch == 0) return error_at("target_global_batch", -1, "must be at least 1 row");
+  const int64_t tokens = target_global_batch * sequence_len;
+  if (total_batch_size >= 0 && total_batch_size != tokens)
+    return error_at("target_global_batch", -1, target_global_batch, " rows of ", sequence_len, " tokens are ",
+                    with_thousands(tokens), ", but total_batch_size says ", with_thousands(total_batch_size),
+                    "; give one of the two");
+  return tokens;
+}
+
 Result<int64_t> accumulation_steps(int64_t total_batch_size, int64_t device_batch, int64_t sequence_len,
                                    int64_t ranks) {
   constexpr int64_t kLargestBatch = int64_t{1} << 40, kLargestFactor = int64_t{1} << 31;

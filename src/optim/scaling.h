@@ -62,6 +62,9 @@ struct ScalingPlan {
 // Errors: no horizon given, a ratio of 0, a horizon of 0 steps (row C-5.36, with the numbers), numbers out of range.
 Result<ScalingPlan> plan_scaling(const ScalingRequest& request);
 
+// Tokens of a step, given so or as rows (row L-14.7); a negative number says nothing, and so does the result of two.
+Result<int64_t> total_batch_tokens(int64_t total_batch_size, int64_t target_global_batch, int64_t sequence_len);
+
 // Micro batches a step on each rank: total / (device_batch * sequence_len * ranks). When it does not divide, the error
 // names the three factors and the nearest device batch that does (row C-5.37).
 Result<int64_t> accumulation_steps(int64_t total_batch_size, int64_t device_batch, int64_t sequence_len, int64_t ranks);

@@ -53,8 +53,10 @@ void describe(SettingsTable& t, BaseSettings& s) {
   t.add("target_flops", &s.target_flops, "total FLOPs (second choice)");
   t.add("target_param_data_ratio", &s.target_param_data_ratio, "tokens per parameter (third choice)");
   t.add("device_batch_size", &s.device_batch_size, "B, rows of a micro batch");
-  t.add("total_batch_size", &s.total_batch_size, "tokens of a step; -1: by rule").aliases = {"target_global_batch"};
-  t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices = model::recompute_names();
+  t.add("total_batch_size", &s.total_batch_size, "tokens of a step; -1: by rule");
+  t.add("target_global_batch", &s.target_global_batch, "rows of a step, instead of its tokens; -1: off");
+  t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices =
+      model::recompute_names();
   t.group("optimizer");
   t.add("embedding_lr", &s.embedding_lr, "AdamW, token embeddings");
   t.add("unembedding_lr", &s.unembedding_lr, "AdamW, output head");
@@ -124,11 +126,26 @@ Result<BaseHorizon> base_horizon(const BaseSettings& s, const model::Transformer
   request.num_iterations = s.num_iterations;
   request.target_flops = s.target_flops;
   request.weight_decay = s.weight_decay;
-  request.total_batch_size = s.total_batch_size;
-  if (!is_chat(s) && s.total_batch_size < 0) request.total_batch_size = s.device_batch_size * s.max_seq_len * ranks;
+  LATHE_TRY(request.total_batch_size,
+            optim::total_batch_tokens(s.total_batch_size, s.target_global_batch, s.max_seq_len));
+  if (!is_chat(s) && request.total_batch_size < 0)
+    request.total_batch_size = s.device_batch_size * s.max_seq_len * ranks;
   LATHE_TRY(horizon.plan, optim::plan_scaling(request));
   LATHE_TRY(horizon.accumulation, optim::accumulation_steps(horizon.plan.total_batch_size, s.device_batch_size, s.max_seq_len, ranks));
   return horizon;
+}
+
+PlanRequest plan_request(const BaseSettings& s, const model::ModelConfig& config, DType dtype,
+                         const BaseHorizon& horizon) {
+  PlanRequest request;
+  request.config = config;
+  request.dtype = dtype;
+  request.batch = s.device_batch_size;
+  request.sequence_len = s.max_seq_len;
+  request.recompute = model::recompute_of(s.recompute);
+  const model::Transformer model(config, dtype, Device::kMeta);
+  request.optimizer_bytes = state_bytes(*make_base_optimizer(s, model, horizon.plan, nullptr));
+  return request;
 }
 
 std::unique_ptr<optim::Optimizer> make_base_optimizer(const BaseSettings& s, const model::Transformer& model,

@@ -9,6 +9,7 @@
 #include "optim/optimizer.h"
 #include "optim/scaling.h"
 #include "optim/schedule.h"
+#include "train/plan.h"
 
 namespace lathe::train {
 
@@ -26,7 +27,8 @@ struct BaseSettings {
   int64_t num_iterations = -1;
   double target_flops = -1, target_param_data_ratio = 10.5;
   int64_t device_batch_size = 32, total_batch_size = -1;
-  std::string recompute = "none";     // names of model::Recompute
+  int64_t target_global_batch = -1;  // the same in rows (row L-14.7)
+  std::string recompute = "none";    // names of model::Recompute
   // Optimizer.
   double embedding_lr = 0.3, unembedding_lr = 0.004, weight_decay = 0.2, matrix_lr = 0.02, scalar_lr = 0.5;
   double adam_beta1 = 0.8, adam_beta2 = 0.95, warmup_ratio = 0, warmdown_ratio = 0.5, final_lr_frac = 0;
@@ -64,6 +66,10 @@ struct BaseHorizon {
   int64_t scaling_parameters = 0;
 };
 Result<BaseHorizon> base_horizon(const BaseSettings& settings, const model::Transformer& model, int64_t ranks);
+
+// What the plan of a run with these settings asks for, its optimizer's state included.
+PlanRequest plan_request(const BaseSettings& settings, const model::ModelConfig& config, DType dtype,
+                         const BaseHorizon& horizon);
 
 std::unique_ptr<optim::Optimizer> make_base_optimizer(const BaseSettings& settings, const model::Transformer& model,
                                                       const optim::ScalingPlan& plan, dist::Communicator* ranks);

@@ -88,7 +88,8 @@ Result<fs::path> checkpoint_root(const fs::path& base, const std::string& source
 }
 
 Result<LoadedModel> load_model(const fs::path& base, const std::string& source, const std::string& tag, int64_t step,
-                               DType dtype, bool with_gradients) {
+                               DType dtype, bool with_gradients,
+                               const std::function<Status(const model::ModelConfig&)>& accept) {
   LATHE_TRY(const fs::path root, checkpoint_root(base, source));
   std::string name = tag;
   if (name.empty()) {
@@ -108,6 +109,7 @@ Result<LoadedModel> load_model(const fs::path& base, const std::string& source, 
   LATHE_TRY_STATUS(check_tokenizer(tokenizer, meta, config, run));
   log_info("checkpoint", "loading ", run.string(), " step ", step);
   log_info("checkpoint", "model config ", config.to_json().dump());
+  if (accept) LATHE_TRY_STATUS(accept(config));
   auto model = std::make_unique<model::Transformer>(config, dtype, Device::kCpu, with_gradients);
   LATHE_TRY_STATUS(load_weights(weights, *model, origin));
   return LoadedModel{std::move(model), std::move(tokenizer), std::move(meta), run, name};

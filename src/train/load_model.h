@@ -2,6 +2,7 @@
 // C-6.15, C-6.20; trap T1).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,10 +27,11 @@ struct LoadedModel {
   std::string tag;
 };
 
-// tag empty: guessed, and logged (row C-6.13). step -1: the largest. dtype: of activations and products; the masters are
-// float32 whatever the file holds. with_gradients: for training.
-// The tokenizer is the one named in the run's settings, else <base>/tokenizer.
+// tag empty: guessed, and logged (row C-6.13). step -1: the largest. dtype: of activations and products; the masters
+// are float32 whatever the file holds. with_gradients: for training. accept is asked before the weights' memory is
+// taken; its error is the result. The tokenizer is the one named in the run's settings, else <base>/tokenizer.
 Result<LoadedModel> load_model(const fs::path& base, const std::string& source, const std::string& tag, int64_t step,
-                               DType dtype, bool with_gradients = false);
+                               DType dtype, bool with_gradients = false,
+                               const std::function<Status(const model::ModelConfig&)>& accept = {});
 
 }  // namespace lathe::train

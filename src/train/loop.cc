@@ -62,11 +62,13 @@ Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, op
 
 Status Loop::reserve_memory() {
   if (reserved_) return {};
-  const int64_t bytes = activation_bytes(model_.config(), model_.dtype(), settings_.batch, settings_.sequence_len, model_.recompute());
+  const int64_t bytes =
+      activation_bytes(model_.config(), model_.dtype(), settings_.batch, settings_.sequence_len, model_.recompute());
   try {
     ctx_.arena().reserve(bytes);
   } catch (const std::bad_alloc&) {
-    return error("not enough memory for the activations (", bytes >> 20, " MiB); halve --device-batch-size, accumulation keeps the total batch");
+    return error("not enough memory for the activations (", bytes >> 20,
+                 " MiB); take --recompute block, or halve --device-batch-size (accumulation keeps the total batch)");
   }
   reserved_ = true;
   return {};

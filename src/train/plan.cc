@@ -13,7 +13,8 @@ struct StepBytes {
   int64_t forward = 0, loss = 0, backward = 0;
 };
 
-StepBytes step_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len, model::Recompute recompute) {
+StepBytes step_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len,
+                     model::Recompute recompute) {
   model::Transformer model(config, dtype, Device::kMeta, true);
   model.set_recompute(recompute);
   ops::Context ctx(Device::kMeta);
@@ -37,32 +38,100 @@ StepBytes step_bytes(const model::ModelConfig& config, DType dtype, int64_t batc
 
 }  // namespace
 
-int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len, model::Recompute recompute) {
+int64_t activation_bytes(const model::ModelConfig& config, DType dtype, int64_t batch, int64_t sequence_len,
+                         model::Recompute recompute) {
   return step_bytes(config, dtype, batch, sequence_len, recompute).backward;
 }
+
+int64_t state_bytes(const optim::Optimizer& optimizer) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : optimizer.state_tensors()) bytes += tensor.bytes();
+  return bytes;
+}
+
+namespace {
+
+constexpr int64_t kProgramBytes = int64_t{48} << 20;  // measured, docs/notes/009-memory.md
+
+std::vector<MemoryPart> parts_of(const PlanRequest& request, int64_t parameters) {
+  const model::ModelConfig& c = request.config;
+  const int64_t compute_bytes = request.dtype == DType::kFloat32 ? 0 : dtype_size(request.dtype);
+  const StepBytes step = step_bytes(c, request.dtype, request.batch, request.sequence_len, request.recompute);
+  std::vector<MemoryPart> parts = {
+      {"weights", parameters * (4 + compute_bytes)},
+      {"gradients", parameters * 4},
+      {"optimizer", request.optimizer_bytes >= 0 ? request.optimizer_bytes : parameters * 8},
+      {"activations", step.forward},
+      {"logits", step.loss - step.forward},
+      {"backward", step.backward - step.loss}};
+  if (request.kv_cache_rows > 0)
+    parts.push_back({"kv_cache", 2 * c.n_layer * request.kv_cache_rows * request.kv_cache_positions * c.n_kv_head *
+                                     c.head_width() * dtype_size(request.dtype)});
+  parts.push_back({"program", kProgramBytes});
+  return parts;
+}
+
+int64_t total_of(const std::vector<MemoryPart>& parts) {
+  int64_t total = 0;
+  for (const MemoryPart& part : parts) total += part.bytes;
+  return total;
+}
+
+// Row L-14.8: the keys that a run which does not fit may change, and what each would bring.
+std::vector<Suggestion> suggestions_for(const PlanRequest& request, int64_t parameters, int64_t available) {
+  std::vector<Suggestion> out;
+  const auto consider = [&](const PlanRequest& other, const std::string& flags) {
+    out.push_back({flags, total_of(parts_of(other, parameters))});
+    return out.back().total_bytes <= available;
+  };
+  PlanRequest other = request;
+  const bool recompute = request.recompute != model::Recompute::kBlock;
+  const std::string block = recompute ? "--recompute block" : "";
+  other.recompute = model::Recompute::kBlock;
+  bool fits = recompute && consider(other, block);
+  // The largest batch that fits, without and with recomputation; 1 when none does.
+  const auto halve = [&](PlanRequest smaller, const std::string& prefix) {
+    while (smaller.batch > 1) {
+      smaller.batch /= 2;
+      if (smaller.batch > 1 && total_of(parts_of(smaller, parameters)) > available) continue;
+      fits |= consider(smaller, prefix + "--device-batch-size " + std::to_string(smaller.batch));
+      return;
+    }
+  };
+  halve(request, "");
+  if (recompute && !fits) halve(other, block + " ");
+  if (!fits && request.sequence_len > 1) {
+    other.batch = 1;
+    other.sequence_len = request.sequence_len / 2;
+    consider(other, (recompute ? block + " " : "") + "--device-batch-size 1 --max-seq-len " +
+                        std::to_string(other.sequence_len));
+  }
+  std::stable_partition(out.begin(), out.end(), [&](const Suggestion& s) { return s.total_bytes <= available; });
+  return out;
+}
+
+}  // namespace
 
 Plan make_plan(const PlanRequest& request) {
   Plan plan;
   const model::Transformer model(request.config, request.dtype, Device::kMeta, true);
   plan.counts = model.counts();
   plan.flops_per_token = model.flops_per_token();
-  const double total = static_cast<double>(plan.counts.total);
-  const int64_t compute_bytes = request.dtype == DType::kFloat32 ? 0 : dtype_size(request.dtype);
-  const StepBytes step = step_bytes(request.config, request.dtype, request.batch, request.sequence_len, request.recompute);
-  plan.parts.push_back({"weights", plan.counts.total * (4 + compute_bytes)});
-  plan.parts.push_back({"gradients", plan.counts.total * 4});
-  plan.parts.push_back({"optimizer", static_cast<int64_t>(total * request.optimizer_bytes_per_parameter)});
-  plan.parts.push_back({"activations", step.forward});
-  plan.parts.push_back({"logits", step.loss - step.forward});
-  plan.parts.push_back({"backward", step.backward - step.loss});
-  if (request.kv_cache_rows > 0) {
-    const model::ModelConfig& c = request.config;
-    plan.parts.push_back({"kv_cache", 2 * c.n_layer * request.kv_cache_rows * request.kv_cache_positions * c.n_kv_head * c.head_width() *
-                                          dtype_size(request.dtype)});
-  }
-  for (const MemoryPart& part : plan.parts) plan.total_bytes += part.bytes;
+  plan.parts = parts_of(request, plan.counts.total);
+  plan.total_bytes = total_of(plan.parts);
   plan.available_bytes = available_memory_bytes();
+  if (!plan.fits()) plan.suggestions = suggestions_for(request, plan.counts.total, plan.available_bytes);
   return plan;
+}
+
+int64_t planned_bytes(const PlanRequest& request) {
+  const model::Transformer model(request.config, request.dtype, Device::kMeta, true);
+  return total_of(parts_of(request, model.counts().total));
+}
+
+const MemoryPart& Plan::largest_part() const {
+  return *std::max_element(parts.begin(), parts.end(),
+                           [](const MemoryPart& a, const MemoryPart& b) { return a.bytes < b.bytes; });
 }
 
 Json Plan::to_json() const {
@@ -82,6 +151,13 @@ Json Plan::to_json() const {
   out["total_bytes"] = total_bytes;
   out["available_bytes"] = available_bytes;
   out["fits"] = fits();
+  out["largest"] = largest_part().name;
+  if (!suggestions.empty()) {
+    Json list = Json::array();
+    for (const Suggestion& s : suggestions)
+      list.push_back(Json(Json::Object{{"flags", s.flags}, {"total_bytes", s.total_bytes}}));
+    out["suggestions"] = std::move(list);
+  }
   return out;
 }
 
@@ -102,9 +178,18 @@ std::string Plan::to_text() const {
   for (const MemoryPart& part : parts) out += line(part.name, part.bytes >> 20, "MiB");
   out += line("total", total_bytes >> 20, "MiB");
   out += line("available", available_bytes >> 20, "MiB");
-  out += fits() ? "it fits\n"
-                : "it does not fit: halve --device-batch-size (accumulation keeps the total batch), then take a smaller --depth, then a "
-                  "smaller --max-seq-len\n";
+  if (fits()) return out + "it fits\n";
+  out += join_text("it does not fit; the largest part is ", largest_part().name, ", ",
+                   with_thousands(largest_part().bytes >> 20), " MiB. It would take with\n");
+  bool any = false;
+  for (const Suggestion& s : suggestions) {
+    const bool enough = s.total_bytes <= available_bytes;
+    any = any || enough;
+    out += format_text("  %-48s %16s MiB%s\n", s.flags.c_str(), with_thousands(s.total_bytes >> 20).c_str(),
+                       enough ? ": fits" : "");
+  }
+  out += "A smaller batch keeps the total batch (accumulation); --recompute changes no result, only time.\n";
+  if (!any) out += "The model itself is too large: take a smaller --depth.\n";
   return out;
 }
 

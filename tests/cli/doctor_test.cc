@@ -31,6 +31,15 @@ TEST(Doctor, FindsAHealthyMachineGood) {
   EXPECT_TRUE(fs::is_empty(folder.path() / "new"));  // its probe is gone
 }
 
+// L-14.9
+TEST(Doctor, ProposesTrainingForTheFreeMemory) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_doctor(folder.path());
+  ASSERT_GE(outcome.checks.at("proposals").size(), 1u) << "a machine with a gigabyte free";
+  for (const Json& proposal : outcome.checks.at("proposals").as_array())
+    EXPECT_NE(outcome.text.find(proposal.at("command").as_string()), std::string::npos);
+}
+
 TEST(Doctor, NamesWhatIsWrongAndTheCommandThatMendsIt) {
   const TemporaryFolder folder;
   testing::check(write_file_atomic(folder.path() / "file", "not a folder"));

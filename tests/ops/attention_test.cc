@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 
+#include "core/clock.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "tests/ref/attention_ref.h"
@@ -74,11 +75,11 @@ struct Sizes {
 };
 // One key, odd lengths, a block minus, exactly and plus one, windows around a block, widths that are no vector
 // multiple.
-constexpr Sizes kSizes[] = {{1, 1, 1, 1, 8, -1},    {2, 5, 2, 1, 8, -1},     {1, 63, 2, 2, 16, -1},
-                            {1, 64, 2, 1, 32, 0},   {3, 65, 4, 2, 24, 1},    {1, 130, 3, 1, 64, 63},
-                            {1, 131, 2, 2, 40, 64}, {2, 200, 4, 2, 128, 65}, {1, 129, 2, 1, 256, 200},
-                            {1, 67, 6, 2, 72, 10},  {2, 70, 4, 2, 12, 9},   {1, 66, 2, 2, 6, -1},
-                            {1, 65, 2, 1, 2, -1},   {1, 68, 2, 1, 34, 5}};
+constexpr Sizes kSizes[] = {
+    {1, 1, 1, 1, 8, -1},      {2, 5, 2, 1, 8, -1},    {1, 63, 2, 2, 16, -1},  {1, 64, 2, 1, 32, 0},
+    {3, 65, 4, 2, 24, 1},     {1, 130, 3, 1, 64, 63}, {1, 131, 2, 2, 40, 64}, {2, 200, 4, 2, 128, 65},
+    {1, 129, 2, 1, 256, 200}, {1, 67, 6, 2, 72, 10},  {2, 70, 4, 2, 12, 9},   {1, 66, 2, 2, 6, -1},
+    {1, 65, 2, 1, 2, -1},     {1, 68, 2, 1, 34, 5},   {1, 190, 1, 1, 16, 17}, {1, 257, 2, 1, 8, 128}};
 
 class Attention : public ::testing::TestWithParam<DType> {};
 
@@ -155,7 +156,10 @@ TEST(AttentionGradient, MatchesFiniteDifferencesAndABrokenOneIsCaught) {
 
 TEST_P(Attention, SameBitsForAnyNumberOfThreads) {
   const int threads = num_threads();
-  for (const Sizes& s : {Sizes{2, 200, 4, 2, 64, -1}, Sizes{1, 300, 1, 1, 40, 70}}) {
+  // Fewer key/value heads than threads, and more: both forms of the backward pass.
+  for (const Sizes& s : {Sizes{2, 200, 4, 2, 64, -1}, Sizes{1, 300, 1, 1, 40, 70}, Sizes{1, 333, 3, 1, 24, -1},
+                         Sizes{1, 257, 2, 2, 16, 5}, Sizes{3, 129, 2, 1, 32, 64}}) {
+    SCOPED_TRACE(join_text("T ", s.t, " D ", s.head_dim, " window ", s.window));
     const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, GetParam());
     set_num_threads(1);
     const Outcome alone = run(p);
@@ -239,6 +243,22 @@ TEST(AttentionWindow, SeesWindowPlusOneKeys) {
           << "position " << t << ", window " << window;
     }
   }
+}
+
+// C-3.20: the work of a query is that of its window. Eight times the length would take eight times as long a token.
+TEST(AttentionWindow, TimeOfATokenDoesNotGrowWithTheLength) {
+  const auto best_seconds = [](int64_t t) {
+    const Problem p = make_problem(1, t, 2, 2, 32, 64, DType::kFloat32);
+    double best = 1e30;
+    for (int i = 0; i < 5; ++i) {
+      const double start = Clock::real().seconds();
+      run(p);
+      best = std::min(best, Clock::real().seconds() - start);
+    }
+    return best / static_cast<double>(t);
+  };
+  const double short_rows = best_seconds(1024), long_rows = best_seconds(8192);
+  EXPECT_LT(long_rows, 3 * short_rows);
 }
 
 // C-3.19

@@ -68,11 +68,13 @@ TEST(AllocationCounter, CountsLargeBlocks) {
   EXPECT_EQ(small.size() + large.size(), kLarge * 5 / 2);
 }
 
-constexpr Kind kKinds[] = {{DType::kFloat32, model::Recompute::kNone},       {DType::kBFloat16, model::Recompute::kNone},
-                           {DType::kFloat32, model::Recompute::kAttention}, {DType::kBFloat16, model::Recompute::kAttention},
-                           {DType::kFloat32, model::Recompute::kBlock},     {DType::kBFloat16, model::Recompute::kBlock}};
+constexpr Kind kKinds[] = {
+    {DType::kFloat32, model::Recompute::kNone},      {DType::kBFloat16, model::Recompute::kNone},
+    {DType::kFloat32, model::Recompute::kAttention}, {DType::kBFloat16, model::Recompute::kAttention},
+    {DType::kFloat32, model::Recompute::kBlock},     {DType::kBFloat16, model::Recompute::kBlock}};
 INSTANTIATE_TEST_SUITE_P(All, Allocation, ::testing::ValuesIn(kKinds), [](const auto& info) {
-  return std::string(info.param.dtype == DType::kFloat32 ? "fp32_" : "bf16_") + model::recompute_name(info.param.recompute);
+  return std::string(info.param.dtype == DType::kFloat32 ? "fp32_" : "bf16_") +
+         model::recompute_name(info.param.recompute);
 });
 
 }  // namespace

@@ -17,7 +17,38 @@ namespace lathe::ops::cpu::HWY_NAMESPACE {
 
 constexpr int64_t kTile = 64;  // keys of a block, queries of a tile; a multiple of every vector length
 
+constexpr int64_t kBand =
+    16;  // rows or keys of a masked tile that are computed together; a multiple of every vector length
+
 inline int64_t round_to_lanes(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+// Which keys of a block the rows of a tile see: row r those from offset + r - window to offset + r. Products over a
+// tile that is not seen whole skip what lies outside, band by band; terms skipped are exact zeros, so the bits stay.
+struct Sight {
+  int64_t offset, window, rows, keys;
+
+  static Sight all(int64_t rows, int64_t keys) { return {keys, rows + keys, rows, keys}; }
+  bool whole() const { return offset >= keys - 1 && offset + rows - 1 <= window; }
+  struct Range {
+    int64_t begin, end;
+    bool empty() const { return begin >= end; }
+  };
+  Range keys_of(int64_t first_row, int64_t last_row) const {
+    return {std::max<int64_t>(offset + first_row - window, 0), std::min(offset + last_row + 1, keys)};
+  }
+  Range rows_of(int64_t first_key, int64_t last_key) const {
+    return {std::max<int64_t>(first_key - offset, 0), std::min(last_key + window - offset + 1, rows)};
+  }
+};
+
+// body(begin, end) over the bands of n rows or keys.
+template <class Body>
+HWY_INLINE void for_bands(int64_t n, Body body) {
+  for (int64_t begin = 0; begin < n; begin += kBand) body(begin, std::min(begin + kBand, n));
+}
+
+// Tiles in the order first, last, second, ...: their costs grow with the position, and threads get equal ranges.
+inline int64_t folded(int64_t i, int64_t n) { return i % 2 == 0 ? i / 2 : n - 1 - i / 2; }
 
 // C rows 0 .. kRows-1 and kVectors vectors of columns, from zero or (add) from what C holds. A is (m, k) row-major or,
 // transposed, stored (k, m).
@@ -69,6 +100,57 @@ HWY_NOINLINE void product(const float* a, int64_t lda, const float* b, int64_t l
     product_columns<kWideRows, 4, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
   for (; column < n; column += kLanes)
     product_columns<8, 1, kTransposed>(a, lda, b + column, ldb, c + column, ldc, m, k, add);
+}
+
+// C (rows, keys) = A B of the elements seen and, to whole vectors, of some beside them; all others are left as they
+// are.
+HWY_INLINE void product_seen(const Sight& sight, const float* a, int64_t lda, const float* b, float* c, int64_t k) {
+  if (sight.whole())
+    return product<false>(a, lda, b, kTile, c, kTile, sight.rows, round_to_lanes(sight.keys), k, false);
+  for_bands(sight.rows, [&](int64_t r, int64_t end) HWY_ATTR {
+    const Sight::Range keys = sight.keys_of(r, end - 1);
+    if (keys.empty()) return;
+    const int64_t from = keys.begin / kLanes * kLanes;
+    product<false>(a + r * lda, lda, b + from, kTile, c + r * kTile + from, kTile, end - r,
+                   round_to_lanes(keys.end) - from, k, false);
+  });
+}
+
+// The same for C (keys, rows) = A B.
+HWY_INLINE void product_seen_by_keys(const Sight& sight, const float* a, int64_t lda, const float* b, float* c,
+                                     int64_t k) {
+  if (sight.whole())
+    return product<false>(a, lda, b, kTile, c, kTile, sight.keys, round_to_lanes(sight.rows), k, false);
+  for_bands(sight.keys, [&](int64_t j, int64_t end) HWY_ATTR {
+    const Sight::Range rows = sight.rows_of(j, end - 1);
+    if (rows.empty()) return;
+    const int64_t from = rows.begin / kLanes * kLanes;
+    product<false>(a + j * lda, lda, b + from, kTile, c + j * kTile + from, kTile, end - j,
+                   round_to_lanes(rows.end) - from, k, false);
+  });
+}
+
+// C (keys, n) += P^T B with P (rows, keys) zero where a row does not see a key.
+HWY_INLINE void add_product_of_keys(const Sight& sight, const float* p, const float* b, float* c, int64_t n) {
+  if (sight.whole()) return product<true>(p, kTile, b, n, c, n, sight.keys, n, sight.rows, true);
+  for_bands(sight.keys, [&](int64_t j, int64_t end) HWY_ATTR {
+    const Sight::Range rows = sight.rows_of(j, end - 1);
+    if (rows.empty()) return;
+    product<true>(p + rows.begin * kTile + j, kTile, b + rows.begin * n, n, c + j * n, n, end - j, n,
+                  rows.end - rows.begin, true);
+  });
+}
+
+// C (rows, n) += P B with such a P, stored (rows, keys) or, transposed, (keys, rows).
+template <bool kTransposed>
+HWY_INLINE void add_product_of_rows(const Sight& sight, const float* p, const float* b, float* c, int64_t n) {
+  if (sight.whole()) return product<kTransposed>(p, kTile, b, n, c, n, sight.rows, n, sight.keys, true);
+  for_bands(sight.rows, [&](int64_t r, int64_t end) HWY_ATTR {
+    const Sight::Range keys = sight.keys_of(r, end - 1);
+    if (keys.empty()) return;
+    const float* from = kTransposed ? p + keys.begin * kTile + r : p + r * kTile + keys.begin;
+    product<kTransposed>(from, kTile, b + keys.begin * n, n, c + r * n, n, end - r, n, keys.end - keys.begin, true);
+  });
 }
 
 // One row of `width` elements as float32 times `scale`; the padding up to `padded` becomes zero.

@@ -165,6 +165,8 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const int64_t first_key = std::max<int64_t>(position - window, 0);
   for (int64_t start = first_key; start <= last_position;) {
     const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
+    // Rows of several heads, and few rows, are computed whole.
+    const Sight sight = few || tile.heads > 1 ? Sight::all(rows, keys) : Sight{position - start, window, rows, keys};
     for (int64_t j = 0; j < keys; ++j) {
       const int64_t at = (start + j) * stride;
       if (start + j + kTile <= last_position)
@@ -178,14 +180,13 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
                      false);
       softmax_few_rows(buffers, rows, start, keys, static_cast<int32_t>(window));
     } else {
-      product<false>(buffers.k, padded, buffers.columns, kTile, buffers.s, kTile, keys, padded_rows, width, false);
+      product_seen_by_keys(sight, buffers.k, padded, buffers.columns, buffers.s, width);
       const bool masked = end - 1 > position || start < last_position - window;
       (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys,
                                                             static_cast<int32_t>(window));
     }
     decay_rows(buffers.decay, rows, padded, buffers.o);
-    (few ? product<false> : product<true>)(buffers.s, kTile, buffers.v, padded, buffers.o, padded, rows, padded, keys,
-                                           true);
+    (few ? add_product_of_rows<false> : add_product_of_rows<true>)(sight, buffers.s, buffers.v, buffers.o, padded);
     start = end;
   }
   for (int64_t r = 0; r < rows; ++r) {
@@ -208,8 +209,7 @@ void attend_all(const Operands<E>& x) {
     thread_local ThreadScratch scratch;
     Buffers buffers(scratch.floats(Buffers::floats(padded)), padded);
     for (int64_t task = begin; task < end; ++task) {
-      // Tiles in the order first, last, second, ...: their costs grow with the position, and threads get equal ranges.
-      const int64_t t = task % query_tiles, number = t % 2 == 0 ? t / 2 : query_tiles - 1 - t / 2;
+      const int64_t number = folded(task % query_tiles, query_tiles);
       const int64_t head_tile = task / query_tiles % head_tiles, pair = task / query_tiles / head_tiles;
       Tile tile;
       tile.sequence = pair / shape.kv_heads, tile.kv_head = pair % shape.kv_heads;

@@ -1,8 +1,10 @@
-// Backward attention. A task owns dk, dv of one key/value head of one sequence and dq of its query heads. It goes over
-// blocks of 64 keys, and for each over the query heads and over the tiles of 64 queries that see the block:
+// Backward attention over blocks of 64 keys and tiles of 64 queries:
 //   P = exp(Q K^T - log_sum_exp)   dP = dY V^T   dS = P (dP - delta)   with delta = rowsum(dY Y), Q scaled
 //   dV += P^T dY    dK += dS^T Q    dQ += dS K  (scaled at the end)
 // dK and dV of a block are summed over heads, then queries upwards; dQ of a tile over blocks upwards; all in float32.
+// Two forms take the same steps for every element. In one pass a task owns a key/value head of a sequence. With fewer
+// such heads than threads need, a task owns a block of keys in a first pass and a tile of queries in a second, and P
+// and dS are computed in both: 7 products for 5, but as many tasks as there are tiles.
 #include "ops/cpu/cpu_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -23,7 +25,7 @@ namespace {
 template <class E>
 struct Operands {
   const E *dy, *q, *k, *v, *y;
-  const float* log_sum_exp;
+  const float *log_sum_exp, *delta;
   E *dq, *dk, *dv;
   const AttentionShape& shape;
 };
@@ -31,17 +33,14 @@ struct Operands {
 // The scratch of one task. Rows are `padded` floats long; *_t are transposes (column, key).
 struct Buffers {
   float *k, *v, *k_t, *v_t, *dk, *dv, *q, *dy, *p, *ds;
-  float *dq, *delta;  // of all heads of the group: (heads, T, padded) and (heads, T)
+  float* dq;  // of all heads of the group (heads, T, padded), or of one tile
 
-  static int64_t floats(int64_t padded, int64_t rows) {
-    return 8 * kTile * padded + 2 * kTile * kTile + rows * (padded + 1) + 16;
-  }
-  Buffers(float* memory, int64_t padded, int64_t rows) {
+  static int64_t floats(int64_t padded, int64_t dq_rows) { return (8 * kTile + dq_rows) * padded + 2 * kTile * kTile; }
+  Buffers(float* memory, int64_t padded, int64_t dq_rows) {
     ScratchParts parts(memory);
     for (float** part : {&k, &v, &k_t, &v_t, &dk, &dv, &q, &dy}) *part = parts.take(kTile * padded);
     for (float** part : {&p, &ds}) *part = parts.take(kTile * kTile);
-    dq = parts.take(rows * padded);
-    delta = parts.take(rows);
+    dq = parts.take(dq_rows * padded);
   }
 };
 
@@ -58,92 +57,181 @@ void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t
     for (int64_t j = 0; j < keys; j += kLanes) {
       float *to_p = p + r * kTile + j, *to_ds = ds + r * kTile + j;
       Vec probability = exp(hn::Sub(hn::Load(kFloats, to_p), log_sum));
-      if constexpr (kMasked) {
+      Vec gradient = hn::Sub(hn::Load(kFloats, to_ds), shift);
+      if constexpr (kMasked) {  // what is hidden may not have been computed at all
         const auto key = hn::Iota(ints, static_cast<int32_t>(j));
         const auto hidden = hn::Or(hn::Gt(key, last), hn::Gt(first, key));
         probability = hn::IfThenZeroElse(hn::RebindMask(kFloats, hidden), probability);
+        gradient = hn::IfThenZeroElse(hn::RebindMask(kFloats, hidden), gradient);
       }
       hn::Store(probability, kFloats, to_p);
-      hn::Store(hn::Mul(probability, hn::Sub(hn::Load(kFloats, to_ds), shift)), kFloats, to_ds);
+      hn::Store(hn::Mul(probability, gradient), kFloats, to_ds);
     }
   }
+}
+
+// One key/value head of a sequence, and the steps that both forms are made of.
+template <class E>
+class Head {
+ public:
+  Head(const Operands<E>& x, int64_t sequence, int64_t kv_head, Buffers& buffers)
+      : x_(x),
+        buffers_(buffers),
+        length_(x.shape.queries),
+        width_(x.shape.head_dim),
+        padded_(round_to_lanes(width_)),
+        group_(x.shape.heads / x.shape.kv_heads),
+        window_(x.shape.window < 0 ? length_ : std::min(x.shape.window, length_)),
+        q_stride_(x.shape.heads * width_),
+        kv_stride_(x.shape.kv_heads * width_),
+        q_start_(sequence * length_ * q_stride_ + kv_head * group_ * width_),
+        kv_start_(sequence * length_ * kv_stride_ + kv_head * width_),
+        row_start_((sequence * x.shape.heads + kv_head * group_) * length_) {}
+
+  void one_pass() {
+    std::fill(buffers_.dq, buffers_.dq + group_ * length_ * padded_, 0.0f);
+    for (int64_t base = 0; base < length_; base += kTile)
+      gradient_of_keys(base, [this](int64_t h, int64_t query, const Sight& sight) HWY_ATTR {
+        add_product_of_rows<false>(sight, buffers_.ds, buffers_.k, buffers_.dq + (h * length_ + query) * padded_,
+                                   padded_);
+      });
+    for (int64_t h = 0; h < group_; ++h) store_queries(h, 0, length_, buffers_.dq + h * length_ * padded_);
+  }
+
+  // dK and dV of the block at `base`; also(head, query, sight) after the part of each tile.
+  template <class Also>
+  void gradient_of_keys(int64_t base, const Also& also) {
+    const int64_t keys = load_keys(base);
+    std::fill(buffers_.dk, buffers_.dk + keys * padded_, 0.0f);
+    std::fill(buffers_.dv, buffers_.dv + keys * padded_, 0.0f);
+    const int64_t last_query = std::min(length_ - 1, base + keys - 1 + window_);
+    for (int64_t h = 0; h < group_; ++h)
+      for (int64_t query = base; query <= last_query; query += kTile) {
+        const int64_t rows = load_queries(h, query);
+        const Sight sight{query - base, window_, rows, keys};
+        scores(h, query, sight);
+        add_product_of_keys(sight, buffers_.p, buffers_.dy, buffers_.dv, padded_);
+        add_product_of_keys(sight, buffers_.ds, buffers_.q, buffers_.dk, padded_);
+        also(h, query, sight);
+      }
+    for (int64_t j = 0; j < keys; ++j) {
+      const int64_t at = kv_start_ + (base + j) * kv_stride_;
+      store_row(buffers_.dk + j * padded_, width_, 1, x_.dk + at);
+      store_row(buffers_.dv + j * padded_, width_, 1, x_.dv + at);
+    }
+  }
+
+  // dQ of the tile at `query` of the group's head h.
+  void gradient_of_queries(int64_t h, int64_t query) {
+    const int64_t rows = load_queries(h, query);
+    std::fill(buffers_.dq, buffers_.dq + rows * padded_, 0.0f);
+    for (int64_t base = std::max<int64_t>(query - window_, 0) / kTile * kTile; base <= query; base += kTile) {
+      const Sight sight{query - base, window_, rows, load_keys(base)};
+      scores(h, query, sight);
+      add_product_of_rows<false>(sight, buffers_.ds, buffers_.k, buffers_.dq, padded_);
+    }
+    store_queries(h, query, rows, buffers_.dq);
+  }
+
+ private:
+  int64_t load_keys(int64_t base) {
+    const int64_t keys = std::min(kTile, length_ - base);
+    for (int64_t j = 0; j < keys; ++j) {
+      const int64_t at = kv_start_ + (base + j) * kv_stride_;
+      load_row(x_.k + at, width_, padded_, 1, buffers_.k + j * padded_);
+      load_row(x_.v + at, width_, padded_, 1, buffers_.v + j * padded_);
+    }
+    transpose(buffers_.k, padded_, keys, padded_, buffers_.k_t);
+    transpose(buffers_.v, padded_, keys, padded_, buffers_.v_t);
+    return keys;
+  }
+
+  int64_t load_queries(int64_t h, int64_t query) {
+    const int64_t rows = std::min(kTile, length_ - query);
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t at = q_start_ + (query + r) * q_stride_ + h * width_;
+      load_row(x_.q + at, width_, padded_, x_.shape.scale, buffers_.q + r * padded_);
+      load_row(x_.dy + at, width_, padded_, 1, buffers_.dy + r * padded_);
+    }
+    return rows;
+  }
+
+  void store_queries(int64_t h, int64_t query, int64_t rows, const float* dq) {
+    for (int64_t r = 0; r < rows; ++r)
+      store_row(dq + r * padded_, width_, x_.shape.scale, x_.dq + q_start_ + (query + r) * q_stride_ + h * width_);
+  }
+
+  void scores(int64_t h, int64_t query, const Sight& sight) {
+    product_seen(sight, buffers_.q, padded_, buffers_.k_t, buffers_.p, width_);
+    product_seen(sight, buffers_.dy, padded_, buffers_.v_t, buffers_.ds, width_);
+    const int64_t row = row_start_ + h * length_ + query;
+    (sight.whole() ? gradient_of_scores<false>
+                   : gradient_of_scores<true>)(buffers_.p, buffers_.ds, sight.rows, round_to_lanes(sight.keys),
+                                               sight.offset, window_, x_.log_sum_exp + row, x_.delta + row);
+  }
+
+  const Operands<E>& x_;
+  Buffers& buffers_;
+  int64_t length_, width_, padded_, group_, window_, q_stride_, kv_stride_;
+  int64_t q_start_, kv_start_,
+      row_start_;  // of the group's first head, of the key/value head, in log_sum_exp and delta
+};
+
+// delta (B, H, T)
+template <class E>
+void row_sums(const Operands<E>& x, float* delta) {
+  const int64_t length = x.shape.queries, heads = x.shape.heads, width = x.shape.head_dim;
+  parallel_for(x.shape.batch * length, kTile, [&](int64_t begin, int64_t end) HWY_ATTR {
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t h = 0; h < heads; ++h) {
+        const int64_t at = (row * heads + h) * width;
+        delta[(row / length * heads + h) * length + row % length] =
+            sum(width, [&](Vec total, int64_t i, auto part)
+                           HWY_ATTR { return hn::MulAdd(load(x.dy + at + i, part), load(x.y + at + i, part), total); });
+      }
+  });
 }
 
 template <class E>
-void backward_of_head(const Operands<E>& x, int64_t sequence, int64_t kv_head, Buffers& buffers) {
+void backward(const Operands<E>& x) {
   const AttentionShape& shape = x.shape;
-  const int64_t length = shape.queries, width = shape.head_dim, padded = round_to_lanes(width);
-  const int64_t group = shape.heads / shape.kv_heads,
-                window = shape.window < 0 ? length : std::min(shape.window, length);
-  const int64_t q_stride = shape.heads * width, kv_stride = shape.kv_heads * width;
-  const int64_t q_start = sequence * length * q_stride + kv_head * group * width;  // of the group's first head
-  const int64_t kv_start = sequence * length * kv_stride + kv_head * width;
-  const float* log_sum_exp = x.log_sum_exp + (sequence * shape.heads + kv_head * group) * length;
+  const int64_t length = shape.queries, padded = round_to_lanes(shape.head_dim), group = shape.heads / shape.kv_heads,
+                pairs = shape.batch * shape.kv_heads, tiles = (length + kTile - 1) / kTile;
+  const auto run = [padded](int64_t tasks, int64_t dq_rows, const auto& task) {
+    parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
+      thread_local ThreadScratch scratch;
+      Buffers buffers(scratch.floats(Buffers::floats(padded, dq_rows)), padded, dq_rows);
+      for (int64_t i = begin; i < end; ++i) task(i, buffers);
+    });
+  };
+  const auto head = [&](int64_t pair, Buffers& buffers) {
+    return Head<E>(x, pair / shape.kv_heads, pair % shape.kv_heads, buffers);
+  };
 
-  std::fill(buffers.dq, buffers.dq + group * length * padded, 0.0f);
-  for (int64_t h = 0; h < group; ++h)
-    for (int64_t t = 0; t < length; ++t) {
-      const int64_t at = q_start + t * q_stride + h * width;
-      buffers.delta[h * length + t] = sum(width, [&](Vec total, int64_t i, auto part) HWY_ATTR {
-        return hn::MulAdd(load(x.dy + at + i, part), load(x.y + at + i, part), total);
-      });
-    }
-
-  for (int64_t base = 0; base < length; base += kTile) {
-    const int64_t keys = std::min(kTile, length - base), padded_keys = round_to_lanes(keys);
-    for (int64_t j = 0; j < keys; ++j) {
-      const int64_t at = kv_start + (base + j) * kv_stride;
-      load_row(x.k + at, width, padded, 1, buffers.k + j * padded);
-      load_row(x.v + at, width, padded, 1, buffers.v + j * padded);
-    }
-    transpose(buffers.k, padded, keys, padded, buffers.k_t);
-    transpose(buffers.v, padded, keys, padded, buffers.v_t);
-    std::fill(buffers.dk, buffers.dk + keys * padded, 0.0f);
-    std::fill(buffers.dv, buffers.dv + keys * padded, 0.0f);
-    const int64_t last_query = std::min(length - 1, base + keys - 1 + window);
-    for (int64_t h = 0; h < group; ++h)
-      for (int64_t query = base; query <= last_query; query += kTile) {
-        const int64_t rows = std::min(kTile, last_query + 1 - query);
-        for (int64_t r = 0; r < rows; ++r) {
-          const int64_t at = q_start + (query + r) * q_stride + h * width;
-          load_row(x.q + at, width, padded, shape.scale, buffers.q + r * padded);
-          load_row(x.dy + at, width, padded, 1, buffers.dy + r * padded);
-        }
-        product<false>(buffers.q, padded, buffers.k_t, kTile, buffers.p, kTile, rows, padded_keys, width, false);
-        product<false>(buffers.dy, padded, buffers.v_t, kTile, buffers.ds, kTile, rows, padded_keys, width, false);
-        const bool masked = query == base || base < query + rows - 1 - window;
-        (masked ? gradient_of_scores<true>
-                : gradient_of_scores<false>)(buffers.p, buffers.ds, rows, padded_keys, query - base, window,
-                                             log_sum_exp + h * length + query, buffers.delta + h * length + query);
-        product<true>(buffers.p, kTile, buffers.dy, padded, buffers.dv, padded, keys, padded, rows, true);
-        product<true>(buffers.ds, kTile, buffers.q, padded, buffers.dk, padded, keys, padded, rows, true);
-        product<false>(buffers.ds, kTile, buffers.k, padded, buffers.dq + (h * length + query) * padded, padded, rows,
-                       padded, keys, true);
-      }
-    for (int64_t j = 0; j < keys; ++j) {
-      const int64_t at = kv_start + (base + j) * kv_stride;
-      store_row(buffers.dk + j * padded, width, 1, x.dk + at);
-      store_row(buffers.dv + j * padded, width, 1, x.dv + at);
-    }
+  const int64_t threads = num_threads(), rounds = (pairs + threads - 1) / threads;
+  if (5 * rounds * threads <= 7 * pairs || tiles == 1) {
+    run(pairs, group * length, [&](int64_t i, Buffers& buffers) { head(i, buffers).one_pass(); });
+    return;
   }
-  for (int64_t h = 0; h < group; ++h)
-    for (int64_t t = 0; t < length; ++t)
-      store_row(buffers.dq + (h * length + t) * padded, width, shape.scale, x.dq + q_start + t * q_stride + h * width);
+  run(pairs * tiles, 0, [&](int64_t i, Buffers& buffers) {
+    head(i / tiles, buffers).gradient_of_keys(folded(i % tiles, tiles) * kTile, [](int64_t, int64_t, const Sight&) {});
+  });
+  run(pairs * group * tiles, kTile, [&](int64_t i, Buffers& buffers) {
+    const int64_t of_head = i / tiles;
+    head(of_head / group, buffers).gradient_of_queries(of_head % group, folded(i % tiles, tiles) * kTile);
+  });
 }
 
 void attention_backward_kernel(T dy, T q, T k, T v, T y, const AttentionShape& shape, T log_sum_exp, T dq, T dk, T dv) {
+  thread_local ThreadScratch scratch;
+  float* delta = scratch.floats(shape.batch * shape.heads * shape.queries);
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
     const Operands<E> operands{
-        dy.data<E>(), q.data<E>(),  k.data<E>(),  v.data<E>(), y.data<E>(), log_sum_exp.data<float>(),
-        dq.data<E>(), dk.data<E>(), dv.data<E>(), shape};
-    const int64_t padded = round_to_lanes(shape.head_dim), rows = shape.heads / shape.kv_heads * shape.queries;
-    parallel_for(shape.batch * shape.kv_heads, 1, [&](int64_t begin, int64_t end) {
-      thread_local ThreadScratch scratch;
-      Buffers buffers(scratch.floats(Buffers::floats(padded, rows)), padded, rows);
-      for (int64_t task = begin; task < end; ++task)
-        backward_of_head(operands, task / shape.kv_heads, task % shape.kv_heads, buffers);
-    });
+        dy.data<E>(), q.data<E>(),  k.data<E>(),  v.data<E>(),  y.data<E>(), log_sum_exp.data<float>(),
+        delta,        dq.data<E>(), dk.data<E>(), dv.data<E>(), shape};
+    row_sums(operands, delta);
+    backward(operands);
   });
 }
 

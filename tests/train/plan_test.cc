@@ -123,8 +123,8 @@ TEST(Plan, IsWithinFifteenPercentOfTheRealPeak) {
     int64_t batch;
     bool muon;
   };
-  const Case cases[] = {{model::llama_config({4, 4, 4, 256, 0, 256, 8000, false}), 8, false},
-                        {model::chat_config({4, 64, 64, 256, 8192, "SL", model::ChatState::kSeed}), 8, true}};
+  const Case cases[] = {{model::llama_config({4, 4, 4, 256, 0, 256, 8000, false}), 4, false},
+                        {model::chat_config({4, 64, 64, 256, 8192, "SL", model::ChatState::kSeed}), 4, true}};
   for (const Case& c : cases)
     for (const model::Recompute recompute : {model::Recompute::kNone, model::Recompute::kBlock}) {
       SCOPED_TRACE(model::recompute_name(recompute) + (c.muon ? " chat" : " llama"));
@@ -160,7 +160,7 @@ TEST(Plan, IsWithinFifteenPercentOfTheRealPeak) {
       }
       const auto real = static_cast<double>(peak_since_last_call());
       const auto planned = static_cast<double>(train::make_plan(request).total_bytes);
-      EXPECT_GT(real, 150e6) << "large enough to mean something";
+      EXPECT_GT(real, 120e6) << "large enough to mean something";
       EXPECT_NEAR(planned / real, 1, 0.15) << planned << " planned, " << real << " taken";
     }
 }

@@ -89,6 +89,20 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
     backward.push_back(after_backward - after_loss);
     update.push_back(end - after_backward);
   }
+  // Evaluation as `eval bpb` does it: the forward pass and the loss, nothing recorded.
+  ctx.set_profiler(nullptr);
+  std::vector<double> evaluation;
+  {
+    autograd::Tape plain(ctx, false);
+    for (int i = 0; i < 3; ++i) {
+      const double start = clock.seconds();
+      model::Batch input;
+      input.ids = ids;
+      input.batch = batch;
+      model.loss(plain, model.forward(plain, input), targets, factor);
+      evaluation.push_back(clock.seconds() - start);
+    }
+  }
   // The prediction comes after the steps, so that nothing of them is warm because of it; it knows nothing of them.
   const double peak_rss = peak_rss_mb();
   train::StepTimeRequest request;
@@ -97,7 +111,8 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   request.batch = batch;
   request.sequence_len = t;
   request.make_optimizer = make_optimizer;
-  const train::StepTime predicted = train::predict_step_time(request, {gemm, measure_stream_quickly()});
+  const double stream = measure_stream_quickly();
+  const train::StepTime predicted = train::predict_step_time(request, {gemm, stream});
   const double seconds = median(step), flops = model.flops_per_token();
   Json out = Json::object();
   out["preset"] = preset.name;
@@ -117,6 +132,15 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   out["head_ms"] = (seconds - median(forward) - median(backward) - median(update)) * 1000;
   out["backward_ms"] = median(backward) * 1000;
   out["optimizer_ms"] = median(update) * 1000;
+  if (!muon) {
+    // Read and written: master, both moments; read: gradient; written: the copy that products read.
+    const double bytes = options.dtype == DType::kBFloat16 ? 30 : 28;
+    out["optimizer_bytes_per_parameter"] = bytes;
+    out["optimizer_gb_per_s"] = bytes * static_cast<double>(model.counts().total) / median(update) / 1e9;
+  }
+  out["stream_gb_per_s"] = stream;
+  out["eval_tok_per_s"] = static_cast<double>(n) / median(evaluation);
+  out["eval_utilisation"] = flops / 3 * static_cast<double>(n) / median(evaluation) / (gemm * 1e9);
   out["peak_rss_mb"] = peak_rss;
   out["arena_mb"] = static_cast<double>(ctx.arena().peak_bytes()) / 1048576;
   out["arena_growths"] = ctx.arena().growths();

@@ -18,7 +18,8 @@ struct TrainBenchOptions {
   ops::Profiler* profiler = nullptr;  // measures the timed steps
 };
 
-// tok_per_s, step_ms_p50, flops_per_token, gemm_gflops, mfu, first_step_ms, peak_rss_mb, loss and the parts of a step.
+// tok_per_s, step_ms_p50, flops_per_token, gemm_gflops, mfu, first_step_ms, peak_rss_mb, loss, the parts of a step, AdamW's rate
+// beside that of reading memory, and evaluation (a third of the FLOPs) beside the products.
 Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& options);
 
 }  // namespace lathe::bench

@@ -97,7 +97,7 @@ TEST_P(TransformerModelOf, PassesTheSelfTest) {
   }
 }
 
-// C-10.4
+// C-10.4, C-16.11
 TEST_P(TransformerModelOf, TheCacheHasTheModelsShapeAndDtype) {
   const auto transformer = random_model(models()[0].config, GetParam());
   const model::ModelConfig& config = transformer->config();

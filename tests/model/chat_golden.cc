@@ -41,7 +41,8 @@ void for_all(Check check) {
   if (checked == 0) GTEST_SKIP() << "no golden sets train_seed, train_head";
 }
 
-// C-3.12, C-3.13, C-3.43
+// C-3.12, C-3.13, C-16.1
+// C-3.43
 TEST(ChatGolden, RotaryTables) {
   for_all([](const Set&, GoldenRun& run, const Json&) {
     const std::vector<float> inverse = model::rope_inverse_frequencies(run.model->config());

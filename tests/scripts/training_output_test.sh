@@ -2,6 +2,7 @@
 # What train and sft print and leave behind.
 # C-5.17, C-5.25, C-5.29; and C-4.25
 # C-5.32, C-6.16, C-14.3
+# C-16.3, C-16.4, C-16.8
 set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash
 source "$(dirname "$0")/training_fixture.bash"
@@ -34,6 +35,10 @@ has train.out '^Peak memory usage: [0-9.]+MiB$' '^Total training time: [0-9.]+m$
 # Without validation there is no minimum; -1 silences the samples at the end too.
 "$lathe" train "${train_flags[@]}" --tag quiet --num-iterations 3 --eval-every -1 >quiet.out 2>quiet.err
 if grep -qaE 'bpb|<\|bos\|>' quiet.out; then fail "bits per byte or samples that nobody asked for"; fi
+# Off CUDA FP8 is a word of warning, and every bit of the model is the same.
+"$lathe" train "${train_flags[@]}" --tag fp8 --num-iterations 3 --eval-every -1 --fp8 >fp8.out 2>fp8.err
+has fp8.err 'fp8.*CUDA'
+cmp "$LATHE_BASE_DIR/base_checkpoints/"{quiet,fp8}/step_000003/model.safetensors || fail "--fp8 changed the model"
 # Started again in the same folder: a word on the checkpoints that stand there.
 "$lathe" train "${train_flags[@]}" --tag quiet --num-iterations 2 --eval-every -1 >quiet.out 2>quiet.err
 has quiet.err 'holds 1 checkpoint.*step 3.*--resume'
@@ -45,6 +50,10 @@ has "$meta" '^  "stage": "sft"' '^    "sequence_len": 32,' '^    "window_pattern
   '^    "tokenizer": "bytes.tiktoken"'
 has sft.out '^step 00003/00004 ' '^Minimum validation bpb: [0-9]+\.[0-9]{4}$'
 "$lathe" generate --source sft --tag d2 --prompt "1 + 2?" --max-tokens 4 >generate.out 2>generate.err || { cat generate.err; fail "the fine-tuned model does not load"; }
+# The dtype is chosen by name, in both spellings.
+for dtype in float32 bfloat16 fp32 bf16; do
+  "$lathe" generate --source sft --tag d2 --dtype "$dtype" --prompt "1 + 2?" --max-tokens 4 >generate.out 2>generate.err || { cat generate.err; fail "--dtype $dtype"; }
+done
 # More rows than the base run had are worth a warning; a dry run saves nothing.
 "$lathe" sft "${sft_flags[@]}" --tag d2 --num-iterations 1 --device-batch-size 8 --dry-run >dry.out 2>dry.err
 has dry.err 'footgun.*8.*4'

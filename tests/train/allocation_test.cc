@@ -15,6 +15,7 @@ struct Kind {
 
 class Allocation : public ::testing::TestWithParam<Kind> {};
 
+// C-16.10
 TEST_P(Allocation, SteadyStateStepsTakeNone) {
   for (const SmallModel& small : small_models(64)) {
     SCOPED_TRACE(small.name);

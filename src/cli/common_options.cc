@@ -23,7 +23,9 @@ void describe_common(SettingsTable& table, CommonOptions& options) {
   Setting& device = table.add("device", &options.device, "where to compute");
   device.choices = {"auto", "cpu", "cuda", "mps", ""};
   device.aliases = {"device_type"};
-  table.add("dtype", &options.dtype, "type of weights and products").choices = {"auto", "bf16", "fp32", "bfloat16", "float32"};
+  Setting& dtype = table.add("dtype", &options.dtype, "type of weights and products");
+  dtype.choices = {"auto", "bf16", "fp32", "bfloat16", "float32"};
+  dtype.aliases = {"amp_dtype"};
   table.add("mixed_precision", &options.mixed_precision, "a launcher's name for dtype").choices = {"", "no", "bf16", "fp16"};
   Setting& nproc = table.add("nproc", &options.nproc, "processes of one run");
   nproc.aliases = {"nproc_per_node"};

@@ -149,6 +149,14 @@ TEST(Run, OldProgramNamesReachTheirVerbs) {
   EXPECT_EQ(tokenizer.verb->depth, 3);
 }
 
+// L-13.7
+TEST(Run, TheLabsNameOfTheDtypeIsUnderstood) {
+  Bench lathe;
+  EXPECT_EQ(lathe({"train", "--amp_dtype", "bf16"}), Exit::kDone) << lathe.err.str();
+  EXPECT_EQ(lathe.verb->settings.at("dtype").as_string(), "bf16");
+  EXPECT_EQ(lathe({"train", "--amp-dtype", "fp16"}), Exit::kUsage);
+}
+
 // L-15.3
 TEST(Run, LauncherFlagsMayStandBeforeTheProgram) {
   Bench lathe;

@@ -225,7 +225,7 @@ TEST(TrapL1, AllTargetsIgnoredGiveZeroLossAndGradients) {
   }
 }
 
-// C-3.21: with bf16 operands the logits, the softcap and the softmax still have float32's precision.
+// C-3.21, L-13.8: with bf16 operands the logits, the softcap and the softmax still have float32's precision.
 TEST(TrapM6, SoftcapAndSoftmaxRunInFloat32) {
   Context ctx;
   for (const float softcap : {15.0f, 0.0f})

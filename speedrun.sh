@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 
 # ---- the parameters of the full and of the tiny form -------------------------------------------------------------
 tag=speedrun    corpus_mb=60  conversations=120000  vocab_size=4096
-depth=5         aspect=50     sequence=256          rows=16        base_steps=2200  first_steps=320  sft_steps=1400  eval_cases=500
+depth=5         aspect=50     sequence=256          rows=16        base_steps=2200  first_steps=460  sft_steps=1400  eval_cases=500
 tiny() {
   tag=tiny      corpus_mb=10  conversations=15000   vocab_size=2048
   depth=2       aspect=64     sequence=256          rows=16        base_steps=500   first_steps=50   sft_steps=250   eval_cases=100

@@ -10,8 +10,8 @@ namespace lathe::tasks {
 namespace {
 
 // Shares of documents (not of bytes): a story is some 1500 bytes, a page of sums some 500.
-constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 13, 18, 3, 22, 3, 17};
-constexpr std::array<int, kChatKinds> kChatShares = {8, 29, 12, 14, 21, 5, 3, 8};
+constexpr std::array<int, kPageKinds> kPageShares = {10, 3, 11, 12, 24, 3, 19, 3, 15};
+constexpr std::array<int, kChatKinds> kChatShares = {8, 28, 12, 14, 23, 5, 3, 7};
 
 template <size_t N>
 size_t draw_kind(const std::array<int, N>& shares, Rng& rng) {

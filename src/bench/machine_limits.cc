@@ -90,7 +90,7 @@ double measure_gemm_quickly(DType dtype, double seconds) {
 
 double measure_stream_quickly(double seconds) { return stream_gb_per_s(int64_t{1} << 28, 1000, seconds); }
 
-Json to_json(const MachineLimits& limits) {
+Json to_json(const ops::Limits& limits) {
   Json out = Json::object();
   out["gemm_gflops"] = limits.gemm_gflops;
   if (limits.stream_gb_per_s > 0) out["stream_gb_per_s"] = limits.stream_gb_per_s;

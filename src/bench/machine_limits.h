@@ -7,8 +7,6 @@
 
 namespace lathe::bench {
 
-using MachineLimits = ops::Limits;
-
 // The best matrix product of `dtype` with the present number of threads, over 2048^3, 4096^3 and 8192 x 1024 x 1024; takes
 // a few seconds.
 double measure_gemm_gflops(DType dtype, int repeats = 10);
@@ -20,6 +18,6 @@ double measure_stream_gb_per_s(int repeats = 10);
 double measure_gemm_quickly(DType dtype, double seconds = 0.2);
 double measure_stream_quickly(double seconds = 0.2);
 
-Json to_json(const MachineLimits& limits);
+Json to_json(const ops::Limits& limits);
 
 }  // namespace lathe::bench

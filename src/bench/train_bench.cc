@@ -110,6 +110,7 @@ Result<Json> bench_train(const TrainPreset& preset, const TrainBenchOptions& opt
   request.dtype = options.dtype;
   request.batch = batch;
   request.sequence_len = t;
+  request.recompute = options.recompute;
   request.make_optimizer = make_optimizer;
   const double stream = measure_stream_quickly();
   const train::StepTime predicted = train::predict_step_time(request, {gemm, stream});

@@ -272,6 +272,7 @@ class PlanVerb : public Verb {
     request.config = plan.config;
     request.dtype = plan.dtype;
     request.batch = plan.batch;
+    request.recompute = plan.recompute;
     request.sequence_len = plan.sequence_len;
     request.accumulation = horizon.accumulation;
     request.make_optimizer = [&](const model::Transformer& model) { return train::make_base_optimizer(settings_, model, horizon.plan, nullptr); };

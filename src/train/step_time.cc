@@ -92,6 +92,7 @@ void sample_blocks(const StepTimeRequest& request, const ops::Limits& limits, do
   config.sequence_len = request.sequence_len;
   model::Transformer model(config, request.dtype, Device::kCpu, true);
   model.initialise(1);
+  model.set_recompute(request.recompute);
   const std::unique_ptr<optim::Optimizer> optimizer = request.make_optimizer(model);
   const double row_seconds = model.flops_per_token() * static_cast<double>(request.sequence_len) / (0.5 * limits.gemm_gflops * 1e9);
   const int64_t rows = std::clamp<int64_t>(static_cast<int64_t>(seconds / (kRepeats + 1) / row_seconds), 1, request.batch);
@@ -177,6 +178,7 @@ ops::Profiler step_costs(const StepTimeRequest& request) {
   model::ModelConfig config = request.config;
   config.sequence_len = request.sequence_len;
   model::Transformer model(config, request.dtype, Device::kMeta, true);
+  model.set_recompute(request.recompute);
   const std::unique_ptr<optim::Optimizer> optimizer = request.make_optimizer(model);
   ops::Profiler costs(0);
   ops::Context ctx(Device::kMeta);

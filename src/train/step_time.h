@@ -21,6 +21,7 @@ struct StepTimeRequest {
   DType dtype = DType::kFloat32;
   int64_t batch = 1, sequence_len = 1;  // of a micro batch
   int64_t accumulation = 1;             // micro batches of a step
+  model::Recompute recompute = model::Recompute::kNone;
   std::function<std::unique_ptr<optim::Optimizer>(const model::Transformer&)> make_optimizer;
 };
 

@@ -86,6 +86,23 @@ TEST(StepCosts, AreThoseOfTheRealStep) {
   }
 }
 
+TEST(StepCosts, RecomputingABlockRunsItsForwardPassAgain) {
+  const auto flops = [](model::Recompute recompute, std::string_view phase) {
+    train::StepTimeRequest request = request_of(tiny_config(kTinyVocab, kTinyLength), DType::kFloat32, 2, kTinyLength);
+    request.recompute = recompute;
+    double sum = 0;
+    const ops::Profiler costs = train::step_costs(request);
+    for (const auto& total : costs.totals())
+      if (total.phase == phase) sum += total.cost.flops;
+    return sum;
+  };
+  using model::Recompute;
+  EXPECT_EQ(flops(Recompute::kNone, "forward"), flops(Recompute::kBlock, "forward"));
+  const double more = flops(Recompute::kBlock, "backward") - flops(Recompute::kNone, "backward");
+  EXPECT_GT(more, 0.5 * flops(Recompute::kNone, "forward"));
+  EXPECT_LT(more, flops(Recompute::kNone, "forward")) << "the last product of a block is not needed again";
+}
+
 // C-3.28: the products of a step are the model's FLOPs per token, without attention's.
 TEST(StepCosts, ProductsAreTheModelsFlops) {
   for (const SmallModel& small : small_models(64)) {

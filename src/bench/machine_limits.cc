@@ -22,18 +22,25 @@ void fill(const Tensor& x) {
 }
 
 // Best of `repeats` after one that warms up, or of as many as end within `seconds`.
+// Of run() once to compile and warm up and then up to `repeats` times, but for the second run within `seconds`.
+template <class Run>
+double best_time(int repeats, double seconds, const Run& run) {
+  double best = 1e30;
+  const double until = Clock::real().seconds() + seconds;
+  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {
+    const double start = Clock::real().seconds();
+    run();
+    if (i > 0) best = std::min(best, Clock::real().seconds() - start);
+  }
+  return best;
+}
+
 double gflops(int64_t m, int64_t n, int64_t k, DType dtype, int repeats, double seconds = 1e30) {
   ops::Context ctx;
   const Tensor a = Tensor::empty({m, k}, dtype), b = Tensor::empty({n, k}, dtype), c = Tensor::empty({m, n}, dtype);
   fill(a);
   fill(b);
-  double best = 1e30;
-  const double until = Clock::real().seconds() + seconds;
-  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {  // the first compiles and warms up
-    const double start = Clock::real().seconds();
-    ops::matmul(ctx, a, ops::Transpose::kNo, b, ops::Transpose::kYes, c, false);
-    if (i > 0) best = std::min(best, Clock::real().seconds() - start);
-  }
+  const double best = best_time(repeats, seconds, [&] { ops::matmul(ctx, a, ops::Transpose::kNo, b, ops::Transpose::kYes, c, false); });
   return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / best / 1e9;
 }
 
@@ -56,12 +63,8 @@ double stream_gb_per_s(int64_t bytes, int repeats, double seconds = 1e30) {
     std::memset(memory.data<int64_t>() + begin * kGrain, 0, static_cast<size_t>((end - begin) * kGrain * 8));
   });
   const int64_t* words = memory.data<int64_t>();
-  double best = 1e30;
-  int64_t sink = 0;
-  const double until = Clock::real().seconds() + seconds;
-  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {
-    const Tensor sums = Tensor::zeros({words_in_all / kGrain}, DType::kInt64);
-    const double start = Clock::real().seconds();
+  const Tensor sums = Tensor::zeros({words_in_all / kGrain}, DType::kInt64);
+  const double best = best_time(repeats, seconds, [&] {
     parallel_for(words_in_all / kGrain, 1, [&](int64_t begin, int64_t end) {
       for (int64_t block = begin; block < end; ++block) {
         std::array<int64_t, 32> lanes{};  // enough independent sums to be bound by memory, not by latency
@@ -70,12 +73,12 @@ double stream_gb_per_s(int64_t bytes, int repeats, double seconds = 1e30) {
           for (size_t l = 0; l < 32; ++l) lanes[l] |= at[j + static_cast<int64_t>(l)];
         int64_t all = 0;
         for (const int64_t lane : lanes) all |= lane;
-        sums.data<int64_t>()[block] = all;
+        sums.data<int64_t>()[block] |= all;
       }
     });
-    if (i > 0) best = std::min(best, Clock::real().seconds() - start);
-    for (const int64_t s : sums.span<int64_t>()) sink |= s;
-  }
+  });
+  int64_t sink = 0;
+  for (const int64_t s : sums.span<int64_t>()) sink |= s;
   LATHE_CHECK(sink == 0, "memory that was zeroed reads as ", sink);
   return static_cast<double>(bytes) / best / 1e9;
 }
@@ -83,6 +86,10 @@ double stream_gb_per_s(int64_t bytes, int repeats, double seconds = 1e30) {
 }  // namespace
 
 double measure_stream_gb_per_s(int repeats) { return stream_gb_per_s(int64_t{1} << 30, repeats); }
+
+ops::Limits measure_limits(DType dtype, int repeats) {
+  return {measure_gemm_gflops(dtype, repeats), measure_stream_gb_per_s(repeats)};
+}
 
 double measure_gemm_quickly(DType dtype, double seconds) {
   return std::max(gflops(1024, 1024, 1024, dtype, 1000, seconds / 4), gflops(2048, 1024, 2048, dtype, 1000, 3 * seconds / 4));

@@ -13,6 +13,9 @@ double measure_gemm_gflops(DType dtype, int repeats = 10);
 // The best read of 1 GiB with all threads.
 double measure_stream_gb_per_s(int repeats = 10);
 
+// Both of them.
+ops::Limits measure_limits(DType dtype, int repeats = 10);
+
 // Both in about `seconds` each, from smaller products and a quarter of the memory: for runs, which should start at once. Products
 // come out a few percent lower than above.
 double measure_gemm_quickly(DType dtype, double seconds = 0.2);

@@ -25,9 +25,7 @@ class BenchGemm : public Verb {
   void describe(SettingsTable& table) override { table.add("repeats", &repeats_, "runs of each product"); }
   Result<Exit> run(Context& context) override {
     if (repeats_ < 1) return error_at("repeats", -1, "must be at least 1");
-    ops::Limits limits;
-    limits.gemm_gflops = bench::measure_gemm_gflops(dtype_of(context), static_cast<int>(repeats_));
-    limits.stream_gb_per_s = bench::measure_stream_gb_per_s(static_cast<int>(repeats_));
+    const ops::Limits limits = bench::measure_limits(dtype_of(context), static_cast<int>(repeats_));
     context.print(dtype_name(dtype_of(context)), " products: ", format_text("%.0f", limits.gemm_gflops), " GFLOP/s with ", num_threads(),
                   " threads; memory read: ", format_text("%.1f", limits.stream_gb_per_s), " GB/s");
     Json out = bench::to_json(limits);
@@ -160,10 +158,7 @@ class BenchInfer : public Verb {
       model = std::make_unique<model::Transformer>(config, dtype);
       model->initialise(42);
     }
-    ops::Limits limits;
-    limits.gemm_gflops = bench::measure_gemm_gflops(dtype);
-    limits.stream_gb_per_s = bench::measure_stream_gb_per_s();
-    LATHE_TRY(Json figures, bench::bench_infer(*model, options_, limits));
+    LATHE_TRY(Json figures, bench::bench_infer(*model, options_, bench::measure_limits(dtype)));
     figures["preset"] = preset_;
     const auto figure = [&](const char* name, const char* form) { return format_text(form, figures.at(name).as_double()); };
     context.print(preset_, " ", options_.weights, ": ", figure("decode_tok_per_s", "%.0f"), " tokens/s with ", options_.streams,

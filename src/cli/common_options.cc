@@ -60,9 +60,12 @@ Status apply_common(const CommonOptions& options, bool log_level_given) {
   set_log_level(level);
   Progress::set_quiet(options.quiet);
   if (!options.log_file.empty()) LATHE_TRY_STATUS(set_log_file(options.log_file));
-  if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
-  // More threads than the container's share of time only take turns, and each waits for the others.
-  else if (environment("OMP_NUM_THREADS").empty()) set_num_threads(std::min(num_threads(), usable_cpus()));
+  if (options.threads > 0) {
+    set_num_threads(static_cast<int>(options.threads));
+  } else if (environment("OMP_NUM_THREADS").empty()) {
+    // More threads than the container's share of time only take turns, and each waits for the others.
+    set_num_threads(std::min(num_threads(), usable_cpus()));
+  }
   return {};
 }
 

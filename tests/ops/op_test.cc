@@ -152,13 +152,22 @@ void expect_same_bits_for_any_threads(const OpCase& op, DType dtype) {
   set_num_threads(before);
 }
 
-void expect_rows_are_independent(const OpCase& op, DType dtype) {
-  const auto in = input_tensors(op, dtype);
+namespace {
+
+// Of the result's shape.
+Tensor random_gradient(const OpCase& op, const std::vector<Tensor>& in, DType dtype) {
   Context ctx;
   const Tensor result = op.forward(ctx, in);
-  const Tensor dy = make_tensor(random_values(result.elements(), 7, dtype), result.shape(), dtype);
+  return make_tensor(random_values(result.elements(), 7, dtype), result.shape(), dtype);
+}
+
+}  // namespace
+
+void expect_rows_are_independent(const OpCase& op, DType dtype) {
+  const auto in = input_tensors(op, dtype);
+  const Tensor dy = random_gradient(op, in, dtype);
   const auto many = run_all(op, in, dtype, dy);
-  const int64_t rows = result.dim(0);
+  const int64_t rows = dy.dim(0);
   ASSERT_GT(rows, 1) << op.name;
   for (const int64_t row : {int64_t{0}, rows / 2, rows - 1}) {
     std::vector<Tensor> in_row = in;
@@ -180,11 +189,9 @@ void expect_rows_are_independent(const OpCase& op, DType dtype) {
 
 void expect_poison_stays_in_its_row(const OpCase& op, DType dtype) {
   const auto in = input_tensors(op, dtype);
-  Context ctx;
-  const Tensor result = op.forward(ctx, in);
-  const Tensor dy = make_tensor(random_values(result.elements(), 7, dtype), result.shape(), dtype);
+  const Tensor dy = random_gradient(op, in, dtype);
   const auto clean = run_all(op, in, dtype, dy);
-  const int64_t rows = result.dim(0), bad = rows / 2;
+  const int64_t rows = dy.dim(0), bad = rows / 2;
   ASSERT_GT(rows, 2) << op.name;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (const float poison : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 1e-40f, -3e38f})

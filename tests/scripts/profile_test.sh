@@ -5,11 +5,6 @@ set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash
 source "$(dirname "$0")/training_fixture.bash"
 
-has() {  # FILE PATTERN...
-  local file=$1 pattern
-  shift
-  for pattern in "$@"; do grep -qEe "$pattern" "$file" || { cat "$file"; fail "$file: no line like \"$pattern\""; }; done
-}
 runs=$LATHE_BASE_DIR/base_checkpoints
 
 "$lathe" train "${train_flags[@]}" --num-iterations 12 --tag plain >plain.out 2>plain.err

@@ -48,3 +48,10 @@ run() {
   start "$@"
   wait "$pid"
 }
+
+# has FILE PATTERN...: every pattern (extended) matches a line of the file
+has() {
+  local file=$1 pattern
+  shift
+  for pattern in "$@"; do grep -qEe "$pattern" "$file" || { cat "$file"; fail "$file: no line like \"$pattern\""; }; done
+}

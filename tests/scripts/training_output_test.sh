@@ -7,12 +7,6 @@ set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash
 source "$(dirname "$0")/training_fixture.bash"
 
-has() {  # FILE PATTERN...
-  local file=$1 pattern
-  shift
-  for pattern in "$@"; do grep -qEe "$pattern" "$file" || { cat "$file"; fail "$file: no line like \"$pattern\""; }; done
-}
-
 # Without --tag the folder is d<depth>.
 "$lathe" train "${train_flags[@]}" --num-iterations 10 --sample-every 10 --eval-every 5 >train.out 2>train.err
 run=$LATHE_BASE_DIR/base_checkpoints/d2

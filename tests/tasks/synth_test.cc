@@ -155,17 +155,21 @@ TEST(SynthReading, PassagesHaveFourToEightSentencesAndThreeEntities) {
   });
 }
 
+std::vector<std::string> options_of(const std::string& question) {
+  static const std::regex kOption("\n- (.*)=([A-D])");
+  std::vector<std::string> options;
+  for (auto it = std::sregex_iterator(question.begin(), question.end(), kOption); it != std::sregex_iterator(); ++it)
+    options.push_back((*it)[1]);
+  return options;
+}
+
 // C-7.32
 TEST(SynthChoices, ExactlyOneOptionIsRight) {
-  const std::regex option("\n- (.*)=([A-D])");
   std::set<std::string> letters;
   for_problems(make_choice, 3000, [&](const Problem& problem) {
     ASSERT_TRUE(problem.question.starts_with("Multiple Choice question: "));
     ASSERT_TRUE(problem.question.ends_with("\n\nRespond only with the letter of the correct answer."));
-    std::vector<std::string> options;
-    for (auto it = std::sregex_iterator(problem.question.begin(), problem.question.end(), option);
-         it != std::sregex_iterator(); ++it)
-      options.push_back((*it)[1]);
+    const std::vector<std::string> options = options_of(problem.question);
     ASSERT_EQ(options.size(), 4u);
     ASSERT_EQ(std::set<std::string>(options.begin(), options.end()).size(), 4u);
     ASSERT_TRUE(own_answer_passes("choices", problem));
@@ -188,14 +192,6 @@ TEST(SynthChoices, ExactlyOneOptionIsRight) {
 bool is_of_kind(const Relation& relation, const std::string& option) {
   return std::any_of(relation.facts.begin(), relation.facts.end(),
                      [&](const Relation::Fact& fact) { return fact.subject == option || fact.object == option; });
-}
-
-std::vector<std::string> options_of(const std::string& question) {
-  static const std::regex kOption("\n- (.*)=([A-D])");
-  std::vector<std::string> options;
-  for (auto it = std::sregex_iterator(question.begin(), question.end(), kOption); it != std::sregex_iterator(); ++it)
-    options.push_back((*it)[1]);
-  return options;
 }
 
 // The test asks for fine distinctions only: all four options come from what the relation is about.

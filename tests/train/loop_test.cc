@@ -159,14 +159,7 @@ TEST_F(LoopTest, StepLineCountsTimeOfStepsAfterTheTenth) {
   tiny.settings.flops_per_token = 2;
   tiny.settings.peak_flops = 64;  // 32 tokens of 2 FLOPs in 2 s = 32 FLOPs/s
   tiny.loader.seconds_per_batch = 2;
-  tiny.hooks.validate = [&](int64_t) -> Result<double> {
-    tiny.clock.advance(1000);
-    return 1.0;
-  };
-  tiny.hooks.sample = [&](int64_t) -> Status {
-    tiny.clock.advance(500);
-    return {};
-  };
+  tiny.take_time_apart(1000, 500);
   const train::LoopResult result = tiny.finish();
   std::vector<std::string> steps;
   for (const std::string& line : tiny.lines)

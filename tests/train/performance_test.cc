@@ -23,14 +23,7 @@ TEST(Performance, EvaluationAndSavingAreInNoRate) {
   tiny.settings.accumulation = 2;
   tiny.settings.num_iterations = 6;
   tiny.settings.eval_every = tiny.settings.sample_every = 2;
-  tiny.hooks.validate = [&](int64_t) -> Result<double> {
-    tiny.clock.advance(1000);
-    return 1.0;
-  };
-  tiny.hooks.sample = [&](int64_t) -> Status {
-    tiny.clock.advance(500);
-    return {};
-  };
+  tiny.take_time_apart(1000, 500);
   const train::Performance performance = tiny.finish().performance;
   EXPECT_EQ(performance.steps, 6);
   EXPECT_EQ(performance.tokens_per_step, 2 * 2 * kTinyLength);

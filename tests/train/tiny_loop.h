@@ -90,6 +90,17 @@ struct TinyLoop {
     loader.clock = &clock;
     clock.advance(5);
   }
+  // Validation and samples that take so many seconds of the clock.
+  void take_time_apart(double validation, double sample) {
+    hooks.validate = [this, validation](int64_t) -> Result<double> {
+      clock.advance(validation);
+      return 1.0;
+    };
+    hooks.sample = [this, sample](int64_t) -> Status {
+      clock.advance(sample);
+      return {};
+    };
+  }
   void start() {
     train::StageData data;
     data.loader = &loader;

@@ -29,7 +29,7 @@ double gflops(int64_t m, int64_t n, int64_t k, DType dtype, int repeats, double 
   fill(b);
   double best = 1e30;
   const double until = Clock::real().seconds() + seconds;
-  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {  // the first compiles and warms up
+  for (int i = 0; i <= repeats && (i < 4 || Clock::real().seconds() < until); ++i) {  // the first compiles and warms up
     const double start = Clock::real().seconds();
     ops::matmul(ctx, a, ops::Transpose::kNo, b, ops::Transpose::kYes, c, false);
     if (i > 0) best = std::min(best, Clock::real().seconds() - start);
@@ -59,7 +59,7 @@ double stream_gb_per_s(int64_t bytes, int repeats, double seconds = 1e30) {
   double best = 1e30;
   int64_t sink = 0;
   const double until = Clock::real().seconds() + seconds;
-  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {
+  for (int i = 0; i <= repeats && (i < 4 || Clock::real().seconds() < until); ++i) {
     const Tensor sums = Tensor::zeros({words_in_all / kGrain}, DType::kInt64);
     const double start = Clock::real().seconds();
     parallel_for(words_in_all / kGrain, 1, [&](int64_t begin, int64_t end) {

@@ -27,7 +27,7 @@ template <class Run>
 double best_time(int repeats, double seconds, const Run& run) {
   double best = 1e30;
   const double until = Clock::real().seconds() + seconds;
-  for (int i = 0; i <= repeats && (i < 2 || Clock::real().seconds() < until); ++i) {
+  for (int i = 0; i <= repeats && (i < 4 || Clock::real().seconds() < until); ++i) {
     const double start = Clock::real().seconds();
     run();
     if (i > 0) best = std::min(best, Clock::real().seconds() - start);

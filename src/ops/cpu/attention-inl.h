@@ -176,15 +176,16 @@ HWY_INLINE void store_row(const float* from, int64_t width, float scale, E* to) 
 }
 
 #if HWY_TARGET <= HWY_AVX3
-// Columns c .. c+15 of 16 rows: transposed within blocks of four, then the blocks among four vectors.
-HWY_INLINE void transpose_16(const float* from, int64_t ld, float* to) {
+// to (16, kTile) = transpose of 16 floats at each of row(0) .. row(15): within blocks of four, then the blocks among four
+// vectors.
+template <class Row>
+HWY_INLINE void transpose_16(Row row, float* to) {
   const hn::RepartitionToWide<Floats> wide;
   Vec blocks[4][4];  // [column % 4][row / 4]: block b holds column 4 b + column % 4
   HWY_UNROLL(4)
   for (int64_t g = 0; g < 4; ++g) {
-    const float* rows = from + 4 * g * ld;
-    const Vec r0 = hn::Load(kFloats, rows), r1 = hn::Load(kFloats, rows + ld), r2 = hn::Load(kFloats, rows + 2 * ld),
-              r3 = hn::Load(kFloats, rows + 3 * ld);
+    const Vec r0 = hn::LoadU(kFloats, row(4 * g)), r1 = hn::LoadU(kFloats, row(4 * g + 1)),
+              r2 = hn::LoadU(kFloats, row(4 * g + 2)), r3 = hn::LoadU(kFloats, row(4 * g + 3));
     const auto low01 = hn::BitCast(wide, hn::InterleaveLower(kFloats, r0, r1)),
                low23 = hn::BitCast(wide, hn::InterleaveLower(kFloats, r2, r3));
     const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(kFloats, r0, r1)),
@@ -215,7 +216,8 @@ HWY_INLINE void transpose(const float* from, int64_t ld, int64_t rows, int64_t c
   int64_t r = 0;
 #if HWY_TARGET <= HWY_AVX3
   for (; r + 16 <= rows; r += 16)
-    for (int64_t c = 0; c < columns; c += 16) transpose_16(from + r * ld + c, ld, to + c * kTile + r);
+    for (int64_t c = 0; c < columns; c += 16)
+      transpose_16([=](int64_t i) { return from + (r + i) * ld + c; }, to + c * kTile + r);
 #endif
   for (; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) to[c * kTile + r] = from[r * ld + c];

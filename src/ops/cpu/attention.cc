@@ -17,6 +17,7 @@
 
 #include "core/parallel.h"
 #include "ops/cpu/attention-inl.h"
+#include "ops/cpu/attention_few_rows-inl.h"
 #include "ops/cpu/dispatch.h"
 #include "ops/cpu/thread_scratch.h"
 
@@ -46,7 +47,7 @@ constexpr int64_t kFewRows = 4;
 // The scratch of one tile. Rows of q, k, v and o are `padded` floats long.
 struct Buffers {
   float *q, *k, *v, *o;
-  float* columns;  // transpose of q, or with few rows of k
+  float* columns;  // transpose of q, or with few rows the words of k
   float *s, *max, *sum, *decay;
   alignas(64) int32_t last[kTile];  // of each row: the last key it sees, its own position
 
@@ -165,28 +166,29 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const int64_t first_key = std::max<int64_t>(position - window, 0);
   for (int64_t start = first_key; start <= last_position;) {
     const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
-    // Rows of several heads, and few rows, are computed whole.
-    const Sight sight = few || tile.heads > 1 ? Sight::all(rows, keys) : Sight{position - start, window, rows, keys};
-    for (int64_t j = 0; j < keys; ++j) {
-      const int64_t at = (start + j) * stride;
-      if (start + j + kTile <= last_position)
-        prefetch_row(k + at + kTile * stride, width), prefetch_row(v + at + kTile * stride, width);
-      load_row(k + at, width, padded, 1, buffers.k + j * padded);
-      load_row(v + at, width, padded, 1, buffers.v + j * padded);
-    }
+    const E *block_k = k + start * stride, *block_v = v + start * stride;
+    for (int64_t j = end; j < std::min(end + kTile, last_position + 1); ++j)
+      prefetch_row(k + j * stride, width), prefetch_row(v + j * stride, width);
     if (few) {
-      transpose(buffers.k, padded, keys, padded, buffers.columns);
-      product<false>(buffers.q, padded, buffers.columns, kTile, buffers.s, kTile, rows, round_to_lanes(keys), width,
-                     false);
+      transpose_keys(block_k, stride, keys, width, buffers.columns);
+      scores_of_few_rows<E>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
       softmax_few_rows(buffers, rows, start, keys, static_cast<int32_t>(window));
+      decay_rows(buffers.decay, rows, padded, buffers.o);
+      add_values_of_few_rows(buffers.s, rows, block_v, stride, keys, width, buffers.o, padded);
     } else {
+      // Rows of several heads are computed whole.
+      const Sight sight = tile.heads > 1 ? Sight::all(rows, keys) : Sight{position - start, window, rows, keys};
+      for (int64_t j = 0; j < keys; ++j) {
+        load_row(block_k + j * stride, width, padded, 1, buffers.k + j * padded);
+        load_row(block_v + j * stride, width, padded, 1, buffers.v + j * padded);
+      }
       product_seen_by_keys(sight, buffers.k, padded, buffers.columns, buffers.s, width);
       const bool masked = end - 1 > position || start < last_position - window;
       (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys,
                                                             static_cast<int32_t>(window));
+      decay_rows(buffers.decay, rows, padded, buffers.o);
+      add_product_of_rows<true>(sight, buffers.s, buffers.v, buffers.o, padded);
     }
-    decay_rows(buffers.decay, rows, padded, buffers.o);
-    (few ? add_product_of_rows<false> : add_product_of_rows<true>)(sight, buffers.s, buffers.v, buffers.o, padded);
     start = end;
   }
   for (int64_t r = 0; r < rows; ++r) {

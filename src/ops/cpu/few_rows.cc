@@ -49,64 +49,57 @@ LATHE_AVX512_INLINE void transpose(__m512i* r) {
   }
 }
 
-// Adds 16 steps of k (or, masked, the last ones) for kGroups * 16 outputs to the sums.
-template <class E, int kRows, int kGroups, bool kWhole>
-LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int64_t at, int64_t left,
-                                   __m512 (*sums)[kRows]) {
-#pragma GCC unroll 2
-  for (int g = 0; g < kGroups; ++g) {
-    __m512i r[16];
+// Adds 16 steps of k (or, masked, the last ones) for 16 outputs to the sums.
+template <class E, int kRows, bool kWhole>
+LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int64_t at, int64_t left, __m512* sums) {
+  __m512i r[16];
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) {
-      const E* from = w[g * 16 + i] + at;
-      if constexpr (kWhole) r[i] = _mm512_loadu_si512(from);
-      else if constexpr (sizeof(E) == 2) r[i] = _mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << left) - 1), from);
-      else r[i] = _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << left) - 1), from);
-    }
-    transpose(r);
+  for (int i = 0; i < 16; ++i) {
+    if constexpr (kWhole) r[i] = _mm512_loadu_si512(w[i] + at);
+    else if constexpr (sizeof(E) == 2) r[i] = _mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << left) - 1), w[i] + at);
+    else r[i] = _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << left) - 1), w[i] + at);
+  }
+  transpose(r);
 #pragma GCC unroll 16
-    for (int p = 0; p < 16; ++p) {
-      if (!kWhole && p * kStep<E> >= left) break;
+  for (int p = 0; p < 16; ++p) {
+    if (!kWhole && p * kStep<E> >= left) break;
 #pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) sums[g][m] = multiply_add(sums[g][m], r[p], x + m * k + at + p * kStep<E>);
-    }
+    for (int m = 0; m < kRows; ++m) sums[m] = multiply_add(sums[m], r[p], x + m * k + at + p * kStep<E>);
   }
 }
 
-// Outputs n .. n + kGroups * 16 - 1 of kRows rows. `x` is padded with zeros to whole steps.
-template <class E, int kRows, int kGroups>
+// Outputs n .. n + 15 of kRows rows. `x` is padded with zeros to whole steps.
+template <class E, int kRows>
 LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, int64_t row, int64_t n) {
   constexpr int64_t kWhole = 16 * kStep<E>;  // values of k in a vector
   const int64_t k = problem.k, block = k <= 1024 ? 512 : 1024;
-  const E* w[kGroups * 16];
-  for (int64_t i = 0; i < kGroups * kLanes; ++i)  // lanes beyond the last output repeat it and are not stored
+  const E* w[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i)  // lanes beyond the last output repeat it and are not stored
     w[i] = static_cast<const E*>(problem.w) + std::min(n + i, problem.n - 1) * k;
-  __m512 total[kGroups][kRows];
+  __m512 total[kRows];
   for (int64_t begin = 0; begin < k; begin += block) {
     const int64_t end = std::min(begin + block, k);
-    __m512 sums[kGroups][kRows];
+    __m512 sums[kRows];
 #pragma GCC unroll 16
-    for (int g = 0; g < kGroups; ++g)
-#pragma GCC unroll 16
-      for (int m = 0; m < kRows; ++m) sums[g][m] = _mm512_setzero_ps();
+    for (int m = 0; m < kRows; ++m) sums[m] = _mm512_setzero_ps();
     int64_t at = begin;
-    for (; at + kWhole <= end; at += kWhole) add_steps<E, kRows, kGroups, true>(x, x_stride, w, at, 0, sums);
-    if (at < end) add_steps<E, kRows, kGroups, false>(x, x_stride, w, at, end - at, sums);
+    for (; at + kWhole <= end; at += kWhole) {
+      // The processor does not see 16 rows coming: each is asked for four vectors ahead, behind its end in the next 16.
+      const int64_t ahead = at + 4 * kWhole, from = ahead < k ? ahead : ahead + (kLanes - 1) * k;
 #pragma GCC unroll 16
-    for (int g = 0; g < kGroups; ++g)
+      for (int i = 0; i < kLanes; ++i) _mm_prefetch(reinterpret_cast<const char*>(w[i] + from), _MM_HINT_T0);
+      add_steps<E, kRows, true>(x, x_stride, w, at, 0, sums);
+    }
+    if (at < end) add_steps<E, kRows, false>(x, x_stride, w, at, end - at, sums);
 #pragma GCC unroll 16
-      for (int m = 0; m < kRows; ++m) total[g][m] = begin == 0 ? sums[g][m] : _mm512_add_ps(total[g][m], sums[g][m]);
+    for (int m = 0; m < kRows; ++m) total[m] = begin == 0 ? sums[m] : _mm512_add_ps(total[m], sums[m]);
   }
-  for (int g = 0; g < kGroups; ++g) {
-    const int64_t first = n + g * kLanes, lanes = std::clamp<int64_t>(problem.n - first, 0, kLanes);
-    for (int m = 0; m < kRows; ++m)
-      store_lanes(total[g][m], lanes, problem.to_float, problem.y, (row + m) * problem.n + first);
-  }
+  const int64_t lanes = std::min<int64_t>(problem.n - n, kLanes);
+  for (int m = 0; m < kRows; ++m) store_lanes(total[m], lanes, problem.to_float, problem.y, (row + m) * problem.n + n);
 }
 
 template <class E>
 void all_outputs(const Problem& problem) {
-  constexpr int64_t kColumns = 2 * kLanes;
   // A copy of x whose rows end in zeros, so that the last pair of an odd K is whole.
   const int64_t stride = (problem.k + kStep<E> - 1) / kStep<E> * kStep<E>;
   const E* x = static_cast<const E*>(problem.x);
@@ -116,24 +109,18 @@ void all_outputs(const Problem& problem) {
     for (int64_t m = 0; m < problem.m; ++m) std::copy_n(x + m * problem.k, problem.k, padded.data<E>() + m * stride);
     x = padded.data<E>();
   }
-  parallel_for((problem.n + kColumns - 1) / kColumns, 1, [&](int64_t begin, int64_t end) {
+  parallel_for((problem.n + kLanes - 1) / kLanes, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
-      const int64_t n = block * kColumns;
       int64_t row = 0;
-      const auto both = [&](auto rows) {  // more than 4 rows leave no registers for two groups at once
-        constexpr int kRows = decltype(rows)::value;
-        if constexpr (kRows <= 4) {
-          outputs<E, kRows, 2>(problem, x + row * stride, stride, row, n);
-        } else {
-          outputs<E, kRows, 1>(problem, x + row * stride, stride, row, n);
-          if (n + kLanes < problem.n) outputs<E, kRows, 1>(problem, x + row * stride, stride, row, n + kLanes);
-        }
+      const auto rows = [&](auto count) {
+        constexpr int kRows = decltype(count)::value;
+        outputs<E, kRows>(problem, x + row * stride, stride, row, block * kLanes);
         row += kRows;
       };
-      while (problem.m - row >= 8) both(std::integral_constant<int, 8>());
-      if (problem.m - row >= 4) both(std::integral_constant<int, 4>());
-      if (problem.m - row >= 2) both(std::integral_constant<int, 2>());
-      if (problem.m - row >= 1) both(std::integral_constant<int, 1>());
+      while (problem.m - row >= 8) rows(std::integral_constant<int, 8>());
+      if (problem.m - row >= 4) rows(std::integral_constant<int, 4>());
+      if (problem.m - row >= 2) rows(std::integral_constant<int, 2>());
+      if (problem.m - row >= 1) rows(std::integral_constant<int, 1>());
     }
   });
 }

@@ -6,10 +6,9 @@ namespace lathe::model {
 
 KvCache::KvCache(const ModelConfig& config, int64_t batch, int64_t capacity, DType dtype) : batch_(batch), capacity_(capacity) {
   require(batch >= 1 && capacity >= 0, "[kv_cache] batch ", batch, ", capacity ", capacity);
-  const int64_t width = config.n_kv_head * config.head_width();
   for (int64_t layer = 0; layer < config.n_layer; ++layer) {
-    keys_.push_back(Tensor::zeros({batch, capacity, width}, dtype));
-    values_.push_back(Tensor::zeros({batch, capacity, width}, dtype));
+    keys_.push_back(Tensor::zeros({batch, config.n_kv_head, capacity, config.head_width()}, dtype));
+    values_.push_back(Tensor::zeros({batch, config.n_kv_head, capacity, config.head_width()}, dtype));
   }
 }
 
@@ -32,14 +31,18 @@ void KvCache::reset() {
 void KvCache::copy_prefill(const KvCache& source) {
   require(length_ == 0, "[kv_cache] prefill into a cache that holds ", length_, " positions");
   require(source.batch_ == 1, "[kv_cache] prefill from a cache of ", source.batch_, " rows, one is needed");
-  require(keys_.size() == source.keys_.size() && !keys_.empty() && keys_[0].dim(2) == source.keys_[0].dim(2) &&
+  require(keys_.size() == source.keys_.size() && !keys_.empty() && keys_[0].dim(1) == source.keys_[0].dim(1) &&
+              keys_[0].dim(3) == source.keys_[0].dim(3) &&
               keys_[0].dtype() == source.keys_[0].dtype(),
           "[kv_cache] prefill from a cache of another model");
   require(capacity_ >= source.length_, "[kv_cache] capacity ", capacity_, " is below the prefill's ", source.length_, " positions");
   for (size_t layer = 0; layer < keys_.size(); ++layer)
     for (const auto& [to, from] : {std::pair{keys_[layer], source.keys_[layer]}, std::pair{values_[layer], source.values_[layer]}}) {
-      const size_t bytes = static_cast<size_t>(source.length_ * from.dim(2) * dtype_size(from.dtype()));
-      for (int64_t b = 0; b < batch_; ++b) std::memcpy(to.rows(b, b + 1).raw(), from.raw(), bytes);
+      const int64_t heads = from.dim(1), position = from.dim(3) * dtype_size(from.dtype());
+      auto* into = static_cast<std::byte*>(to.raw());
+      for (int64_t i = 0; i < batch_ * heads; ++i, into += capacity_ * position)
+        std::memcpy(into, static_cast<const std::byte*>(from.raw()) + i % heads * source.capacity_ * position,
+                    static_cast<size_t>(source.length_ * position));
     }
   if (source.last_embedding_) {
     const int64_t width = source.last_embedding_.dim(1);

@@ -18,7 +18,7 @@ class KvCache {
   int64_t capacity() const { return capacity_; }
   int64_t length() const { return length_; }  // positions held, the same for all rows
   int64_t bytes() const;
-  const Tensor& keys(int64_t layer) const { return keys_[static_cast<size_t>(layer)]; }      // (B, capacity, G*D)
+  const Tensor& keys(int64_t layer) const { return keys_[static_cast<size_t>(layer)]; }      // (B, G, capacity, D)
   const Tensor& values(int64_t layer) const { return values_[static_cast<size_t>(layer)]; }
   // The newest state's smear needs the last position's embedding of every row (row C-3.40): (B, C).
   const Tensor& last_embedding() const { return last_embedding_; }

@@ -5,7 +5,7 @@
 
 namespace lathe::ops {
 
-// x (B*T, W); cache (B, capacity, W) of x's dtype; starts (B) int32: row b's T new positions go to starts[b] .. + T - 1
+// x (B*T, G*D); cache (B, G, capacity, D) of x's dtype; starts (B) int32: row b's T new positions go to starts[b] .. + T - 1
 // (checked against the capacity).
 void append_to_cache(Context& ctx, const Tensor& x, const Tensor& cache, const Tensor& starts);
 

@@ -71,9 +71,9 @@ Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, co
   check_shape(shape);
   require_activation(kOp, q);
   require_tensor(kOp, "q", q, query_shape(shape), q.dtype());
-  require(k_cache.rank() == 3, kOp, " k_cache must be (B, capacity, G*D), got ", k_cache.shape());
-  const int64_t capacity = k_cache.dim(1);
-  const Shape cache{shape.batch, capacity, shape.kv_heads * shape.head_dim};
+  require(k_cache.rank() == 4, kOp, " k_cache must be (B, G, capacity, D), got ", k_cache.shape());
+  const int64_t capacity = k_cache.dim(2);
+  const Shape cache{shape.batch, shape.kv_heads, capacity, shape.head_dim};
   require_tensor(kOp, "k_cache", k_cache, cache, q.dtype());
   require_tensor(kOp, "v_cache", v_cache, cache, q.dtype());
   require_tensor(kOp, "lengths", lengths, {shape.batch}, DType::kInt32);

@@ -28,7 +28,7 @@ Tensor attention(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v
 void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y,
                         const AttentionShape& shape, const AttentionSaved& saved, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
-// With a cache: q (B*Tq, H*D); k_cache, v_cache (B, capacity, G*D) of q's dtype; lengths[b] = number of keys of row b
+// With a cache: q (B*Tq, H*D); k_cache, v_cache (B, G, capacity, D) of q's dtype; lengths[b] = number of keys of row b
 // in the cache, the queries included (they are positions lengths[b] - Tq ...). Returns (B*Tq, H*D).
 Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, const Tensor& v_cache, const Tensor& lengths,
                         const AttentionShape& shape);

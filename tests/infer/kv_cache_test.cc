@@ -47,11 +47,12 @@ TEST(KvCache, PrefillCopiesItsPositionsToEveryRow) {
   EXPECT_EQ(target.length(), 16);
   for (int64_t layer = 0; layer < 3; ++layer)
     for (int64_t row = 0; row < 3; ++row)
-      for (int64_t i = 0; i < 16 * 32; ++i) {
-        const int64_t at = row * 64 * 32 + i;
-        ASSERT_EQ(target.keys(layer).data<float>()[at], source.keys(layer).data<float>()[i]);
-        ASSERT_EQ(target.values(layer).data<float>()[at], source.values(layer).data<float>()[i]);
-      }
+      for (int64_t head = 0; head < 4; ++head)
+        for (int64_t i = 0; i < 16 * 8; ++i) {
+          const int64_t at = (row * 4 + head) * 64 * 8 + i, from = head * 32 * 8 + i;
+          ASSERT_EQ(target.keys(layer).data<float>()[at], source.keys(layer).data<float>()[from]);
+          ASSERT_EQ(target.values(layer).data<float>()[at], source.values(layer).data<float>()[from]);
+        }
 }
 
 // C-10.5

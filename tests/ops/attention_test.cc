@@ -174,22 +174,23 @@ TEST_P(Attention, SameBitsForAnyNumberOfThreads) {
   }
 }
 
-// A cache of `capacity` rows a sequence that holds the first length(b) rows of each sequence of p; the rest is NaN.
+// A cache of `capacity` positions a head that holds the first length(b) rows of each sequence of p; the rest is NaN.
 struct Cache {
   Tensor k, v, lengths;
 };
 Cache fill_cache(const Problem& p, int64_t capacity, const std::vector<int32_t>& lengths) {
-  const int64_t t = p.shape.queries, width = p.shape.kv_heads * p.shape.head_dim;
-  Tensor nan = Tensor::empty({p.shape.batch, capacity, width}, DType::kFloat32);
+  const int64_t t = p.shape.queries, heads = p.shape.kv_heads, width = p.shape.head_dim;
+  Tensor nan = Tensor::empty({p.shape.batch, heads, capacity, width}, DType::kFloat32);
   for (float& value : nan.span<float>()) value = std::numeric_limits<float>::quiet_NaN();
   Cache cache{nan.to(p.k.dtype()), nan.to(p.k.dtype()), Tensor::of<int32_t>(lengths, {p.shape.batch})};
-  for (int64_t b = 0; b < p.shape.batch; ++b)
-    for (const auto& [to, from] : {std::pair(cache.k, p.k), std::pair(cache.v, p.v)}) {
-      const int64_t length = lengths[static_cast<size_t>(b)];
-      to.reshape({p.shape.batch * capacity, width})
-          .rows(b * capacity, b * capacity + length)
-          .copy_from(from.rows(b * t, b * t + length));
-    }
+  for (const auto& [cached, of_all] : {std::pair(cache.k, p.k), std::pair(cache.v, p.v)}) {
+    const Tensor to = cached.reshape({p.shape.batch * heads * capacity, width}), from = of_all.reshape({p.shape.batch * t * heads, width});
+    for (int64_t b = 0; b < p.shape.batch; ++b)
+      for (int64_t i = 0; i < lengths[static_cast<size_t>(b)] * heads; ++i) {
+        const int64_t at = (b * heads + i % heads) * capacity + i / heads, source = b * t * heads + i;
+        to.rows(at, at + 1).copy_from(from.rows(source, source + 1));
+      }
+  }
   return cache;
 }
 
@@ -282,9 +283,10 @@ TEST(TrapM5, CachedDecodeHonoursTheWindow) {
   const Tensor q = last_positions(p.q, 150, 1, lengths);
   const Tensor windowed = attention_cached(ctx, q, cache.k, cache.v, cache.lengths, shape);
   for (const Tensor& x : {cache.k, cache.v})
-    for (int64_t i = 0; i < 129 * 32; ++i) x.data<float>()[i] = std::numeric_limits<float>::quiet_NaN();
+    for (int64_t head = 0; head < 2; ++head)
+      for (int64_t i = 0; i < 129 * 16; ++i) x.data<float>()[head * 160 * 16 + i] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_TRUE(same_bits(attention_cached(ctx, q, cache.k, cache.v, cache.lengths, shape), windowed));
-  cache.k.data<float>()[129 * 32] += 1;  // the oldest key inside
+  cache.k.data<float>()[129 * 16] += 1;  // the oldest key inside
   EXPECT_FALSE(same_bits(attention_cached(ctx, q, cache.k, cache.v, cache.lengths, shape), windowed));
 }
 

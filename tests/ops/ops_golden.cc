@@ -9,6 +9,7 @@
 
 #include "core/parallel.h"
 #include "ops/activation.h"
+#include "ops/append_to_cache.h"
 #include "ops/attention.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
@@ -267,10 +268,15 @@ void run_attention(Context& ctx, Case& c) {
   if (size.softcap > 0) return;  // no op: AttentionShape has no cap on the scores
 
   AttentionShape shape{size.batch, size.queries, size.heads, size.kv_heads, size.head_dim, size.window, static_cast<float>(size.scale)};
-  const int64_t kv_width = size.kv_heads * size.head_dim, q_width = size.heads * size.head_dim;
-  const Shape cache{size.batch, size.keys, kv_width};
+  const int64_t q_width = size.heads * size.head_dim;
+  const Tensor starts = make_indices(ref::Indices(static_cast<size_t>(size.batch), 0));
+  const auto cache = [&](const Tensor& rows) {
+    const Tensor held = float_zeros({size.batch, size.kv_heads, size.keys, size.head_dim});
+    append_to_cache(ctx, rows, held, starts);
+    return held;
+  };
   const Tensor lengths = make_indices(ref::Indices(static_cast<size_t>(size.batch), static_cast<int32_t>(size.keys)));
-  c.expect("y", from_rows(read_values(attention_cached(ctx, q, k.reshape(cache), v.reshape(cache), lengths, shape)), q_shape));
+  c.expect("y", from_rows(read_values(attention_cached(ctx, q, cache(k), cache(v), lengths, shape)), q_shape));
 
   const auto padded = [&](const Tensor& rows) {
     const Tensor all = float_zeros({size.batch * size.keys, q_width});

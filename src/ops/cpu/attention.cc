@@ -31,7 +31,9 @@ struct Operands {
   E* y;
   float* log_sum_exp;      // null: not wanted
   const int32_t* lengths;  // null: every sequence has `queries` keys
-  int64_t capacity;        // rows of k and v per sequence
+  int64_t row;       // elements from one position of k and v to the next
+  int64_t sequence;  // from one sequence to the next
+  int64_t head;      // from one head to the next
   const AttentionShape& shape;
 };
 
@@ -160,9 +162,9 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const bool few = rows <= kFewRows;
   if (!few) transpose(buffers.q, padded, rows, padded, buffers.columns);
 
-  const int64_t stride = shape.kv_heads * width;
-  const E* k = x.k + (tile.sequence * x.capacity * shape.kv_heads + tile.kv_head) * width;
-  const E* v = x.v + (tile.sequence * x.capacity * shape.kv_heads + tile.kv_head) * width;
+  const int64_t stride = x.row;
+  const E* k = x.k + tile.sequence * x.sequence + tile.kv_head * x.head;
+  const E* v = x.v + tile.sequence * x.sequence + tile.kv_head * x.head;
   const int64_t first_key = std::max<int64_t>(position - window, 0);
   for (int64_t start = first_key; start <= last_position;) {
     const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
@@ -226,16 +228,19 @@ void attend_all(const Operands<E>& x) {
 void attention_kernel(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp) {
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
+    const int64_t row = shape.kv_heads * shape.head_dim;
     attend_all(Operands<E>{q.data<E>(), k.data<E>(), v.data<E>(), y.data<E>(),
-                           log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr, shape.queries, shape});
+                           log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr, row, shape.queries * row,
+                           shape.head_dim, shape});
   });
 }
 
 void attention_cached_kernel(T q, T k_cache, T v_cache, T lengths, const AttentionShape& shape, T y) {
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
+    const int64_t head = k_cache.dim(2) * shape.head_dim;  // its whole capacity
     attend_all(Operands<E>{q.data<E>(), k_cache.data<E>(), v_cache.data<E>(), y.data<E>(), nullptr,
-                           lengths.data<int32_t>(), k_cache.dim(1), shape});
+                           lengths.data<int32_t>(), shape.head_dim, shape.kv_heads * head, head, shape});
   });
 }
 

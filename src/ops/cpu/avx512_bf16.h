@@ -6,10 +6,14 @@
 #include "tensor/dtype.h"
 
 #if defined(__x86_64__)
+#ifdef __clang__
+#include <immintrin.h>
+#else
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false alarms of g++ 12 about its own header
 #include <immintrin.h>
 #pragma GCC diagnostic pop
+#endif
 
 #define LATHE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #define LATHE_AVX512_INLINE LATHE_AVX512 __attribute__((always_inline)) inline

@@ -27,7 +27,7 @@ TEST(NaiveGenerate, StreamsTheGreedyContinuation) {
 // C-3.32
 TEST(NaiveGenerate, ItsTopKKeepsTies) {
   MockModel model([](int64_t, const std::vector<int32_t>&, std::span<float> logits) {
-    for (const size_t token : {10, 20, 30, 40}) logits[token] = 40;
+    for (const size_t token : {10u, 20u, 30u, 40u}) logits[token] = 40;
   });
   SamplingOptions options;
   options.top_k = 1;

@@ -8,6 +8,7 @@
 #include "core/machine.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "infer/sampler.h"
 #include "infer/transformer_model.h"
 
 namespace lathe::bench {
@@ -18,10 +19,6 @@ model::ModelConfig llama_124m() {
   size.n_layer = 12, size.n_embd = 768, size.n_head = size.n_kv_head = 12, size.mlp_hidden = 2048;
   size.vocab_size = 50257, size.sequence_len = 1024;
   return model::llama_config(size);
-}
-
-int32_t most_likely(std::span<const float> logits) {
-  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
 // Products of the blocks for every token, attention over what precedes it, the head for the last.
@@ -56,7 +53,7 @@ Timed run(infer::TransformerModel& model, const InferBenchOptions& options) {
   model::KvCache cache = model.new_cache(options.streams, options.prompt + options.new_tokens);
   cache.copy_prefill(once);
   // Streams begin with different tokens, or they would all say the same.
-  std::vector<int32_t> column(static_cast<size_t>(options.streams), most_likely(logits.span<float>()));
+  std::vector<int32_t> column(static_cast<size_t>(options.streams), infer::argmax(logits.span<float>()));
   for (size_t s = 1; s < column.size(); ++s) column[s] = prompt[s % prompt.size()];
   for (int64_t i = 0; i < options.new_tokens; ++i) {
     const double before = clock.seconds();
@@ -65,7 +62,7 @@ Timed run(infer::TransformerModel& model, const InferBenchOptions& options) {
     const std::span<const float> scores = logits.span<float>();
     const auto width = static_cast<size_t>(logits.dim(1));
     parallel_for(options.streams, 1, [&](int64_t begin, int64_t end) {
-      for (auto s = static_cast<size_t>(begin); s < static_cast<size_t>(end); ++s) column[s] = most_likely(scores.subspan(s * width, width));
+      for (auto s = static_cast<size_t>(begin); s < static_cast<size_t>(end); ++s) column[s] = infer::argmax(scores.subspan(s * width, width));
     });
     timed.steps.push_back(clock.seconds() - before);
   }

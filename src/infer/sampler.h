@@ -25,6 +25,9 @@ struct SamplingOptions {
   Status validate() const;
 };
 
+// Index of the first of the largest scores; -1 when a score is NaN or +infinity, or none is finite.
+int32_t argmax(std::span<const float> scores);
+
 // One object per generation, one thread. Row r's draw at step s is a pure function of (seed, r, s) and its logits, so
 // rows never influence each other. Allocates only when made.
 class Sampler {

@@ -160,6 +160,28 @@ TEST(Sampler, RepetitionPenaltyWeakensOnlyTokensOfThatRow) {
   EXPECT_EQ(greedy.draw(logits, 0, 0), 1);
 }
 
+// At every place of whole blocks and of what is left, the first of equals; whatever is not a number is seen.
+TEST(Argmax, FindsTheFirstLargestAndWhatIsNotFinite) {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  for (const size_t n : {1u, 63u, 64u, 65u, 200u, 256u}) {
+    for (size_t i = 0; i < n; ++i) {
+      std::vector<float> scores(n, -infinity);
+      EXPECT_EQ(argmax(scores), -1);
+      for (size_t j = 0; j < n; ++j) scores[j] = -1.0f - static_cast<float>(j % 7);
+      scores[i] = 0.5f;
+      ASSERT_EQ(argmax(scores), static_cast<int32_t>(i)) << n;
+      scores[n - 1] = 0.5f;
+      ASSERT_EQ(argmax(scores), static_cast<int32_t>(i)) << n;
+      for (const float bad : {nan, infinity}) {
+        std::vector<float> damaged = scores;
+        damaged[i] = bad;
+        ASSERT_EQ(argmax(damaged), -1) << n;
+      }
+    }
+  }
+  EXPECT_EQ(argmax({}), -1);
+}
+
 // C-10.6: 40,000 draws follow the distribution (chi-square, 11 degrees of freedom: 31.3 is its 0.1 % tail).
 TEST(Sampler, DrawsFollowTheProbabilities) {
   const std::vector<float> logits = some_logits(12);

@@ -169,8 +169,6 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   for (int64_t start = first_key; start <= last_position;) {
     const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
     const E *block_k = k + start * stride, *block_v = v + start * stride;
-    for (int64_t j = end; j < std::min(end + kTile, last_position + 1); ++j)
-      prefetch_row(k + j * stride, width), prefetch_row(v + j * stride, width);
     if (few) {
       transpose_keys(block_k, stride, keys, width, buffers.columns);
       scores_of_few_rows<E>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
@@ -181,6 +179,8 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
       // Rows of several heads are computed whole.
       const Sight sight = tile.heads > 1 ? Sight::all(rows, keys) : Sight{position - start, window, rows, keys};
       for (int64_t j = 0; j < keys; ++j) {
+        if (start + j + kTile <= last_position)
+          prefetch_row(block_k + (j + kTile) * stride, width), prefetch_row(block_v + (j + kTile) * stride, width);
         load_row(block_k + j * stride, width, padded, 1, buffers.k + j * padded);
         load_row(block_v + j * stride, width, padded, 1, buffers.v + j * padded);
       }

@@ -52,6 +52,9 @@ LATHE_AVX512_INLINE void transpose(__m512i* r) {
 // Adds 16 steps of k (or, masked, the last ones) for 16 outputs to the sums.
 template <class E, int kRows, bool kWhole>
 LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int64_t at, int64_t left, __m512* sums) {
+  const E* rows[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) rows[m] = x + m * k + at;
   __m512i r[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; ++i) {
@@ -64,7 +67,7 @@ LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int
   for (int p = 0; p < 16; ++p) {
     if (!kWhole && p * kStep<E> >= left) break;
 #pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m) sums[m] = multiply_add(sums[m], r[p], x + m * k + at + p * kStep<E>);
+    for (int m = 0; m < kRows; ++m) sums[m] = multiply_add(sums[m], r[p], rows[m] + p * kStep<E>);
   }
 }
 

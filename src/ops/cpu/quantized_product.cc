@@ -45,20 +45,17 @@ LATHE_AVX512_INLINE __m512i nibble_table() {
   return _mm512_load_si512(kNumbers);
 }
 
-// Calls use(p, numbers) for the 16 pairs of a record.
-template <WeightBits kBits, class Use>
-LATHE_AVX512_INLINE void for_pairs(const uint8_t* record, Use&& use) {
+// The numbers of pairs p and p + 1 (p even) of a record.
+template <WeightBits kBits>
+LATHE_AVX512_INLINE void load_pairs(const uint8_t* record, int64_t p, __m512i* numbers) {
   if constexpr (kBits == WeightBits::kEight) {
-#pragma GCC unroll 16
-    for (int64_t p = 0; p < kPairs; ++p) use(p, numbers_of_bytes(record + p * 32));
+    numbers[0] = numbers_of_bytes(record + p * 32);
+    numbers[1] = numbers_of_bytes(record + p * 32 + 32);
   } else {
     const __m512i table = nibble_table();
-#pragma GCC unroll 8
-    for (int64_t p = 0; p < kPairs; p += 2) {
-      const __m512i codes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(record + p * 16)));
-      use(p, _mm512_permutexvar_epi16(codes, table));
-      use(p + 1, _mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 4), table));
-    }
+    const __m512i codes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(record + p * 16)));
+    numbers[0] = _mm512_permutexvar_epi16(codes, table);
+    numbers[1] = _mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 4), table);
   }
 }
 
@@ -66,37 +63,52 @@ LATHE_AVX512_INLINE __m512 load_scales(const uint8_t* scales) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
 }
 
-// kRows rows and kPanels panels, straight from the codes.
-template <WeightBits kBits, int kRows, int kPanels>
-LATHE_AVX512 void few_rows(const Problem& problem, int64_t row, int64_t panel) {
-  __m512 total[kPanels][kRows];
-#pragma GCC unroll 16
-  for (int v = 0; v < kPanels; ++v)
-#pragma GCC unroll 16
-    for (int m = 0; m < kRows; ++m) total[v][m] = _mm512_setzero_ps();
-  const bf16* x = problem.x + row * problem.inputs;
-  for (int64_t g = 0; g < problem.groups; ++g) {
+// Adds kGroups groups of a panel from g on, straight from the codes. Two groups have sums of their own, which keeps the
+// multipliers busy with one row too, and stand beside each other, so that codes are read in the order in which they lie.
+template <WeightBits kBits, int kRows, int kGroups>
+LATHE_AVX512_INLINE void add_groups(const Problem& problem, const bf16* x, int64_t panel, int64_t g, __m512* total) {
+  const bf16* rows[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) rows[m] = x + m * problem.inputs + g * kQuantizedGroup;
+  const uint8_t* record = problem.record(panel, g);
+  for (int64_t ahead = 0; ahead < kGroups * problem.record_bytes; ahead += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(record + 4096 + ahead), _MM_HINT_T0);
+  __m512 sums[kGroups][kRows];
 #pragma GCC unroll 4
-    for (int v = 0; v < kPanels; ++v) {
-      const uint8_t* record = problem.record(panel + v, g);
-      for (int64_t ahead = 0; ahead < problem.record_bytes; ahead += 64) _mm_prefetch(reinterpret_cast<const char*>(record + 4096 + ahead), _MM_HINT_T0);
-      __m512 sums[kRows];
-#pragma GCC unroll 16
-      for (int m = 0; m < kRows; ++m) sums[m] = _mm512_setzero_ps();
-      for_pairs<kBits>(record, [&](int64_t p, __m512i numbers) LATHE_AVX512 {
-#pragma GCC unroll 16
+  for (int v = 0; v < kGroups; ++v)
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) sums[v][m] = _mm512_setzero_ps();
+#pragma GCC unroll 8
+  for (int64_t p = 0; p < kPairs; p += 2)
+#pragma GCC unroll 4
+    for (int v = 0; v < kGroups; ++v) {
+      __m512i numbers[2];
+      load_pairs<kBits>(record + v * problem.record_bytes, p, numbers);
+#pragma GCC unroll 2
+      for (int i = 0; i < 2; ++i)
+#pragma GCC unroll 8
         for (int m = 0; m < kRows; ++m)
-          sums[m] = multiply_add(sums[m], numbers, x + m * problem.inputs + g * kQuantizedGroup + 2 * p);
-      });
-      const __m512 scales = load_scales(problem.scales(panel + v, g));
-#pragma GCC unroll 16
-      for (int m = 0; m < kRows; ++m) total[v][m] = _mm512_fmadd_ps(scales, sums[m], total[v][m]);
+          sums[v][m] = multiply_add(sums[v][m], numbers[i], rows[m] + v * kQuantizedGroup + 2 * (p + i));
     }
+#pragma GCC unroll 4
+  for (int v = 0; v < kGroups; ++v) {
+    const __m512 scales = load_scales(problem.scales(panel, g + v));
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) total[m] = _mm512_fmadd_ps(scales, sums[v][m], total[m]);
   }
-  for (int v = 0; v < kPanels; ++v)
-    for (int m = 0; m < kRows; ++m)
-      store_lanes(total[v][m], problem.lanes(panel + v), problem.to_float, problem.y,
-                  (row + m) * problem.outputs + (panel + v) * kQuantizedOutputs);
+}
+
+template <WeightBits kBits, int kRows>
+LATHE_AVX512 void few_rows(const Problem& problem, int64_t row, int64_t panel) {
+  __m512 total[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) total[m] = _mm512_setzero_ps();
+  const bf16* x = problem.x + row * problem.inputs;
+  int64_t g = 0;
+  for (; g + 2 <= problem.groups; g += 2) add_groups<kBits, kRows, 2>(problem, x, panel, g, total);
+  if (g < problem.groups) add_groups<kBits, kRows, 1>(problem, x, panel, g, total);
+  for (int m = 0; m < kRows; ++m)
+    store_lanes(total[m], problem.lanes(panel), problem.to_float, problem.y, (row + m) * problem.outputs + panel * kQuantizedOutputs);
 }
 
 // kRows rows of two panels whose numbers and scales are written out.
@@ -137,9 +149,11 @@ LATHE_AVX512 void write_out(const Problem& problem, int64_t panel, int64_t panel
   for (int64_t v = 0; v < 2; ++v) {
     const int64_t from = panel + std::min(v, panels - 1);  // a missing second panel repeats the first
     for (int64_t g = 0; g < problem.groups; ++g) {
-      for_pairs<kBits>(problem.record(from, g), [&](int64_t p, __m512i values) LATHE_AVX512 {
-        _mm512_store_si512(numbers + ((g * kPairs + p) * 2 + v) * 32, values);
-      });
+      for (int64_t p = 0; p < kPairs; p += 2) {
+        __m512i values[2];
+        load_pairs<kBits>(problem.record(from, g), p, values);
+        for (int64_t i = 0; i < 2; ++i) _mm512_store_si512(numbers + ((g * kPairs + p + i) * 2 + v) * 32, values[i]);
+      }
       _mm512_store_ps(scales + g * 32 + v * 16, load_scales(problem.scales(from, g)));
     }
   }
@@ -149,23 +163,18 @@ constexpr int64_t kFewRows = 8;
 
 template <WeightBits kBits>
 void multiply_few(const Problem& problem) {
-  constexpr int64_t kTogether = 4;  // panels of a task
-  parallel_for((problem.panels() + kTogether - 1) / kTogether, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t first = task * kTogether, last = std::min(first + kTogether, problem.panels());
+  parallel_for(problem.panels(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
       int64_t row = 0;
-      const auto rows = [&](auto count, auto together) {
-        constexpr int kRows = decltype(count)::value, kPanels = decltype(together)::value;
-        int64_t panel = first;
-        for (; panel + kPanels <= last; panel += kPanels) few_rows<kBits, kRows, kPanels>(problem, row, panel);
-        for (; panel < last; ++panel) few_rows<kBits, kRows, 1>(problem, row, panel);
+      const auto rows = [&](auto count) {
+        constexpr int kRows = decltype(count)::value;
+        few_rows<kBits, kRows>(problem, row, panel);
         row += kRows;
       };
-      using std::integral_constant;
-      if (problem.rows - row >= 8) rows(integral_constant<int, 8>(), integral_constant<int, 1>());
-      if (problem.rows - row >= 4) rows(integral_constant<int, 4>(), integral_constant<int, 2>());
-      if (problem.rows - row >= 2) rows(integral_constant<int, 2>(), integral_constant<int, 2>());
-      if (problem.rows - row >= 1) rows(integral_constant<int, 1>(), integral_constant<int, 4>());
+      if (problem.rows - row >= 8) rows(std::integral_constant<int, 8>());
+      if (problem.rows - row >= 4) rows(std::integral_constant<int, 4>());
+      if (problem.rows - row >= 2) rows(std::integral_constant<int, 2>());
+      if (problem.rows - row >= 1) rows(std::integral_constant<int, 1>());
     }
   });
 }

@@ -92,3 +92,23 @@ python3 -c "import json, sys; assert len(json.load(open(sys.argv[1]))) == 4" "$w
 # Everything that is fetched is pinned by version and SHA-256.
 awk '!/^(#|$)/ && (NF != 2 || $1 !~ /^[a-z0-9-]+==[0-9.]+$/ || $2 !~ /^--hash=sha256:[0-9a-f]+$/ || length($2) != 78) {print "bad pin: " $0; bad = 1} END {exit bad}' \
   "$source_dir/bench/peers/pins.txt" || fail "pins.txt"
+
+# L-13.9, L-13.10: effects prints what each technique brings beside what is claimed for it, and when it is the advice.
+cat >"$work/effects" <<'END'
+#!/usr/bin/env bash
+case "$*" in
+  *attention\ --seq*) echo '{"heads": 6, "arena_bytes_per_token": 1000.0}' ;;
+  *"--dtype fp32"*) echo '{"tok_per_s": 500.0, "peak_rss_mb": 2000.0, "arena_mb": 800.0}' ;;
+  *"--recompute attention"*) echo '{"tok_per_s": 950.0, "peak_rss_mb": 1400.0, "arena_mb": 300.0}' ;;
+  *"--recompute block"*) echo '{"tok_per_s": 900.0, "peak_rss_mb": 1200.0, "arena_mb": 100.0}' ;;
+  *"train --preset tiny --steps 2 --json --dtype bf16") echo '{"tok_per_s": 1000.0, "peak_rss_mb": 1500.0, "arena_mb": 400.0}' ;;
+  *) exit 1 ;;
+esac
+END
+chmod +x "$work/effects"
+text=$("$source_dir/bench/effects" --lathe "$work/effects" --preset tiny --steps 2) || fail "effects failed"
+grep -qE '^bf16 instead of fp32 +-50 % +-25 % +-50 % +\+20 % +\+100 %$' <<<"$text" || fail "effects, bf16: $text"
+grep -qE '^--recompute block \(checkpointing\) +-40 % +-20 % +-75 % +-10 % +-10 %$' <<<"$text" || fail "effects, block: $text"
+grep -qE '^--recompute attention +- +-7 % +-25 % +- +-5 %$' <<<"$text" || fail "effects, attention: $text"
+grep -qE '^tiled attention, T 2048 \(counted\) +-50 % +- +-98 % ' <<<"$text" || fail "effects, tiled attention: $text"
+grep -q '^Advice: bf16 and tiled attention always' <<<"$text" || fail "effects, advice: $text"

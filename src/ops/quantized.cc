@@ -11,17 +11,6 @@
 namespace lathe::ops {
 namespace {
 
-// Where the code of output `lane`, input `i` of a group stands: its byte, and how far it is shifted.
-struct Place {
-  int64_t byte;
-  int shift;
-};
-Place place_of(WeightBits bits, int64_t lane, int64_t i) {
-  const int64_t pair = i / 2, word = lane * 2 + i % 2;
-  if (bits == WeightBits::kEight) return {pair * 32 + word, 0};
-  return {pair / 2 * 32 + word, pair % 2 == 0 ? 0 : 4};
-}
-
 float at(const Tensor& w, int64_t index) {
   return w.dtype() == DType::kBFloat16 ? static_cast<float>(w.data<bf16>()[index]) : w.data<float>()[index];
 }
@@ -70,7 +59,7 @@ QuantizedMatrix quantize(const Tensor& w, WeightBits bits) {
           const uint16_t half = scale_of(group, bits);
           const float scale = half_to_float(half);
           for (int64_t i = 0; i < kQuantizedGroup; ++i) {
-            const Place place = place_of(bits, lane, i);
+            const CodePlace place = code_place(bits, lane, i);
             record[place.byte] = static_cast<uint8_t>(record[place.byte] | code_of(group[i], scale, bits) << place.shift);
           }
           uint8_t* scales = record + record_bytes - 2 * kQuantizedOutputs + 2 * lane;
@@ -89,7 +78,7 @@ Tensor dequantize(const QuantizedMatrix& w) {
     for (int64_t k = 0; k < w.inputs; ++k) {
       const int64_t lane = n % kQuantizedOutputs;
       const uint8_t* record = w.records.data<uint8_t>() + (n / kQuantizedOutputs * groups + k / kQuantizedGroup) * record_bytes;
-      const Place place = place_of(w.bits, lane, k % kQuantizedGroup);
+      const CodePlace place = code_place(w.bits, lane, k % kQuantizedGroup);
       const uint8_t* scales = record + record_bytes - 2 * kQuantizedOutputs + 2 * lane;
       const float scale = half_to_float(static_cast<uint16_t>(scales[0] | scales[1] << 8));
       const int code = w.bits == WeightBits::kEight ? static_cast<int8_t>(record[place.byte]) : (record[place.byte] >> place.shift & 15) - 8;

@@ -18,10 +18,22 @@ struct QuantizedMatrix {
   WeightBits bits = WeightBits::kEight;
   int64_t outputs = 0, inputs = 0;  // N, K; K a multiple of 32
   // (panels of 16 outputs, groups of 32 inputs, record) uint8. A record holds the codes of 16 pairs of inputs, each pair
-  // as 16 outputs x 2 inputs, then 16 scales (half precision, one an output). 8 bits: a byte a code. 4 bits: byte j of
-  // pairs p, p + 1 holds code j of pair p in its low half and that of p + 1 in its high half.
+  // as 16 outputs x 2 inputs, then 16 scales (half precision, one an output). Pairs p, p + 1 (p even) stand together. 8 bits:
+  // a byte a code (-127 .. 127), eight codes of p and eight of p + 1 in turn. 4 bits: byte j holds code j of pair p in its low
+  // half and that of p + 1 in its high half.
   Tensor records;
 };
+
+// Where a record holds the code of one output (of its 16) and input (of its 32): the byte, and how far it is shifted.
+struct CodePlace {
+  int64_t byte;
+  int shift;
+};
+inline CodePlace code_place(WeightBits bits, int64_t output, int64_t input) {
+  const int64_t pair = input / 2, word = output * 2 + input % 2;
+  if (bits == WeightBits::kEight) return {pair / 2 * 64 + word / 8 * 16 + pair % 2 * 8 + word % 8, 0};
+  return {pair / 2 * 32 + word, pair % 2 == 0 ? 0 : 4};
+}
 
 int64_t quantized_record_bytes(WeightBits bits);
 bool can_be_quantized(const Shape& shape);  // two dimensions, K a multiple of 32

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "core/check.h"
+#include "core/parallel.h"
 
 namespace lathe {
 namespace {
@@ -41,7 +42,9 @@ void Arena::reserve(int64_t bytes) {
   require(in_use_ == 0 && slabs_.empty(), "[arena] reserve() on an arena that is in use");
   if (bytes <= 0) return;
   add_slab(bytes);
-  std::memset(slabs_.back().data, 0, static_cast<size_t>(slabs_.back().bytes));
+  // Touched by all threads, so that with several memory nodes the pages are spread over them.
+  const Slab& slab = slabs_.back();
+  parallel_for(slab.bytes, kHugePage, [&](int64_t begin, int64_t end) { std::memset(slab.data + begin, 0, static_cast<size_t>(end - begin)); });
 }
 
 Arena::Block Arena::allocate(int64_t bytes) {

@@ -15,12 +15,13 @@
 #pragma GCC diagnostic pop
 #endif
 
-#define LATHE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define LATHE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vbmi")))
 #define LATHE_AVX512_INLINE LATHE_AVX512 __attribute__((always_inline)) inline
 
 namespace lathe::ops::cpu {
 
-inline bool has_avx512_bf16() { return max_isa() == Isa::kAvx512Bf16; }
+// One processor (Cooper Lake) multiplies bf16 without permuting bytes; it goes the ways of a lesser one.
+inline bool has_avx512_bf16() { return max_isa() == Isa::kAvx512Bf16 && __builtin_cpu_supports("avx512vbmi"); }
 
 // sum + x[0] w[2 n] + x[1] w[2 n + 1] in lane n: `w` holds a pair for each lane, x points to one pair.
 LATHE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i w, const bf16* x) {

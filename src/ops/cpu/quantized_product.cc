@@ -1,4 +1,4 @@
-// Codes become bf16 numbers (8 bits: exact up to 127; 4 bits: looked up), are multiplied with x by pairs, and each
+// Codes become bf16 numbers (looked up), are multiplied with x by pairs, and each
 // group's sum is scaled into the total: lane n is output n of a panel. With few rows the codes are turned into numbers on
 // the way, each once; with many, two panels at a time are written out and used by all rows. Both take the same steps for
 // an element, so a row has the same bits alone and among others.
@@ -30,11 +30,27 @@ struct Problem {
 
 #if defined(__x86_64__)
 
-// 0x4300 + ... would not reach 8 bits: by float32.
-LATHE_AVX512_INLINE __m512i numbers_of_bytes(const uint8_t* codes) {
-  const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
-  const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 16))));
-  return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+// The high and the low bytes of 0 .. 127 as bf16.
+struct ByteTables {
+  alignas(64) uint8_t high[128] = {}, low[128] = {};
+  constexpr ByteTables() {
+    for (int number = 1, exponent = 0; number < 128; ++number) {
+      if (number >> (exponent + 1) != 0) ++exponent;
+      const int bits = (127 + exponent) << 7 | (number << (7 - exponent) & 0x7F);
+      high[number] = static_cast<uint8_t>(bits >> 8), low[number] = static_cast<uint8_t>(bits & 0xFF);
+    }
+  }
+};
+
+// The numbers of 64 codes: the first eight of each 16 bytes, then the others.
+LATHE_AVX512_INLINE void numbers_of_bytes(const uint8_t* codes, __m512i* numbers) {
+  static constexpr ByteTables kTables;
+  const __m512i code = _mm512_loadu_si512(codes), size = _mm512_abs_epi8(code);
+  const __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(kTables.low), size, _mm512_load_si512(kTables.low + 64));
+  __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(kTables.high), size, _mm512_load_si512(kTables.high + 64));
+  high = _mm512_ternarylogic_epi32(high, code, _mm512_set1_epi8(-128), 0xF8);  // high | (code & sign)
+  numbers[0] = _mm512_unpacklo_epi8(low, high);
+  numbers[1] = _mm512_unpackhi_epi8(low, high);
 }
 
 // -8 .. 7 as bf16, twice: the look-up takes five bits of its index, the fifth belongs to the next code.
@@ -49,8 +65,7 @@ LATHE_AVX512_INLINE __m512i nibble_table() {
 template <WeightBits kBits>
 LATHE_AVX512_INLINE void load_pairs(const uint8_t* record, int64_t p, __m512i* numbers) {
   if constexpr (kBits == WeightBits::kEight) {
-    numbers[0] = numbers_of_bytes(record + p * 32);
-    numbers[1] = numbers_of_bytes(record + p * 32 + 32);
+    numbers_of_bytes(record + p * 32, numbers);
   } else {
     const __m512i table = nibble_table();
     const __m512i codes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(record + p * 16)));
@@ -216,11 +231,11 @@ void multiply_portably(const Problem& problem, WeightBits bits) {
           float sums[kQuantizedOutputs] = {};
           for (int64_t i = 0; i < kQuantizedGroup; ++i) {
             const float value = static_cast<float>(x[i]);
-            const uint8_t* codes = bits == WeightBits::kEight ? record + i / 2 * 32 : record + i / 4 * 32;
-            const auto shift = static_cast<int>(i / 2 % 2 * 4);
+            const CodePlace first = code_place(bits, 0, i);
+            const int64_t quad = bits == WeightBits::kEight ? 16 : 8;  // bytes from four outputs to the next four
             for (int64_t n = 0; n < kQuantizedOutputs; ++n) {
-              const uint8_t code = codes[2 * n + i % 2];
-              const int number = bits == WeightBits::kEight ? static_cast<int8_t>(code) : (code >> shift & 15) - 8;
+              const uint8_t code = record[first.byte + n / 4 * quad + n % 4 * 2];
+              const int number = bits == WeightBits::kEight ? static_cast<int8_t>(code) : (code >> first.shift & 15) - 8;
               sums[n] += value * static_cast<float>(number);
             }
           }

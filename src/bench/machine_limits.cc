@@ -21,8 +21,7 @@ void fill(const Tensor& x) {
   }
 }
 
-// Best of `repeats` after one that warms up, or of as many as end within `seconds`.
-// Of run() once to compile and warm up and then up to `repeats` times, but for the second run within `seconds`.
+// The best time of run(): once to compile and warm up, then up to `repeats` times, at least three of them, within `seconds`.
 template <class Run>
 double best_time(int repeats, double seconds, const Run& run) {
   double best = 1e30;

@@ -1,7 +1,7 @@
 #include "core/machine.h"
 
 #include <link.h>
-#include <sched.h>
+#include <omp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,7 +10,6 @@
 #include <charconv>
 #include <fstream>
 #include <string_view>
-#include <thread>
 
 #include "core/check.h"
 #include "core/environment.h"
@@ -109,10 +108,8 @@ int container_cpu_limit(const std::string& root, const std::string& own) {
 }
 
 int usable_cpus() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  const int cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed)
-                                                                       : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  // OpenMP's count, taken as the program was loaded: where OMP_PROC_BIND pins threads, the first one sees its own place alone.
+  const int cpus = omp_get_num_procs();
   const int limit = container_cpu_limit("/sys/fs/cgroup", own_group());
   return limit > 0 ? std::min(cpus, limit) : cpus;
 }

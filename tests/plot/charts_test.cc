@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -18,20 +19,40 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInf = std::nu
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-// Every opened element is closed in order, and nothing but the characters of XML text stands between.
+// The characters of `set` that stand at `at`, which moves behind them.
+std::string take_run(const std::string& text, size_t& at, const char* set) {
+  const size_t begin = at;
+  at = std::min(text.find_first_not_of(set, at), text.size());
+  return text.substr(begin, at - begin);
+}
+
+// Reads ` name="value"` at `at`, if that is what stands there.
+bool take_attribute(const std::string& text, size_t& at) {
+  size_t i = at + 1;
+  if (text[at] != ' ' || take_run(text, i, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-").empty()) return false;
+  if (text.compare(i, 2, "=\"") != 0) return false;
+  const size_t end = text.find_first_of("\"<", i + 2);
+  if (end == std::string::npos || text[end] == '<') return false;
+  at = end + 1;
+  return true;
+}
+
+// Every opened element is closed in order, and nothing but the characters of XML text stands between. (By hand: the
+// library's regular expressions take a stack frame for every character of a long path.)
 ::testing::AssertionResult is_well_formed(const std::string& svg) {
   std::vector<std::string> open;
-  const std::regex tag("<(/?)([a-z]+)((?: [a-z0-9:-]+=\"[^\"<]*\")*)(/?)>", std::regex::icase);
-  size_t at = 0;
-  for (auto it = std::sregex_iterator(svg.begin(), svg.end(), tag); it != std::sregex_iterator(); ++it) {
-    const std::string between = svg.substr(at, static_cast<size_t>(it->position()) - at);
-    if (has(between, "<")) return ::testing::AssertionFailure() << "not a tag: " << between;
-    at = static_cast<size_t>(it->position() + it->length());
-    if ((*it)[1].length() > 0) {
-      if (open.empty() || open.back() != (*it)[2]) return ::testing::AssertionFailure() << "closes " << (*it)[2];
+  for (size_t begin = svg.find('<'); begin != std::string::npos; begin = svg.find('<', begin + 1)) {
+    size_t at = begin + 1;
+    const bool closes = !take_run(svg, at, "/").empty();
+    const std::string name = take_run(svg, at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    while (take_attribute(svg, at)) continue;
+    const bool empty = take_run(svg, at, "/") == "/";
+    if (name.empty() || svg[at] != '>') return ::testing::AssertionFailure() << "not a tag: " << svg.substr(begin, 80);
+    if (closes) {
+      if (open.empty() || open.back() != name) return ::testing::AssertionFailure() << "closes " << name;
       open.pop_back();
-    } else if ((*it)[4].length() == 0) {
-      open.push_back((*it)[2]);
+    } else if (!empty) {
+      open.push_back(name);
     }
   }
   if (!open.empty()) return ::testing::AssertionFailure() << "never closed: " << open.back();
@@ -40,10 +61,11 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 }
 
 std::vector<std::vector<Point>> paths_of(const std::string& svg) {
+  const std::string opening = "<path d=\"";
   std::vector<std::vector<Point>> paths;
-  const std::regex path("<path d=\"([^\"]*)\"");
-  for (auto it = std::sregex_iterator(svg.begin(), svg.end(), path); it != std::sregex_iterator(); ++it) {
-    std::string d = (*it)[1];
+  for (size_t at = svg.find(opening); at != std::string::npos; at = svg.find(opening, at)) {
+    at += opening.size();
+    std::string d = svg.substr(at, svg.find('"', at) - at);
     for (char& c : d)
       if (c == 'M' || c == 'L') c = ' ';
     std::istringstream in(d);

@@ -160,7 +160,7 @@ void expect_unread_stream_dropped(const HttpLimits& limits) {
       limits);
   RawClient client(server->port());
   client.get("/");
-  EXPECT_TRUE(eventually([&] { return sent && kept->is_gone(); }, 3));
+  EXPECT_TRUE(eventually([&] { return sent && kept->is_gone(); }, 20));
   kept.reset();
 }
 

@@ -64,6 +64,8 @@ struct Kernels {
   void (*divide)(T x, float divisor);
   void (*scale_rows)(T x, T factors);
   void (*scaled_copy)(T x, float factor, T y);
+  void (*transpose)(T x, T y);
+  void (*mirror)(T block, T a);  // block (b, n): rows n - b .. n - 1 of the symmetric a, and its columns
   void (*muon_polynomial)(T a, T aa, float b, float c);
   void (*muon_combine)(T x, float a, T y);
   void (*muon_apply)(T x, T factors, const MuonUpdate& update, T p, T compute);

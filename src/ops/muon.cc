@@ -1,5 +1,7 @@
 #include "ops/muon.h"
 
+#include <algorithm>
+
 #include "ops/kernels.h"
 #include "ops/profiler.h"
 
@@ -11,6 +13,11 @@ void require_like(const char* op, const Tensor& x, const Tensor& other, DType dt
   require(x && x.rank() == 2, "[", op, "] needs a matrix");
   require(other && other.elements() == x.elements() && other.dtype() == dtype, "[", op, "] needs ", x.elements(), " values of ",
           dtype_name(dtype), ", got ", other.shape(), " ", dtype_name(other.dtype()));
+}
+
+void require_matrix(const char* op, const Tensor& x) {
+  require_activation(op, x);
+  require(x.rank() == 2, op, " needs a matrix, got ", x.shape());
 }
 
 void require_vector(const char* op, const Tensor& v, int64_t n) {
@@ -53,6 +60,28 @@ void scaled_copy(Context& ctx, const Tensor& x, float factor, const Tensor& y) {
   require_like("scaled_copy", x, y, DType::kFloat32);
   const Timed timed(ctx, "scaled_copy", 1 * static_cast<double>(x.elements()), bytes_of(x, y));
   if (!ctx.meta()) kernels_of(ctx.device()).scaled_copy(x, factor, y);
+}
+
+void transpose(Context& ctx, const Tensor& x, const Tensor& y) {
+  require_matrix("[transpose]", x);
+  require_tensor("[transpose]", "y", y, {x.dim(1), x.dim(0)}, x.dtype());
+  const Timed timed(ctx, "transpose", 0, bytes_of(x, y));
+  if (!ctx.meta()) kernels_of(ctx.device()).transpose(x, y);
+}
+
+void multiply_by_transpose(Context& ctx, const Tensor& x, const Tensor& a) {
+  constexpr int64_t kBlock = 128;  // fewer rows waste less of the diagonal's blocks, more multiply faster
+  require_matrix("[multiply_by_transpose]", x);
+  const int64_t side = x.dim(0);
+  require_tensor("[multiply_by_transpose]", "a", a, {side, side}, x.dtype());
+  if (side <= kBlock) return matmul(ctx, x, Transpose::kNo, x, Transpose::kYes, a, false);
+  for (int64_t row = 0; row < side; row += kBlock) {
+    const int64_t end = std::min(row + kBlock, side);
+    const Tensor block = ctx.empty({end - row, end}, x.dtype());
+    matmul(ctx, x.rows(row, end), Transpose::kNo, x.rows(0, end), Transpose::kYes, block, false);
+    const Timed timed(ctx, "mirror", 0, bytes_of(block, block, block));
+    if (!ctx.meta()) kernels_of(ctx.device()).mirror(block, a);
+  }
 }
 
 void muon_polynomial(Context& ctx, const Tensor& a, const Tensor& aa, float b, float c) {

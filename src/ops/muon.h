@@ -15,6 +15,12 @@ void muon_nesterov(Context& ctx, const Tensor& grad, float scale, float mu, cons
 void row_sums_of_squares(Context& ctx, const Tensor& x, const Tensor& sums);
 void column_sums_of_squares(Context& ctx, const Tensor& x, const Tensor& sums);
 
+// y (C, R) = the transpose of x (R, C), float32 or bf16.
+void transpose(Context& ctx, const Tensor& x, const Tensor& y);
+// a (R, R) = x x^T, of x's dtype. Only what stands on and below the diagonal is multiplied, in blocks of rows, and mirrored: the
+// bits of the whole product, since both halves sum the same products in the same order.
+void multiply_by_transpose(Context& ctx, const Tensor& x, const Tensor& a);
+
 void divide_inplace(Context& ctx, const Tensor& x, float divisor);
 void scale_rows_inplace(Context& ctx, const Tensor& x, const Tensor& factors);     // factors (R), float32
 void scaled_copy(Context& ctx, const Tensor& x, float factor, const Tensor& y);    // y float32 = factor * x; y may be x

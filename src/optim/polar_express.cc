@@ -32,21 +32,26 @@ void normalise(ops::Context& ctx, const Tensor& x, double margin, double epsilon
   ops::divide_inplace(ctx, x, round(round(norm * static_cast<float>(margin)) + static_cast<float>(epsilon)));
 }
 
-void iterate(ops::Context& ctx, const Tensor& x, int64_t steps, const auto& coefficients_of) {
-  const bool tall = x.dim(0) > x.dim(1);
-  const int64_t side = tall ? x.dim(1) : x.dim(0);
-  const Tensor a = ctx.empty({side, side}, x.dtype()), aa = ctx.empty_like(a), product = ctx.empty_like(x);
+// On the wide form: x x^T is the smaller square, and symmetric. A tall x is transposed first, which changes no bit: the
+// products and their order are the same.
+void iterate_wide(ops::Context& ctx, const Tensor& x, int64_t steps, const auto& coefficients_of) {
+  const Tensor a = ctx.empty({x.dim(0), x.dim(0)}, x.dtype()), aa = ctx.empty_like(a), product = ctx.empty_like(x);
   for (int64_t step = 0; step < steps; ++step) {
     const Coefficients k = coefficients_of(step);
-    ops::matmul(ctx, x, tall ? Transpose::kYes : Transpose::kNo, x, tall ? Transpose::kNo : Transpose::kYes, a, false);
-    ops::matmul(ctx, a, Transpose::kNo, a, Transpose::kNo, aa, false);
+    ops::multiply_by_transpose(ctx, x, a);
+    ops::multiply_by_transpose(ctx, a, aa);
     ops::muon_polynomial(ctx, a, aa, static_cast<float>(k.b), static_cast<float>(k.c));
-    if (tall)
-      ops::matmul(ctx, x, Transpose::kNo, a, Transpose::kNo, product, false);
-    else
-      ops::matmul(ctx, a, Transpose::kNo, x, Transpose::kNo, product, false);
+    ops::matmul(ctx, a, Transpose::kNo, x, Transpose::kNo, product, false);
     ops::muon_combine(ctx, x, static_cast<float>(k.a), product);
   }
+}
+
+void iterate(ops::Context& ctx, const Tensor& x, int64_t steps, const auto& coefficients_of) {
+  if (x.dim(0) <= x.dim(1)) return iterate_wide(ctx, x, steps, coefficients_of);
+  const Tensor wide = ctx.empty({x.dim(1), x.dim(0)}, x.dtype());
+  ops::transpose(ctx, x, wide);
+  iterate_wide(ctx, wide, steps, coefficients_of);
+  ops::transpose(ctx, wide, x);
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ void column_sums_of_squares(T x, T sums);
 void divide(T x, float divisor);
 void scale_rows(T x, T factors);
 void scaled_copy(T x, float factor, T y);
+void transpose(T x, T y);
+void mirror(T block, T a);
 void muon_polynomial(T a, T aa, float b, float c);
 void muon_combine(T x, float a, T y);
 void muon_apply(T x, T factors, const MuonUpdate& update, T p, T compute);

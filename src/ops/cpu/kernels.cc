@@ -54,6 +54,8 @@ const Kernels& cpu_kernels() {
       .divide = cpu::divide,
       .scale_rows = cpu::scale_rows,
       .scaled_copy = cpu::scaled_copy,
+      .transpose = cpu::transpose,
+      .mirror = cpu::mirror,
       .muon_polynomial = cpu::muon_polynomial,
       .muon_combine = cpu::muon_combine,
       .muon_apply = cpu::muon_apply,

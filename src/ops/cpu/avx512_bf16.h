@@ -2,6 +2,9 @@
 // has_avx512_bf16() says so; Highway 1.0 has no operation for vdpbf16ps.
 #pragma once
 
+#include <cstdint>
+#include <type_traits>
+
 #include "core/machine.h"
 #include "tensor/dtype.h"
 
@@ -22,6 +25,16 @@ namespace lathe::ops::cpu {
 
 // One processor (Cooper Lake) multiplies bf16 without permuting bytes; it goes the ways of a lesser one.
 inline bool has_avx512_bf16() { return max_isa() == Isa::kAvx512Bf16 && __builtin_cpu_supports("avx512vbmi"); }
+
+// Calls body(row, count) with a constant count of 8, 4, 2 or 1 over rows [0, n): what the kernels of few rows keep in registers.
+template <class Body>
+void for_few_rows(int64_t n, Body&& body) {
+  int64_t row = 0;
+  for (; n - row >= 8; row += 8) body(row, std::integral_constant<int, 8>());
+  if (n - row >= 4) body(row, std::integral_constant<int, 4>()), row += 4;
+  if (n - row >= 2) body(row, std::integral_constant<int, 2>()), row += 2;
+  if (n - row >= 1) body(row, std::integral_constant<int, 1>());
+}
 
 // sum + x[0] w[2 n] + x[1] w[2 n + 1] in lane n: `w` holds a pair for each lane, x points to one pair.
 LATHE_AVX512_INLINE __m512 multiply_add(__m512 sum, __m512i w, const bf16* x) {

@@ -113,18 +113,10 @@ void all_outputs(const Problem& problem) {
     x = padded.data<E>();
   }
   parallel_for((problem.n + kLanes - 1) / kLanes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      int64_t row = 0;
-      const auto rows = [&](auto count) {
-        constexpr int kRows = decltype(count)::value;
-        outputs<E, kRows>(problem, x + row * stride, stride, row, block * kLanes);
-        row += kRows;
-      };
-      while (problem.m - row >= 8) rows(std::integral_constant<int, 8>());
-      if (problem.m - row >= 4) rows(std::integral_constant<int, 4>());
-      if (problem.m - row >= 2) rows(std::integral_constant<int, 2>());
-      if (problem.m - row >= 1) rows(std::integral_constant<int, 1>());
-    }
+    for (int64_t block = begin; block < end; ++block)
+      for_few_rows(problem.m, [&](int64_t row, auto count) {
+        outputs<E, decltype(count)::value>(problem, x + row * stride, stride, row, block * kLanes);
+      });
   });
 }
 

@@ -179,18 +179,8 @@ constexpr int64_t kFewRows = 8;
 template <WeightBits kBits>
 void multiply_few(const Problem& problem) {
   parallel_for(problem.panels(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel) {
-      int64_t row = 0;
-      const auto rows = [&](auto count) {
-        constexpr int kRows = decltype(count)::value;
-        few_rows<kBits, kRows>(problem, row, panel);
-        row += kRows;
-      };
-      if (problem.rows - row >= 8) rows(std::integral_constant<int, 8>());
-      if (problem.rows - row >= 4) rows(std::integral_constant<int, 4>());
-      if (problem.rows - row >= 2) rows(std::integral_constant<int, 2>());
-      if (problem.rows - row >= 1) rows(std::integral_constant<int, 1>());
-    }
+    for (int64_t panel = begin; panel < end; ++panel)
+      for_few_rows(problem.rows, [&](int64_t row, auto count) { few_rows<kBits, decltype(count)::value>(problem, row, panel); });
   });
 }
 

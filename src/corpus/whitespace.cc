@@ -1,6 +1,7 @@
 #include "corpus/whitespace.h"
 
-#include <array>
+#include <bit>
+#include <cstring>
 
 #include "corpus/code_points.h"
 
@@ -30,34 +31,49 @@ Unit unit_at(std::string_view text, size_t at) {
   return {kind_of(c), end - at};
 }
 
-// Bytes that can open a unit of another kind than kOther.
-constexpr std::array<bool, 256> make_openers() {
-  std::array<bool, 256> opens{};
-  for (size_t i = 0; i <= 0x20; ++i) opens[i] = true;
-  for (const size_t i : {0x7F, 0xC2, 0xE1, 0xE2, 0xE3, 0xEF}) opens[i] = true;
-  return opens;
+// Sixteen bytes at once; comparisons give 0xFF where they hold.
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+static_assert(std::endian::native == std::endian::little);
+
+Bytes load(const char* from) {
+  Bytes bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  return bytes;
 }
-constexpr std::array<bool, 256> kOpens = make_openers();
+
+// Bytes that can open a unit of another kind than kOther.
+template <class B>
+auto opens(B b) {
+  return (b <= 0x20) | (b == 0x7F) | (b == 0xC2) | (b == 0xE1) | (b == 0xE2) | (b == 0xE3) | (b == 0xEF);
+}
+
+// Where something may have to be done at or after `at`: at a byte that can open a unit, but for a lone space or line
+// end between two that can not, which is nearly all there is. The size when nowhere.
+size_t next_finding(std::string_view text, size_t at) {
+  if (at == 0 && !text.empty() && opens(byte_at(text, 0))) return 0;
+  for (; at + sizeof(Bytes) < text.size(); at += sizeof(Bytes)) {
+    const Bytes here = load(text.data() + at), next = load(text.data() + at + 1);
+    const Bytes lone = Bytes((here == ' ') | (here == '\n'));
+    const Bytes found = Bytes(opens(here)) & (~lone | Bytes(opens(next)));
+    uint64_t halves[2];
+    std::memcpy(halves, &found, sizeof halves);
+    if (halves[0] != 0) return at + static_cast<size_t>(std::countr_zero(halves[0])) / 8;
+    if (halves[1] != 0) return at + 8 + static_cast<size_t>(std::countr_zero(halves[1])) / 8;
+  }
+  for (; at < text.size(); ++at) {
+    if (!opens(byte_at(text, at))) continue;
+    const bool lone = (text[at] == ' ' || text[at] == '\n') && at + 1 < text.size() && !opens(byte_at(text, at + 1));
+    if (!lone) return at;
+  }
+  return at;
+}
 
 class Walk {
  public:
   Walk(std::string_view text, const WhitespaceSteps& steps, std::string& out) : text_(text), steps_(steps), out_(out) {}
 
   WhitespaceCounts run() {
-    size_t at = 0;
-    while (at < text_.size()) {
-      if (!kOpens[byte_at(text_, at)]) {
-        ++at;
-        continue;
-      }
-      // A lone space or line end between two plain bytes: nearly all there is.
-      const bool lone = (text_[at] == ' ' || text_[at] == '\n') && at > 0 && at + 1 < text_.size();
-      if (lone && !kOpens[byte_at(text_, at + 1)]) {
-        at += 2;
-        continue;
-      }
-      at = run_from(at);
-    }
+    for (size_t at = next_finding(text_, 0); at < text_.size(); at = next_finding(text_, at)) at = run_from(at);
     if (counts_.any()) out_.append(text_.substr(copied_));
     return counts_;
   }

@@ -105,6 +105,7 @@ TEST(Measurement, ThroughputOfCleaningAndRulesOnOneCore) {
         file.filename().c_str(), megabytes, megabytes / clean_seconds, megabytes / text_seconds,
         megabytes / all_seconds, megabytes / rule_seconds, static_cast<long long>(counts.kept),
         static_cast<long long>(counts.seen), static_cast<long long>(clean_counts.changed / 2));
+    std::printf("%28s %s\n", "", clean_counts.to_json().dump().c_str());
     EXPECT_GT(sum, 0);
   }
 }

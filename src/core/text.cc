@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 namespace lathe {
 namespace {
@@ -118,6 +119,14 @@ std::string shortest_double(double value) {
 
 int64_t first_invalid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
+    uint64_t eight = 0;
+    if (i + sizeof eight <= text.size()) {
+      std::memcpy(&eight, text.data() + i, sizeof eight);
+      if ((eight & 0x8080808080808080u) == 0) {  // ASCII
+        i += sizeof eight;
+        continue;
+      }
+    }
     const Utf8Step step = utf8_step(text, i);
     if (!step.valid) return static_cast<int64_t>(i);
     i += static_cast<size_t>(step.length);

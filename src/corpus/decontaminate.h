@@ -1,6 +1,6 @@
-// Which training texts share a word n-gram with an evaluation set. Row L-2.28. Whether such a text is removed or flagged is
-// the caller's choice. A match is one of 64-bit hashes: the chance that any of 10^10 n-grams of a corpus meets one of 10^6 by
-// accident is about 1 in 2000.
+// Which training texts share a word n-gram with an evaluation set. Row L-2.28. Whether such a text is removed or
+// flagged is the caller's choice. A match is one of 64-bit hashes: the chance that any of 10^10 n-grams of a corpus
+// meets one of 10^6 by accident is about 1 in 2000.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 namespace lathe::corpus {
 
 struct Contamination {
-  int64_t set = 0;      // index of the evaluation set
-  int64_t matches = 0;  // n-grams of the text that are in it, repeats included
+  int64_t set = 0;            // index of the evaluation set
+  int64_t matches = 0;        // n-grams of the text that are in it, repeats included
   size_t begin = 0, end = 0;  // bytes of the text: the first of them
 };
 
@@ -38,13 +38,14 @@ class Decontaminator {
  private:
   int64_t ngram_ = kDefaultNgram;
   std::vector<Set> sets_;
-  std::vector<uint64_t> hashes_;   // of all sets, rising; equal ones by set
-  std::vector<uint16_t> set_of_;   // of the hash at the same place
-  std::vector<uint64_t> maybe_;    // a bit per value of a hash's upper bits: 0 = no hash begins so
+  std::vector<uint64_t> hashes_;  // of all sets, rising; equal ones by set
+  std::vector<uint16_t> set_of_;  // of the hash at the same place
+  std::vector<uint64_t> maybe_;   // a bit per value of a hash's upper bits: 0 = no hash begins so
   int shift_ = 63;
 };
 
-// Counts and samples, per set. Documents are added in their order by one thread; so the report does not depend on timing.
+// Counts and samples, per set. Documents are added in their order by one thread; so the report does not depend on
+// timing.
 class DecontaminationReport {
  public:
   DecontaminationReport(const Decontaminator& sets, int64_t samples_per_set = 5);

@@ -205,15 +205,15 @@ class Finder {
     LATHE_TRY_STATUS(load(static_cast<uint64_t>(survivor), document_));
     std::vector<uint32_t> signature;
     LATHE_TRY(const SignatureView view, set_.read(rank, signature));
-    cluster.members.push_back({set_.source_of(rank), view.document, exact_.kept(rank),
-                               estimated_similarity(document_.signature, signature)});
+    cluster.members.push_back(
+        {set_.source_of(rank), view.document, exact_.kept(rank), estimated_similarity(document_.signature, signature)});
     return {};
   }
 
   const DuplicateSettings& settings_;
   SignatureSet set_;
   UnionFind clusters_;
-  Survivors exact_;  // here: bits of the exact duplicates
+  Survivors exact_;     // here: bits of the exact duplicates
   int64_t needed_ = 0;  // equal entries of a confirmed pair
   Loaded document_, member_;
   DuplicateReport report_;

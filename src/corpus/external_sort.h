@@ -2,10 +2,10 @@
 // Records come out by (key, value), equal ones as often as they went in; so the output is the same whatever the memory
 // bound and whatever the order of input. Row L-2.24.
 //
-// Memory: at most the bound plus 64 KiB, while adding and while reading. Disk: the runs, 16 bytes a record, and for a
-// moment twice that for a part of them when there are more runs than are merged at once. Nothing is written when all
-// records fit into the bound. Run files are removed by the destructors, on success and on error; a killed process leaves
-// <name>.run-<n>.tmp files, which the next sort of that name replaces. One thread at a time.
+// Memory: at most the bound plus 64 KiB and 512 bytes a run, while adding and while reading. Disk: the runs, 16 bytes a
+// record, and for a moment twice that for a part of them when there are more runs than are merged at once. Nothing is
+// written when all records fit into the bound. Run files are removed by the destructors, on success and on error; a
+// killed process leaves <name>.run-<n>.tmp files, which the next sort of that name replaces. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct SortRecord {
 };
 
 struct SortSettings {
-  fs::path folder;    // made when missing
-  std::string name;   // of the run files; sorts that live at the same time in one folder need different ones
+  fs::path folder;   // made when missing
+  std::string name;  // of the run files; sorts that live at the same time in one folder need different ones
   int64_t memory_bytes = 64 << 20;
 };
 

@@ -21,8 +21,8 @@ double lsh_hit_rate(double similarity, int64_t bands, int64_t rows);
 LshBands choose_bands(double threshold, int64_t permutations, double false_positive_weight = 0.5,
                       double false_negative_weight = 0.5);
 
-// The key of band `band` >= 0 of a signature: documents of equal keys are candidates. 64 bits, so that bands of one index
-// may stand in one table with those of another. A fixed constant of the format (kMinHashVersion).
+// The key of band `band` >= 0 of a signature: documents of equal keys are candidates. 64 bits, so that bands of one
+// index may stand in one table with those of another. A fixed constant of the format (kMinHashVersion).
 uint64_t band_key(std::span<const uint32_t> signature, int64_t band, int64_t rows);
 
 }  // namespace lathe::corpus

@@ -11,7 +11,8 @@
 namespace lathe::corpus {
 namespace {
 
-constexpr size_t kBatch = 512;  // shingle hashes that stay in the first-level cache while all permutations pass over them
+// Shingle hashes that stay in the first-level cache while all permutations pass over them.
+constexpr size_t kBatch = 512;
 
 }  // namespace
 

@@ -1,11 +1,12 @@
 // MinHash signatures of word shingles (Broder 1997). Rows L-2.21, L-2.25, L-2.27.
 //
 // A shingle is `shingle_size` words that follow each other (corpus/words.h); its 64-bit hash is (hi, lo) of 32 bits.
-// Permutation i gives it a_i * lo + hi mod 2^32, and entry i of the signature is the smallest such value of the document.
-// The a_i are the upper halves of the SplitMix64 sequence of seed kMinHashSeed. For shingle hashes spread evenly over 64
-// bits any two permutations with odd a_i - a_j are independent, and every shingle of a union is the smallest one equally
-// often: so the share of equal entries of two signatures estimates the Jaccard similarity of their sets of shingles.
-// Integers only: the same bits on every machine. The constants belong to the format (kMinHashVersion).
+// Permutation i gives it a_i * lo + hi mod 2^32, and entry i of the signature is the smallest such value of the
+// document. The a_i are the upper halves of the SplitMix64 sequence of seed kMinHashSeed. For shingle hashes spread
+// evenly over 64 bits any two permutations with odd a_i - a_j are independent, and every shingle of a union is the
+// smallest one equally often: so the share of equal entries of two signatures estimates the Jaccard similarity of their
+// sets of shingles. Integers only: the same bits on every machine. The constants belong to the format
+// (kMinHashVersion).
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@ inline constexpr uint64_t kMinHashSeed = 0x6c617468652d6d68;
 inline constexpr int64_t kMaxPermutations = 256;
 
 struct MinHashSettings {
-  int64_t shingle_size = 3;     // words, 1..kMaxNgram
-  int64_t permutations = 128;   // a multiple of 64, up to kMaxPermutations
+  int64_t shingle_size = 3;    // words, 1..kMaxNgram
+  int64_t permutations = 128;  // a multiple of 64, up to kMaxPermutations
   friend bool operator==(const MinHashSettings&, const MinHashSettings&) = default;
 };
 

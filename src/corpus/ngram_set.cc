@@ -84,14 +84,15 @@ Result<NgramSet> NgramSet::load(const fs::path& path) {
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.magic != expected.magic) return broken("is not a file of n-grams");
   if (header.version != expected.version || header.words != expected.words)
-    return broken("n-grams of version ", header.version, ".", header.words, ", needed is ", expected.version, ".", expected.words);
+    return broken("n-grams of version ", header.version, ".", header.words, ", needed is ", expected.version, ".",
+                  expected.words);
   const std::array<uint8_t, 32> digest = digest_of(bytes.substr(0, bytes.size() - 32));
   if (bytes_of(digest) != bytes.substr(bytes.size() - 32)) return broken("a file of n-grams was cut short or changed");
   bytes.remove_prefix(sizeof header);
   bytes.remove_suffix(32);
   const auto name_bytes = static_cast<uint64_t>(header.name_bytes), hashes = static_cast<uint64_t>(header.hashes);
-  if (header.ngram < 1 || header.ngram > kMaxNgram || name_bytes > bytes.size() || (bytes.size() - name_bytes) % 8 != 0 ||
-      (bytes.size() - name_bytes) / 8 != hashes)
+  if (header.ngram < 1 || header.ngram > kMaxNgram || name_bytes > bytes.size() ||
+      (bytes.size() - name_bytes) % 8 != 0 || (bytes.size() - name_bytes) / 8 != hashes)
     return broken("a file of n-grams whose sizes do not fit");
   NgramSet set;
   set.ngram_ = header.ngram;

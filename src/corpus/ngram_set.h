@@ -1,8 +1,8 @@
-// The word n-grams of one evaluation set, as a sorted set of 64-bit hashes (corpus/words.h), kept on disk with its SHA-256
-// for the manifest. Rows L-2.28, L-2.29.
+// The word n-grams of one evaluation set, as a sorted set of 64-bit hashes (corpus/words.h), kept on disk with its
+// SHA-256 for the manifest. Rows L-2.28, L-2.29.
 //
-// File, little-endian: magic "lathgram", uint32 file version, hash version of words, int64 ngram, texts, short texts, bytes
-// of the name, hashes; the name; the hashes, rising; SHA-256 of all before it.
+// File, little-endian: magic "lathgram", uint32 file version, hash version of words, int64 ngram, texts, short texts,
+// bytes of the name, hashes; the name; the hashes, rising; SHA-256 of all before it.
 #pragma once
 
 #include <cstdint>

@@ -194,7 +194,8 @@ Result<SignatureReader> SignatureReader::open(const fs::path& path, MinHashSetti
     return wrong(trailer_at, "a signature file without its end was cut short or changed");
   const int64_t records = file.size() - kEnds;
   if (records % reader.record_bytes() != 0 || records / reader.record_bytes() != trailer.documents)
-    return wrong(trailer_at, "a signature file of ", trailer.documents, " documents has ", records, " bytes of records");
+    return wrong(trailer_at, "a signature file of ", trailer.documents, " documents has ", records,
+                 " bytes of records");
   reader.documents_ = trailer.documents;
   reader.checksum_ = trailer.checksum;
   reader.hash_ = sha256_hex({reinterpret_cast<const char*>(&trailer), sizeof trailer});
@@ -219,7 +220,8 @@ Status SignatureReader::scan(const std::function<Status(int64_t, const Signature
     }
   }
   if (sum != checksum_)
-    return error_at(file_.path().string(), -1, "records were changed since they were written; make the signatures of this source again");
+    return error_at(file_.path().string(), -1,
+                    "records were changed since they were written; make the signatures of this source again");
   return {};
 }
 

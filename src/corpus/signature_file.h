@@ -1,11 +1,12 @@
-// The file of one source's documents for the search of duplicates: per document its number, exact hash, number of shingles
-// and signature, 32 + 4 * permutations bytes. Rows L-2.20, L-2.24, L-2.25; trap T6.
+// The file of one source's documents for the search of duplicates: per document its number, exact hash, number of
+// shingles and signature, 32 + 4 * permutations bytes. Rows L-2.20, L-2.24, L-2.25; trap T6.
 //
 // Layout, little-endian: a header of 64 bytes (magic "lathesig", uint32 format version, MinHash version, permutations,
-// shingle size, hash version of words; zeros; SHA-256 of these 32 bytes), the records (uint64 document, uint64 exact[2],
-// int64 shingles, uint32 signature[permutations]) by rising document number, a trailer of 64 bytes (magic "lathsend",
-// int64 documents, uint64 checksum of the records, zeros; SHA-256 of the header and these 32 bytes). A file that was cut
-// short, or whose header, trailer or length does not fit, is refused when it is opened; changed records when scanned.
+// shingle size, hash version of words; zeros; SHA-256 of these 32 bytes), the records (uint64 document, uint64
+// exact[2], int64 shingles, uint32 signature[permutations]) by rising document number, a trailer of 64 bytes (magic
+// "lathsend", int64 documents, uint64 checksum of the records, zeros; SHA-256 of the header and these 32 bytes). A file
+// that was cut short, or whose header, trailer or length does not fit, is refused when it is opened; changed records
+// when scanned.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +26,12 @@ inline constexpr uint32_t kSignatureFormat = 1;
 struct SignatureView {
   uint64_t document = 0;  // its place in the source, counted as the caller likes, rising
   ExactHash exact;
-  int64_t shingles = 0;   // 0: exact match only (L-2.27)
+  int64_t shingles = 0;  // 0: exact match only (L-2.27)
   std::span<const uint32_t> signature;
 };
 
-// Records of documents that follow each other. One thread at a time; different blocks may be filled by different threads.
+// Records of documents that follow each other. One thread at a time; different blocks may be filled by different
+// threads.
 class SignatureBlock {
  public:
   explicit SignatureBlock(const MinHasher& hasher) : hasher_(&hasher) {}  // the hasher must outlive the block
@@ -50,8 +52,8 @@ class SignatureWriter {
   SignatureWriter(SignatureWriter&&) noexcept;
   ~SignatureWriter();  // without commit() nothing is left
 
-  // Any thread. Block numbers are 0, 1, 2, ..., each once, in any order: a block that is early stays in memory until those
-  // before it came. Documents must rise through all blocks; else it throws.
+  // Any thread. Block numbers are 0, 1, 2, ..., each once, in any order: a block that is early stays in memory until
+  // those before it came. Documents must rise through all blocks; else it throws.
   Status write_block(int64_t number, SignatureBlock block);
   // Puts the file in place under its name; gives the number of documents. A missing block is an error.
   Result<int64_t> commit();

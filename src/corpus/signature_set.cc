@@ -40,7 +40,8 @@ Status SignatureSet::scan(const std::function<Status(int64_t, int64_t, const Sig
     source = part.source;
     LATHE_TRY_STATUS(part.reader.scan([&](int64_t index, const SignatureView& view) -> Status {
       if (last && view.document <= *last)
-        return error("signature files of source ", source, " are out of order: document ", view.document, " after ", *last);
+        return error("signature files of source ", source, " are out of order: document ", view.document, " after ",
+                     *last);
       last = view.document;
       return visit(part.first + index, source, view);
     }));

@@ -34,7 +34,8 @@ int64_t Survivors::count() const {
 
 Status Survivors::save(const fs::path& path, const std::string& fingerprint) const {
   Header header;
-  require(fingerprint.size() == header.fingerprint.size(), "[survivors] fingerprint of ", fingerprint.size(), " digits");
+  require(fingerprint.size() == header.fingerprint.size(), "[survivors] fingerprint of ", fingerprint.size(),
+          " digits");
   header.documents = documents_;
   std::memcpy(header.fingerprint.data(), fingerprint.data(), fingerprint.size());
   const std::string_view bits(reinterpret_cast<const char*>(words_.data()), 8 * words_.size());
@@ -53,7 +54,9 @@ Result<Survivors> Survivors::load(const fs::path& path, const std::string& finge
   const std::string_view bytes = file.view();
   Header header;
   const Header expected;
-  const auto broken = [&](const char* what) { return error_at(path.string(), -1, what, "; remove it and start the step again"); };
+  const auto broken = [&](const char* what) {
+    return error_at(path.string(), -1, what, "; remove it and start the step again");
+  };
   if (bytes.size() < sizeof header) return broken("a file of surviving documents was cut short");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.magic != expected.magic || header.version != expected.version)

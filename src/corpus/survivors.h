@@ -1,7 +1,7 @@
 // Which documents stay: one bit a document, in the order of all sources. Rows L-2.23, L-2.24.
 //
-// File, little-endian: magic "lathkeep", uint32 version, uint32 zero, int64 documents, 64 hexadecimal digits that name what
-// the bits were computed from, the bits (document i is bit i % 64 of word i / 64), SHA-256 of all before it.
+// File, little-endian: magic "lathkeep", uint32 version, uint32 zero, int64 documents, 64 hexadecimal digits that name
+// what the bits were computed from, the bits (document i is bit i % 64 of word i / 64), SHA-256 of all before it.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,7 @@ class Survivors {
  public:
   explicit Survivors(int64_t documents = 0);  // none stays
   int64_t documents() const { return documents_; }
-  bool kept(int64_t rank) const {
-    return (words_[static_cast<size_t>(rank / 64)] >> (rank % 64) & 1) != 0;
-  }
+  bool kept(int64_t rank) const { return (words_[static_cast<size_t>(rank / 64)] >> (rank % 64) & 1) != 0; }
   void keep(int64_t rank) { words_[static_cast<size_t>(rank / 64)] |= uint64_t{1} << (rank % 64); }
   int64_t count() const;
   friend bool operator==(const Survivors&, const Survivors&) = default;

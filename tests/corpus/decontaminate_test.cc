@@ -80,10 +80,12 @@ TEST(Decontaminate, LargeSetHasNoMissesAndNoFalseAlarms) {
 
 // L-2.28: a report per set
 TEST(Decontaminate, ReportCountsPerSet) {
-  const NgramSet a = set_of("a", {numbered(0, 30), "too short"}), b = set_of("b", {numbered(10, 50)}), c = set_of("c", {});
+  const NgramSet a = set_of("a", {numbered(0, 30), "too short"}), b = set_of("b", {numbered(10, 50)}),
+                 c = set_of("c", {});
   const Decontaminator sets({a, b, c});
   DecontaminationReport report(sets, 2);
-  const std::vector<std::string> texts = {numbered(0, 15), numbered(12, 28), "clean", numbered(30, 50), numbered(31, 50)};
+  const std::vector<std::string> texts = {numbered(0, 15), numbered(12, 28), "clean", numbered(30, 50),
+                                          numbered(31, 50)};
   for (size_t i = 0; i < texts.size(); ++i) report.add("src", 100 + i, texts[i], sets.find(texts[i]));
   const Json json = report.to_json();
   EXPECT_EQ(report.documents(), 5);

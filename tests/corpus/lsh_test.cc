@@ -32,8 +32,13 @@ double weighted_rate(double threshold, int64_t bands, int64_t rows, double posit
 
 // L-2.22: no other pair of bands and rows has smaller weighted rates
 TEST(Lsh, ChosenBandsMinimiseTheWeightedRates) {
-  struct Case { double threshold; int64_t permutations; double positive, negative; };
-  for (const Case& c : {Case{0.85, 128, 0.5, 0.5}, Case{0.5, 64, 0.5, 0.5}, Case{0.7, 128, 0.9, 0.1}, Case{0.7, 128, 0.1, 0.9}}) {
+  struct Case {
+    double threshold;
+    int64_t permutations;
+    double positive, negative;
+  };
+  for (const Case& c :
+       {Case{0.85, 128, 0.5, 0.5}, Case{0.5, 64, 0.5, 0.5}, Case{0.7, 128, 0.9, 0.1}, Case{0.7, 128, 0.1, 0.9}}) {
     const LshBands chosen = choose_bands(c.threshold, c.permutations, c.positive, c.negative);
     ASSERT_LE(chosen.bands * chosen.rows, c.permutations);
     const double best = weighted_rate(c.threshold, chosen.bands, chosen.rows, c.positive, c.negative);
@@ -66,7 +71,8 @@ TEST(Lsh, HitRateIsTheTheorys) {
       hasher.sign(first, a);
       hasher.sign(second, b);
       bool hit = false;
-      for (int64_t band = 0; band < lsh.bands; ++band) hit = hit || band_key(a, band, lsh.rows) == band_key(b, band, lsh.rows);
+      for (int64_t band = 0; band < lsh.bands; ++band)
+        hit = hit || band_key(a, band, lsh.rows) == band_key(b, band, lsh.rows);
       hits += hit;
     }
     const double similarity = double(shared) / kUnion, measured = double(hits) / kPairs;

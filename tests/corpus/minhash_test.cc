@@ -65,7 +65,7 @@ TEST(MinHash, ConstantsOfTheFormatAreFixed) {
             (std::vector<uint32_t>{2797092579, 1821969804, 3007389296, 3519629056}));
   EXPECT_EQ(std::set<uint32_t>(multipliers.begin(), multipliers.end()).size(), multipliers.size());
   const Signature signature = sign("The quick brown fox jumps over the lazy dog; na\u00efve \u00dcber 1,000.");
-  EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(signature.data()), signature.size() * 4}), 
+  EXPECT_EQ(sha256_hex({reinterpret_cast<const char*>(signature.data()), signature.size() * 4}),
             "7f98ebcbed61fe2160454f2917e1e3d8381ad6c3c0d7e4ca9faa7af78be0a71c");
   EXPECT_EQ(kMinHashVersion, 1u);
 }
@@ -91,7 +91,8 @@ TEST(MinHash, SeesWordsOnly) {
   EXPECT_NE(sign("one two three four"), sign("four three two one"));
 }
 
-// L-2.21: over many pairs the share of equal entries is the Jaccard similarity, and its spread that of independent trials
+// L-2.21: over many pairs the share of equal entries is the Jaccard similarity, and its spread that of independent
+// trials
 TEST(MinHash, EstimatesTheJaccardSimilarity) {
   constexpr int kPairs = 2000, kUnion = 100;
   for (const int shared : {30, 60, 85, 95}) {

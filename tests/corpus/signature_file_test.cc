@@ -99,8 +99,8 @@ TEST(TrapT6, TruncatedSignatureFileIsRefused) {
   write_all(path, 4);
   const std::string whole = take(read_file(path));
   const size_t record = 32 + 512;
-  for (const size_t left : {size_t{0}, size_t{63}, size_t{64}, size_t{128}, 64 + record, 128 + record, whole.size() - 64,
-                            whole.size() - record, whole.size() - 1}) {
+  for (const size_t left : {size_t{0}, size_t{63}, size_t{64}, size_t{128}, 64 + record, 128 + record,
+                            whole.size() - 64, whole.size() - record, whole.size() - 1}) {
     check(write_file_atomic(cut, std::string_view(whole).substr(0, left)));
     const auto opened = SignatureReader::open(cut, {});
     ASSERT_FALSE(opened.ok()) << left;

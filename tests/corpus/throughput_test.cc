@@ -55,7 +55,8 @@ void sign_all(const std::vector<std::string>& pieces, const fs::path& path, int 
     workers.emplace_back([&] {
       for (size_t number = next++; number * kBlock < pieces.size(); number = next++) {
         SignatureBlock block(hasher);
-        for (size_t i = number * kBlock; i < std::min(pieces.size(), (number + 1) * kBlock); ++i) block.add(i, pieces[i]);
+        for (size_t i = number * kBlock; i < std::min(pieces.size(), (number + 1) * kBlock); ++i)
+          block.add(i, pieces[i]);
         check(writer.write_block(static_cast<int64_t>(number), std::move(block)));
       }
     });
@@ -73,8 +74,7 @@ TEST(Throughput, OfRealText) {
   std::printf("%zu documents, %.1f MB\n", pieces.size(), static_cast<double>(bytes) / 1e6);
   print_rate("words and their hashes, 1 thread", bytes, [&] {
     words = 0;
-    for (const std::string& piece : pieces)
-      for_each_word(piece, [&](const Word& word) { ++words, sum += word.hash; });
+    for (const std::string& piece : pieces) for_each_word(piece, [&](const Word& word) { ++words, sum += word.hash; });
   });
   const MinHasher hasher;
   std::vector<uint32_t> signature(128);
@@ -102,8 +102,9 @@ TEST(Throughput, OfRealText) {
     matches = 0;
     for (const std::string& piece : pieces) matches += !sets.find(piece).empty();
   });
-  std::printf("%.2f bytes a word, %lld shingles, checksum %llx\n", static_cast<double>(bytes) / static_cast<double>(words),
-              static_cast<long long>(shingles), static_cast<unsigned long long>(sum));
+  std::printf("%.2f bytes a word, %lld shingles, checksum %llx\n",
+              static_cast<double>(bytes) / static_cast<double>(words), static_cast<long long>(shingles),
+              static_cast<unsigned long long>(sum));
   EXPECT_GT(words, shingles);
   EXPECT_GE(matches, sets.sets()[0].texts - sets.sets()[0].short_texts);
 }

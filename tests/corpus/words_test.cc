@@ -47,7 +47,9 @@ TEST(Words, JoinsOfWikiTextAreUndone) {
 
 // T5
 TEST(Words, InvalidBytesSeparateAndNothingIsReadBeyondTheEnd) {
-  EXPECT_EQ(words("ab\xff" "cd\xc3"), (Words{"ab", "cd"}));
+  EXPECT_EQ(words("ab\xff"
+                  "cd\xc3"),
+            (Words{"ab", "cd"}));
   EXPECT_EQ(words("\xe6\xbc"), Words{});
   EXPECT_EQ(words(std::string_view("a\0b", 3)), (Words{"a", "b"}));
 }

@@ -55,7 +55,7 @@ void Sha256::update(const void* data, size_t bytes) {
   if (bytes > 0) std::memcpy(pending_.data(), in, bytes);
 }
 
-std::string Sha256::hex_digest() {
+std::array<uint8_t, 32> Sha256::digest() {
   const uint64_t bits = length_ * 8;
   const uint8_t one = 0x80, zero = 0;
   update(&one, 1);
@@ -63,9 +63,14 @@ std::string Sha256::hex_digest() {
   std::array<uint8_t, 8> tail;
   for (size_t i = 0; i < 8; ++i) tail[i] = static_cast<uint8_t>(bits >> (56 - 8 * i));
   update(tail.data(), 8);
+  std::array<uint8_t, 32> bytes;
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
+  return bytes;
+}
+
+std::string Sha256::hex_digest() {
   std::string hex;
-  for (const uint32_t word : state_)
-    for (int shift = 28; shift >= 0; shift -= 4) hex += "0123456789abcdef"[(word >> shift) & 15];
+  for (const uint8_t byte : digest()) hex += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
   return hex;
 }
 

@@ -15,7 +15,9 @@ class Sha256 {
   Sha256();
   void update(const void* data, size_t bytes);
   void update(std::string_view bytes) { update(bytes.data(), bytes.size()); }
-  std::string hex_digest();  // 64 lower-case digits; ends the computation
+  // Either of them ends the computation.
+  std::array<uint8_t, 32> digest();
+  std::string hex_digest();  // 64 lower-case digits
 
  private:
   void block(const uint8_t* data);

@@ -1,0 +1,238 @@
+#include "corpus/duplicates.h"
+
+#include <cmath>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "core/check.h"
+#include "core/sha256.h"
+#include "corpus/external_sort.h"
+#include "corpus/signature_set.h"
+#include "corpus/union_find.h"
+#include "corpus/words.h"
+
+namespace lathe::corpus {
+namespace {
+
+std::string fingerprint_of(const SignatureSet& documents, const DuplicateSettings& settings, const LshBands& bands) {
+  return sha256_hex(join_text("duplicates 1\nthreshold ", shortest_double(settings.threshold), "\nbands ", bands.bands,
+                              "\nrows ", bands.rows, "\n", documents.hashes()));
+}
+
+LshBands bands_of(const DuplicateSettings& settings) {
+  return choose_bands(settings.threshold, settings.minhash.permutations, settings.false_positive_weight,
+                      settings.false_negative_weight);
+}
+
+class Finder {
+ public:
+  Finder(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings, SignatureSet documents)
+      : settings_(settings),
+        set_(std::move(documents)),
+        clusters_(static_cast<uint64_t>(set_.documents())),
+        exact_(set_.documents()) {
+    report_.bands = bands_of(settings);
+    report_.documents = set_.documents();
+    report_.fingerprint = fingerprint_of(set_, settings, report_.bands);
+    for (const SignatureSource& source : sources) report_.sources.push_back({source.name, 0, 0, 0, 0});
+    report_.exact_pairs.resize(sources.size() * sources.size());
+    report_.near_pairs.resize(sources.size() * sources.size());
+    const double entries = settings.threshold * static_cast<double>(settings.minhash.permutations);
+    needed_ = static_cast<int64_t>(std::ceil(entries - 1e-9));
+  }
+
+  Result<Duplicates> run() {
+    LATHE_TRY(ExternalSorter exact, ExternalSorter::open({settings_.folder, "exact", settings_.memory_bytes / 4}));
+    LATHE_TRY(ExternalSorter bands, ExternalSorter::open({settings_.folder, "bands", settings_.memory_bytes / 4 * 3}));
+    LATHE_TRY_STATUS(set_.scan([&](int64_t rank, int64_t source, const SignatureView& view) -> Status {
+      SourceDuplicates& counts = report_.sources[static_cast<size_t>(source)];
+      ++counts.documents;
+      LATHE_TRY_STATUS(exact.add({view.exact.first, static_cast<uint64_t>(rank)}));
+      if (view.shingles == 0) {
+        ++counts.too_short;
+        return {};
+      }
+      for (int64_t band = 0; band < report_.bands.bands; ++band)
+        LATHE_TRY_STATUS(bands.add({band_key(view.signature, band, report_.bands.rows), static_cast<uint64_t>(rank)}));
+      return {};
+    }));
+    LATHE_TRY_STATUS(join_exact(exact));
+    LATHE_TRY_STATUS(join_near(bands));
+    return finish();
+  }
+
+ private:
+  // Sorted by the front half of the hash, then rank: within equal keys the second half decides.
+  Status join_exact(ExternalSorter& sorter) {
+    LATHE_TRY(SortedRecords sorted, sorter.finish());
+    SortRecord record, first;
+    bool open = false;
+    std::map<uint64_t, uint64_t> firsts;  // second half -> smallest rank; read from disk only when two keys are equal
+    while (true) {
+      LATHE_TRY(const bool more, sorted.next(record));
+      if (!more) return {};
+      if (!open || record.key != first.key) {
+        first = record;
+        open = true;
+        firsts.clear();
+        continue;
+      }
+      if (firsts.empty()) {
+        LATHE_TRY(const ExactHash hash, set_.read_exact(static_cast<int64_t>(first.value)));
+        firsts[hash.second] = first.value;
+      }
+      LATHE_TRY(const ExactHash hash, set_.read_exact(static_cast<int64_t>(record.value)));
+      const auto [same, fresh] = firsts.emplace(hash.second, record.value);
+      if (!fresh) remove_exact(same->second, record.value);
+    }
+  }
+
+  void remove_exact(uint64_t kept, uint64_t removed) {
+    const auto rank = static_cast<int64_t>(removed);
+    clusters_.unite(kept, removed);
+    exact_.keep(rank);
+    ++report_.exact;
+    ++report_.sources[static_cast<size_t>(set_.source_of(rank))].exact;
+    ++report_.exact_pairs[pair_of(static_cast<int64_t>(kept), rank)];
+  }
+
+  Status join_near(ExternalSorter& sorter) {
+    LATHE_TRY(SortedRecords sorted, sorter.finish());
+    SortRecord record;
+    uint64_t key = 0;
+    Bucket bucket;
+    while (true) {
+      LATHE_TRY(const bool more, sorted.next(record));
+      if (!more) return {};
+      if (record.key != key) {
+        bucket.clear();
+        key = record.key;
+      }
+      if (!exact_.kept(static_cast<int64_t>(record.value))) LATHE_TRY_STATUS(add_to(bucket, record.value));
+    }
+  }
+
+  // Documents of equal band key seen so far, those of one cluster together.
+  using Bucket = std::vector<std::vector<uint64_t>>;
+
+  // Compares the document with every cluster of the bucket until one pair is confirmed: further pairs with the same
+  // cluster would not change the components.
+  Status add_to(Bucket& bucket, uint64_t document) {
+    size_t own = bucket.size();
+    for (size_t i = 0; i < bucket.size() && own == bucket.size(); ++i)
+      if (clusters_.find(bucket[i].front()) == clusters_.find(document)) own = i;
+    if (own == bucket.size()) bucket.emplace_back();
+    for (size_t i = bucket.size(); i-- > 0;) {
+      if (i == own) continue;
+      LATHE_TRY(const bool joined, near_any(bucket[i], document));
+      if (!joined) continue;
+      clusters_.unite(bucket[i].front(), document);
+      bucket[own].insert(bucket[own].end(), bucket[i].begin(), bucket[i].end());
+      bucket.erase(bucket.begin() + static_cast<std::ptrdiff_t>(i));
+      if (i < own) --own;
+    }
+    bucket[own].push_back(document);
+    return {};
+  }
+
+  Result<bool> near_any(const std::vector<uint64_t>& members, uint64_t document) {
+    for (const uint64_t member : members) {
+      LATHE_TRY_STATUS(load(document, document_));
+      LATHE_TRY_STATUS(load(member, member_));
+      ++report_.compared;
+      if (equal_entries(document_.signature, member_.signature) < needed_) continue;
+      ++report_.confirmed;
+      return true;
+    }
+    return false;
+  }
+
+  struct Loaded {
+    uint64_t rank = ~uint64_t{0};
+    std::vector<uint32_t> signature;
+  };
+  Status load(uint64_t rank, Loaded& loaded) {
+    if (loaded.rank == rank) return {};
+    const Result<SignatureView> view = set_.read(static_cast<int64_t>(rank), loaded.signature);
+    if (!view.ok()) return view.error();
+    loaded.rank = rank;
+    return {};
+  }
+
+  size_t pair_of(int64_t kept, int64_t removed) const {
+    return static_cast<size_t>(set_.source_of(kept)) * report_.sources.size() +
+           static_cast<size_t>(set_.source_of(removed));
+  }
+
+  Result<Duplicates> finish() {
+    Survivors survivors(report_.documents), with_removed(report_.documents);
+    int64_t sampled[2] = {0, 0};
+    std::unordered_map<int64_t, size_t> sample_of;  // by survivor
+    for (int64_t rank = 0; rank < report_.documents; ++rank) {
+      const auto root = static_cast<int64_t>(clusters_.find(static_cast<uint64_t>(rank)));
+      if (root == rank) {
+        survivors.keep(rank);
+        continue;
+      }
+      const bool exact = exact_.kept(rank);
+      if (!exact) {
+        ++report_.near;
+        ++report_.sources[static_cast<size_t>(set_.source_of(rank))].near;
+        ++report_.near_pairs[pair_of(root, rank)];
+      }
+      if (!with_removed.kept(root)) {
+        with_removed.keep(root);
+        ++report_.clusters;
+        if (sampled[exact] < settings_.sample_clusters) {
+          ++sampled[exact];
+          sample_of[root] = report_.samples.size();
+          report_.samples.push_back({1, {}});
+          LATHE_TRY_STATUS(add_member(report_.samples.back(), root, root));
+        }
+      }
+      if (const auto sample = sample_of.find(root); sample != sample_of.end()) {
+        ClusterSample& cluster = report_.samples[sample->second];
+        ++cluster.documents;
+        LATHE_TRY_STATUS(add_member(cluster, root, rank));
+      }
+    }
+    return Duplicates{std::move(survivors), std::move(report_)};
+  }
+
+  Status add_member(ClusterSample& cluster, int64_t survivor, int64_t rank) {
+    if (std::ssize(cluster.members) >= settings_.sample_members) return {};
+    LATHE_TRY_STATUS(load(static_cast<uint64_t>(survivor), document_));
+    std::vector<uint32_t> signature;
+    LATHE_TRY(const SignatureView view, set_.read(rank, signature));
+    cluster.members.push_back(
+        {set_.source_of(rank), view.document, exact_.kept(rank), estimated_similarity(document_.signature, signature)});
+    return {};
+  }
+
+  const DuplicateSettings& settings_;
+  SignatureSet set_;
+  UnionFind clusters_;
+  Survivors exact_;     // here: bits of the exact duplicates
+  int64_t needed_ = 0;  // equal entries of a confirmed pair
+  Loaded document_, member_;
+  DuplicateReport report_;
+};
+
+}  // namespace
+
+Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings) {
+  if (settings.memory_bytes < kMinDuplicateMemory)
+    return error("a memory bound of ", settings.memory_bytes, " bytes is too small to find duplicates with; at least ",
+                 kMinDuplicateMemory, " are needed");
+  LATHE_TRY(SignatureSet documents, SignatureSet::open(sources, settings.minhash));
+  return Finder(sources, settings, std::move(documents)).run();
+}
+
+Result<std::string> duplicates_fingerprint(const std::vector<SignatureSource>& sources,
+                                           const DuplicateSettings& settings) {
+  LATHE_TRY(const SignatureSet documents, SignatureSet::open(sources, settings.minhash));
+  return fingerprint_of(documents, settings, bands_of(settings));
+}
+
+}  // namespace lathe::corpus

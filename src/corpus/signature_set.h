@@ -1,0 +1,36 @@
+// The signature files of all sources as one sequence of documents, by rank. One thread at a time.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "corpus/duplicates.h"
+#include "corpus/signature_file.h"
+
+namespace lathe::corpus {
+
+class SignatureSet {
+ public:
+  static Result<SignatureSet> open(const std::vector<SignatureSource>& sources, MinHashSettings settings);
+
+  int64_t documents() const { return documents_; }
+  int64_t source_of(int64_t rank) const { return parts_[part_of(rank)].source; }
+  std::string hashes() const;  // of all files, with the source each belongs to
+
+  // All documents by rank. Documents that do not rise within a source are an error.
+  Status scan(const std::function<Status(int64_t rank, int64_t source, const SignatureView&)>& visit) const;
+  Result<SignatureView> read(int64_t rank, std::vector<uint32_t>& buffer) const;
+  Result<ExactHash> read_exact(int64_t rank) const;
+
+ private:
+  struct Part {
+    SignatureReader reader;
+    int64_t source, first;  // rank of its first document
+  };
+  size_t part_of(int64_t rank) const;
+  std::vector<Part> parts_;
+  int64_t documents_ = 0;
+};
+
+}  // namespace lathe::corpus

@@ -1,10 +1,11 @@
 #include "tokenizer/bpe_model.h"
 
-#include <charconv>
+#include <limits>
 #include <unordered_set>
 
 #include "core/check.h"
 #include "tokenizer/base64.h"
+#include "tokenizer/nfc.h"
 
 namespace lathe::tokenizer {
 namespace {
@@ -50,73 +51,93 @@ class PieceCache {
 
 constexpr size_t kWorthCaching = 4096;  // bytes of text that pay for the cache's memory
 
-Status check_tokens(const std::vector<std::string>& tokens) {
+Status check_vocabulary(const BpeVocabulary& vocabulary) {
+  const std::vector<std::string>& tokens = vocabulary.tokens;
   std::unordered_set<std::string_view> seen;
-  for (size_t id = 0; id < tokens.size(); ++id) {
-    if (tokens[id].empty()) return error("token ", id, " is empty");
-    if (!seen.insert(tokens[id]).second) return error("token ", id, " repeats an earlier one");
-  }
+  for (size_t id = 0; id < tokens.size(); ++id)
+    if (!tokens[id].empty() && !seen.insert(tokens[id]).second) return error("token ", id, " repeats an earlier one");
   for (int byte = 0; byte < 256; ++byte) {
     const char text = static_cast<char>(byte);
     if (!seen.contains(std::string_view(&text, 1))) return error("no token for the single byte ", byte);
   }
+  for (size_t rank = 0; rank < vocabulary.merges.size(); ++rank) {
+    const auto [left, right] = vocabulary.merges[rank];
+    const auto is_token = [&](int32_t id) {
+      return id >= 0 && static_cast<size_t>(id) < tokens.size() && !tokens[static_cast<size_t>(id)].empty();
+    };
+    if (!is_token(left) || !is_token(right)) return error("merge ", rank, " joins an id that no token has");
+    if (!seen.contains(tokens[static_cast<size_t>(left)] + tokens[static_cast<size_t>(right)]))
+      return error("merge ", rank, " gives bytes that no token has");
+  }
   return {};
+}
+
+Result<std::vector<std::pair<int32_t, int32_t>>> read_merges(const Json& list, const std::string& path) {
+  std::vector<std::pair<int32_t, int32_t>> merges;
+  if (!list.is_array()) return error_at(path, -1, "\"merges\" must be an array");
+  const auto is_id = [](const Json& id) {
+    return id.is_int() && id.as_int() >= 0 && id.as_int() <= std::numeric_limits<int32_t>::max();
+  };
+  for (const Json& pair : list.as_array()) {
+    if (!pair.is_array() || pair.size() != 2 || !is_id(pair.at(size_t{0})) || !is_id(pair.at(size_t{1})))
+      return error_at(path, -1, "\"merges\": element ", merges.size(), " is not a pair of ids");
+    merges.emplace_back(static_cast<int32_t>(pair.at(size_t{0}).as_int()),
+                        static_cast<int32_t>(pair.at(size_t{1}).as_int()));
+  }
+  return merges;
 }
 
 }  // namespace
 
+Result<std::shared_ptr<const BpeModel>> BpeModel::make(const SplitPattern& split, BpeVocabulary vocabulary, bool nfc) {
+  LATHE_TRY_STATUS(check_vocabulary(vocabulary));
+  return std::make_shared<const BpeModel>(split, std::move(vocabulary), nfc);
+}
+
 Result<std::shared_ptr<const BpeModel>> BpeModel::make(const SplitPattern& split,
                                                        const std::vector<std::string>& tokens) {
-  LATHE_TRY_STATUS(check_tokens(tokens));
-  return std::make_shared<const BpeModel>(split, tokens);
+  for (size_t id = 0; id < tokens.size(); ++id)
+    if (tokens[id].empty()) return error("token ", id, " is empty");
+  return make(split, BpeVocabulary{tokens});
 }
 
 Result<std::shared_ptr<const BpeModel>> BpeModel::from_json(const Json& file, const std::string& path) {
-  const Json *regex = file.find("split"), *list = file.find("tokens");
+  const Json *regex = file.find("split"), *list = file.find("tokens"), *whole = file.find("whole_pieces");
+  const Json *merges = file.find("merges"), *normalizer = file.find("normalizer");
   if (!regex || !regex->is_string()) return error_at(path, -1, "\"split\" must be a string");
   const SplitPattern* split = find_split(regex->as_string());
   if (!split) return error_at(path, -1, "unknown split pattern ", regex->as_string());
   if (!list || !list->is_array()) return error_at(path, -1, "\"tokens\" must be an array");
-  std::vector<std::string> tokens;
+  if (whole && !whole->is_bool()) return error_at(path, -1, "\"whole_pieces\" must be true or false");
+  if (normalizer && !(normalizer->is_string() && normalizer->as_string() == "nfc"))
+    return error_at(path, -1, "\"normalizer\" must be \"nfc\" when it is there");
+  BpeVocabulary vocabulary;
   for (const Json& item : list->as_array()) {
     std::optional<std::string> token;
     if (item.is_string()) token = from_base64(item.as_string());
-    if (!token) return error_at(path, -1, "\"tokens\": element ", tokens.size(), " is not a base64 string");
-    tokens.push_back(std::move(*token));
+    if (item.is_null()) token = "";
+    if (!token) return error_at(path, -1, "\"tokens\": element ", vocabulary.tokens.size(), " is not a base64 string");
+    if (token->empty() && !item.is_null()) return error_at(path, -1, "token ", vocabulary.tokens.size(), " is empty");
+    vocabulary.tokens.push_back(std::move(*token));
   }
-  auto model = make(*split, tokens);
-  if (!model.ok()) return error_at(path, -1, model.error().message);
-  return model;
-}
-
-Result<std::shared_ptr<const BpeModel>> BpeModel::from_ranks(const SplitPattern& split, std::string_view text,
-                                                             const std::string& path) {
-  std::vector<std::string> tokens;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t newline = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, newline - begin);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const size_t space = line.find(' ');
-    if (!line.empty()) {
-      const auto wrong = [&](std::string_view what) { return error_at(path, static_cast<int64_t>(begin), what); };
-      if (space == std::string_view::npos) return wrong("expected a base64 token, a space and its rank");
-      std::optional<std::string> token = from_base64(line.substr(0, space));
-      if (!token) return wrong("the token is not base64");
-      size_t rank = 0;
-      const auto [end, code] = std::from_chars(line.data() + space + 1, line.data() + line.size(), rank);
-      if (code != std::errc{} || end != line.data() + line.size() || rank != tokens.size())
-        return wrong(join_text("expected rank ", tokens.size()));
-      tokens.push_back(std::move(*token));
-    }
-    begin = newline + 1;
+  if (merges) {
+    LATHE_TRY(vocabulary.merges, read_merges(*merges, path));
   }
-  auto model = make(split, tokens);
+  vocabulary.whole_pieces = !whole || whole->as_bool();
+  auto model = make(*split, std::move(vocabulary), normalizer != nullptr);
   if (!model.ok()) return error_at(path, -1, model.error().message);
   return model;
 }
 
 void BpeModel::encode(std::span<const std::string_view> texts, std::span<std::vector<int32_t>> ids) const {
   require(texts.size() == ids.size(), "[encode] ", texts.size(), " texts, ", ids.size(), " outputs");
+  std::vector<std::string> normal;
+  std::vector<std::string_view> normal_views;
+  if (nfc_) {
+    for (const std::string_view text : texts) normal.push_back(to_nfc(text));
+    normal_views.assign(normal.begin(), normal.end());
+    texts = normal_views;
+  }
   size_t bytes = 0;
   for (const std::string_view text : texts) bytes += text.size();
   if (bytes < kWorthCaching) {
@@ -131,13 +152,30 @@ void BpeModel::encode(std::span<const std::string_view> texts, std::span<std::ve
 
 Json BpeModel::to_json() const {
   Json tokens = Json::array();
-  for (int32_t id = 0; id < size(); ++id) tokens.push_back(to_base64(token(id)));
-  return Json(Json::Object{{"kind", "bpe"}, {"split", split_.regex}, {"tokens", std::move(tokens)}});
+  for (int32_t id = 0; id < size(); ++id) {
+    const std::string_view bytes = token(id);
+    tokens.push_back(bytes.empty() ? Json() : Json(to_base64(bytes)));
+  }
+  Json file(Json::Object{{"kind", "bpe"}, {"split", split_.regex}, {"tokens", std::move(tokens)}});
+  if (!vocabulary_.merges.empty()) {
+    Json merges = Json::array();
+    for (const auto& [left, right] : vocabulary_.merges)
+      merges.push_back(Json(Json::Array{Json(int64_t{left}), Json(int64_t{right})}));
+    file["merges"] = std::move(merges);
+  }
+  if (!vocabulary_.whole_pieces) file["whole_pieces"] = false;
+  if (nfc_) file["normalizer"] = "nfc";
+  return file;
 }
 
 std::string BpeModel::canonical_bytes() const {
   std::string bytes = join_text("bpe\n", split_.regex, "\n");
-  for (int32_t id = 0; id < size(); ++id) bytes += join_text(to_base64(token(id)), " ", id, "\n");
+  for (int32_t id = 0; id < size(); ++id)
+    if (const std::string_view one = token(id); !one.empty()) bytes += join_text(to_base64(one), " ", id, "\n");
+  if (!vocabulary_.merges.empty()) bytes += "merges\n";
+  for (const auto& [left, right] : vocabulary_.merges) bytes += join_text(left, " ", right, "\n");
+  if (!vocabulary_.whole_pieces) bytes += "whole_pieces false\n";
+  if (nfc_) bytes += "normalizer nfc\n";
   return bytes;
 }
 

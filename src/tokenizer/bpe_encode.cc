@@ -25,8 +25,8 @@ BpeEncoder::BpeEncoder(const BpeVocabulary& vocabulary) : whole_pieces_(vocabula
     const std::string& token = vocabulary.tokens[id];
     index_of_id_.push_back(token.empty() ? -1 : static_cast<int32_t>(tokens_.size()));
     if (token.empty()) continue;
-    require(tokens_.insert(token) == tokens_.size() - 1 && static_cast<size_t>(tokens_.size()) == id_of_index_.size() + 1,
-            "[bpe_encoder] a token is repeated");
+    const int64_t index = tokens_.insert(token);
+    require(index == static_cast<int64_t>(id_of_index_.size()), "[bpe_encoder] token ", id, " is repeated");
     id_of_index_.push_back(static_cast<int32_t>(id));
   }
   for (size_t byte = 0; byte < 256; ++byte) {

@@ -1,10 +1,10 @@
 #include "tokenizer/bpe_model.h"
 
-#include <limits>
 #include <unordered_set>
 
 #include "core/check.h"
 #include "tokenizer/base64.h"
+#include "tokenizer/bpe_json.h"
 #include "tokenizer/nfc.h"
 
 namespace lathe::tokenizer {
@@ -72,21 +72,6 @@ Status check_vocabulary(const BpeVocabulary& vocabulary) {
   return {};
 }
 
-Result<std::vector<std::pair<int32_t, int32_t>>> read_merges(const Json& list, const std::string& path) {
-  std::vector<std::pair<int32_t, int32_t>> merges;
-  if (!list.is_array()) return error_at(path, -1, "\"merges\" must be an array");
-  const auto is_id = [](const Json& id) {
-    return id.is_int() && id.as_int() >= 0 && id.as_int() <= std::numeric_limits<int32_t>::max();
-  };
-  for (const Json& pair : list.as_array()) {
-    if (!pair.is_array() || pair.size() != 2 || !is_id(pair.at(size_t{0})) || !is_id(pair.at(size_t{1})))
-      return error_at(path, -1, "\"merges\": element ", merges.size(), " is not a pair of ids");
-    merges.emplace_back(static_cast<int32_t>(pair.at(size_t{0}).as_int()),
-                        static_cast<int32_t>(pair.at(size_t{1}).as_int()));
-  }
-  return merges;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const BpeModel>> BpeModel::make(const SplitPattern& split, BpeVocabulary vocabulary, bool nfc) {
@@ -102,26 +87,18 @@ Result<std::shared_ptr<const BpeModel>> BpeModel::make(const SplitPattern& split
 }
 
 Result<std::shared_ptr<const BpeModel>> BpeModel::from_json(const Json& file, const std::string& path) {
-  const Json *regex = file.find("split"), *list = file.find("tokens"), *whole = file.find("whole_pieces");
+  const Json *regex = file.find("split"), *whole = file.find("whole_pieces");
   const Json *merges = file.find("merges"), *normalizer = file.find("normalizer");
   if (!regex || !regex->is_string()) return error_at(path, -1, "\"split\" must be a string");
   const SplitPattern* split = find_split(regex->as_string());
   if (!split) return error_at(path, -1, "unknown split pattern ", regex->as_string());
-  if (!list || !list->is_array()) return error_at(path, -1, "\"tokens\" must be an array");
   if (whole && !whole->is_bool()) return error_at(path, -1, "\"whole_pieces\" must be true or false");
   if (normalizer && !(normalizer->is_string() && normalizer->as_string() == "nfc"))
     return error_at(path, -1, "\"normalizer\" must be \"nfc\" when it is there");
   BpeVocabulary vocabulary;
-  for (const Json& item : list->as_array()) {
-    std::optional<std::string> token;
-    if (item.is_string()) token = from_base64(item.as_string());
-    if (item.is_null()) token = "";
-    if (!token) return error_at(path, -1, "\"tokens\": element ", vocabulary.tokens.size(), " is not a base64 string");
-    if (token->empty() && !item.is_null()) return error_at(path, -1, "token ", vocabulary.tokens.size(), " is empty");
-    vocabulary.tokens.push_back(std::move(*token));
-  }
+  LATHE_TRY(vocabulary.tokens, tokens_from_json(file, path));
   if (merges) {
-    LATHE_TRY(vocabulary.merges, read_merges(*merges, path));
+    LATHE_TRY(vocabulary.merges, merges_from_json(*merges, path));
   }
   vocabulary.whole_pieces = !whole || whole->as_bool();
   auto model = make(*split, std::move(vocabulary), normalizer != nullptr);
@@ -157,12 +134,7 @@ Json BpeModel::to_json() const {
     tokens.push_back(bytes.empty() ? Json() : Json(to_base64(bytes)));
   }
   Json file(Json::Object{{"kind", "bpe"}, {"split", split_.regex}, {"tokens", std::move(tokens)}});
-  if (!vocabulary_.merges.empty()) {
-    Json merges = Json::array();
-    for (const auto& [left, right] : vocabulary_.merges)
-      merges.push_back(Json(Json::Array{Json(int64_t{left}), Json(int64_t{right})}));
-    file["merges"] = std::move(merges);
-  }
+  if (!vocabulary_.merges.empty()) file["merges"] = merges_to_json(vocabulary_.merges);
   if (!vocabulary_.whole_pieces) file["whole_pieces"] = false;
   if (nfc_) file["normalizer"] = "nfc";
   return file;

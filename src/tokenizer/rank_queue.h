@@ -32,8 +32,9 @@ class RankQueue {
     List& list = lists_[last_list_];
     ++steps_;
     if (list.empty()) {
-      list = {std::move(list.positions), 0, false};
       list.positions.clear();
+      list.front = 0;
+      list.heap = false;
       set(static_cast<size_t>(rank));
     }
     list.positions.push_back(position);

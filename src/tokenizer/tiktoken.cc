@@ -133,14 +133,19 @@ Result<std::vector<std::string>> read_gpt2_tokens(const fs::path& vocabulary, co
   LATHE_TRY_STATUS(check_lengths(tokens, name));
   if (!ids.is_object()) return error_at(vocabulary.string(), -1, "expected an object of tokens and ids");
   size_t seen = 0;
+  bool ends = false;
   for (const auto& [key, id] : ids.as_object()) {
-    if (key == kEndOfText) continue;
+    if (key == kEndOfText) {
+      ends = id.is_int() && static_cast<size_t>(id.as_int()) == tokens.size();
+      continue;
+    }
     const auto token = from_byte_level(key);
     if (!token || !id.is_int() || id.as_int() < 0 || static_cast<size_t>(id.as_int()) >= tokens.size() ||
         tokens[static_cast<size_t>(id.as_int())] != *token)
       return error_at(vocabulary.string(), -1, "token ", key, " has another id than its merge in ", name);
     ++seen;
   }
+  if (!ends) return error_at(vocabulary.string(), -1, "not GPT-2's: ", kEndOfText, " must have the id ", tokens.size());
   if (seen != tokens.size())
     return error_at(vocabulary.string(), -1, "has ", seen, " tokens, the merges of ", name, " make ", tokens.size());
   return tokens;

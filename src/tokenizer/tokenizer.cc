@@ -34,7 +34,9 @@ Status check_added(const TokenModel& model, const std::vector<AddedToken>& added
     if (first_invalid_utf8(token.text) >= 0) return error("the name of special token ", i, " is not valid UTF-8");
     if (!names.emplace(token.text, token.id).second) return error("special token ", token.text, " is listed twice");
     if (token.id < 0 || token.id > kMaxId) return error("special token ", token.text, " has the id ", token.id);
-    if (!ids.emplace(token.id, token.text).second || (token.id < model.size() && !model.token(token.id).empty()))
+    const std::string_view other = token.id < model.size() ? model.token(token.id) : std::string_view();
+    // A word that merges make, too, may be the same token in both places.
+    if (!ids.emplace(token.id, token.text).second || (!other.empty() && (token.special || other != token.text)))
       return error("special token ", token.text, " has the id ", token.id, " of another token");
   }
   return {};

@@ -2,7 +2,9 @@
 
 #include "core/json.h"
 #include "tokenizer/bpe_model.h"
+#include "tokenizer/hf_file.h"
 #include "tokenizer/tiktoken.h"
+#include "tokenizer/text_bpe_model.h"
 #include "tokenizer/tiktoken_pickle.h"
 #include "tokenizer/tokenizer.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr const char* kFormat = "lathe-tokenizer";
 constexpr int64_t kVersion = 1;
+constexpr uintmax_t kMostBytes = 256 << 20;  // the largest public tokenizer.json has 33 MB
 
 Result<AddedToken> read_added(const Json& item, int64_t next_id, const std::string& path) {
   if (item.is_string()) return AddedToken{item.as_string(), static_cast<int32_t>(next_id)};
@@ -18,8 +21,8 @@ Result<AddedToken> read_added(const Json& item, int64_t next_id, const std::stri
   if (!text || !text->is_string() || !id || !id->is_int() || id->as_int() < 0 || id->as_int() > INT32_MAX)
     return error_at(path, -1, "\"special_tokens\" must be an array of names or of objects with \"text\" and \"id\"");
   AddedToken token{text->as_string(), static_cast<int32_t>(id->as_int())};
-  for (const auto& [key, flag] : {std::pair{"special", &token.special}, {"lstrip", &token.lstrip},
-                                  {"rstrip", &token.rstrip}})
+  for (const auto& [key, flag] : {std::pair{"special", &token.special}, std::pair{"lstrip", &token.lstrip},
+                                  std::pair{"rstrip", &token.rstrip}})
     if (const Json* value = item.find(key)) {
       if (!value->is_bool()) return error_at(path, -1, "\"", key, "\" of special token ", token.text, " is no bool");
       *flag = value->as_bool();
@@ -43,18 +46,32 @@ Json added_to_json(const TokenModel& model, const std::vector<AddedToken>& added
   return plain ? names : objects;
 }
 
-Result<TokenizerParts> read_native(const fs::path& path) {
+TokenizerParts parts_of(const fs::path& path, const Tokenizer& tokenizer) {
+  return {path, tokenizer.shared_model(), tokenizer.added_tokens(), ""};
+}
+
+Result<TokenizerParts> read_json_file(const fs::path& path) {
   LATHE_TRY(const Json file, read_json(path));
   const std::string name = path.string();
+  if (is_hugging_face(file)) {
+    LATHE_TRY(const Tokenizer tokenizer, from_hugging_face(file, name));
+    return parts_of(path, tokenizer);
+  }
   const Json *format = file.find("format"), *version = file.find("version"), *kind = file.find("kind");
   if (!format || !format->is_string() || format->as_string() != kFormat)
     return error_at(name, -1, "not a lathe tokenizer: \"format\" must be \"", kFormat, "\"");
   if (!version || !version->is_int() || version->as_int() != kVersion)
     return error_at(name, -1, "\"version\" must be ", kVersion, ": the file is damaged or newer than this program");
-  if (!kind || !kind->is_string() || kind->as_string() != "bpe") return error_at(name, -1, "\"kind\" must be \"bpe\"");
+  const bool bpe = kind && kind->is_string() && kind->as_string() == "bpe";
+  if (!bpe && !(kind && kind->is_string() && kind->as_string() == "text_bpe"))
+    return error_at(name, -1, "\"kind\" must be \"bpe\" or \"text_bpe\"");
   TokenizerParts parts;
   parts.path = path;
-  LATHE_TRY(parts.model, BpeModel::from_json(file, name));
+  if (bpe) {
+    LATHE_TRY(parts.model, BpeModel::from_json(file, name));
+  } else {
+    LATHE_TRY(parts.model, TextBpeModel::from_json(file, name));
+  }
   const Json *specials = file.find("special_tokens"), *hash = file.find("sha256");
   if (!specials || !specials->is_array()) return error_at(name, -1, "\"special_tokens\" must be an array of names");
   for (const Json& special : specials->as_array()) {
@@ -66,10 +83,6 @@ Result<TokenizerParts> read_native(const fs::path& path) {
     return error_at(name, -1, "\"sha256\" must be 64 hexadecimal digits");
   parts.hash = hash->as_string();
   return parts;
-}
-
-TokenizerParts parts_of(const fs::path& path, const Tokenizer& tokenizer) {
-  return {path, tokenizer.shared_model(), tokenizer.added_tokens(), ""};
 }
 
 TokenizerParts with_specials(const fs::path& path, std::shared_ptr<const TokenModel> model,
@@ -114,11 +127,14 @@ constexpr std::pair<const char*, const char*> kGpt2Files[] = {{"encoder.json", "
                                                               {"vocab.json", "merges.txt"}};
 
 Result<TokenizerParts> read_any(const fs::path& path) {
+  std::error_code code;
+  if (const auto bytes = fs::file_size(path, code); !code && bytes > kMostBytes)
+    return error_at(path.string(), -1, "has ", bytes, " bytes; at most ", kMostBytes, " are read");
   for (const auto& [vocabulary, merges] : kGpt2Files)
     if (path.filename() == vocabulary) return read_gpt2(path, path.parent_path() / merges);
   if (path.extension() == ".pkl") return read_pickle(path);
   if (path.extension() == ".tiktoken") return read_ranks(path);
-  return read_native(path);
+  return read_json_file(path);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ std::vector<int32_t> results_of(const BpeVocabulary& vocabulary, const BytesMap&
                                 const std::vector<int32_t>& id_of_index) {
   std::vector<int32_t> ids;
   for (const auto& [left, right] : vocabulary.merges) {
-    const int64_t index = tokens.find(vocabulary.tokens.at(static_cast<size_t>(left)) +
-                                      vocabulary.tokens.at(static_cast<size_t>(right)));
+    const int64_t index =
+        tokens.find(vocabulary.tokens.at(static_cast<size_t>(left)) + vocabulary.tokens.at(static_cast<size_t>(right)));
     require(index >= 0, "[bpe_encoder] merge ", ids.size(), " gives bytes that are no token");
     ids.push_back(id_of_index[static_cast<size_t>(index)]);
   }
@@ -67,8 +67,7 @@ int64_t BpeEncoder::encode_piece(std::string_view piece, std::vector<int32_t>& i
   constexpr size_t kOnStack = 64;
   std::array<int32_t, kOnStack> few;
   std::vector<int32_t> many(piece.size() > kOnStack ? piece.size() : 0);
-  const std::span<int32_t> symbols =
-      many.empty() ? std::span(few).first(piece.size()) : std::span<int32_t>(many);
+  const std::span<int32_t> symbols = many.empty() ? std::span(few).first(piece.size()) : std::span<int32_t>(many);
   for (size_t i = 0; i < piece.size(); ++i) symbols[i] = byte_id(piece[i]);
   return merger_.merge(symbols, ids);
 }

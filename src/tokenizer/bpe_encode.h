@@ -15,8 +15,8 @@ namespace lathe::tokenizer {
 
 struct BpeVocabulary {
   std::vector<std::string> tokens;  // bytes by id; an empty one is an id that no token has
-  // By rank: the ids that may be joined. None: any two tokens whose joined bytes are a token may, and that token's id is
-  // the rank (tiktoken's rule, which is all that a rank file holds).
+  // By rank: the ids that may be joined. None: any two tokens whose joined bytes are a token may, and that token's id
+  // is the rank (tiktoken's rule, which is all that a rank file holds).
   std::vector<std::pair<int32_t, int32_t>> merges = {};
   bool whole_pieces = true;  // false: a piece that is a token still goes through the merges
 };
@@ -24,7 +24,8 @@ struct BpeVocabulary {
 // Immutable once built: safe to use from any number of threads.
 class BpeEncoder {
  public:
-  // The tokens are distinct, all 256 single bytes among them; a merge joins two of them to a third (loaders check that).
+  // The tokens are distinct, all 256 single bytes among them; a merge joins two of them to a third (loaders check
+  // that).
   explicit BpeEncoder(const BpeVocabulary& vocabulary);
 
   int64_t size() const { return static_cast<int64_t>(index_of_id_.size()); }  // highest id + 1

@@ -39,8 +39,7 @@ Result<std::vector<std::pair<int32_t, int32_t>>> merges_from_json(const Json& li
 
 Json merges_to_json(const std::vector<std::pair<int32_t, int32_t>>& merges) {
   Json list = Json::array();
-  for (const auto& [left, right] : merges)
-    list.push_back(Json(Json::Array{Json(int64_t{left}), Json(int64_t{right})}));
+  for (const auto& [left, right] : merges) list.push_back(Json(Json::Array{Json(int64_t{left}), Json(int64_t{right})}));
   return list;
 }
 

@@ -60,9 +60,18 @@ int64_t BpeMerger::merge_long(std::span<const int32_t> symbols, std::vector<int3
   const auto end = static_cast<uint32_t>(symbols.size());
   std::vector<Part> parts(symbols.size());
   RankQueue queue(rank_count_);
+  int32_t last_left = -1, last_right = -1, last_rank = PairMap::kAbsent;  // long rows are mostly repetitions
+  const auto rank_of = [&](int32_t left, int32_t right) {
+    if (left != last_left || right != last_right) {
+      last_left = left;
+      last_right = right;
+      last_rank = ranks_.find(left, right);
+    }
+    return last_rank;
+  };
   const auto queue_pair = [&](uint32_t i) {
     const uint32_t next = parts[i].next;
-    const int32_t rank = next == end ? PairMap::kAbsent : ranks_.find(parts[i].id, parts[next].id);
+    const int32_t rank = next == end ? PairMap::kAbsent : rank_of(parts[i].id, parts[next].id);
     parts[i].rank = static_cast<uint32_t>(rank);
     if (rank >= 0) queue.push(rank, i);
   };

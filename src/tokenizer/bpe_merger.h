@@ -27,9 +27,7 @@ class BpeMerger {
  private:
   int64_t merge_short(std::span<int32_t> symbols, std::vector<int32_t>& ids) const;
   int64_t merge_long(std::span<const int32_t> symbols, std::vector<int32_t>& ids) const;
-  int32_t id_of(int32_t rank) const {
-    return ids_of_ranks_.empty() ? rank : ids_of_ranks_[static_cast<size_t>(rank)];
-  }
+  int32_t id_of(int32_t rank) const { return ids_of_ranks_.empty() ? rank : ids_of_ranks_[static_cast<size_t>(rank)]; }
 
   std::vector<int32_t> ids_of_ranks_;
   PairMap ranks_;  // (left, right) -> rank

@@ -11,7 +11,8 @@ namespace lathe::tokenizer {
 std::string to_byte_level(std::string_view bytes);
 // Nothing when a character stands for no byte.
 std::optional<std::string> from_byte_level(std::string_view text);
-// The byte of the i-th letter of GPT-2's alphabet, whose first 188 letters are the printable ones: the order of its ids.
+// The byte of the i-th letter of GPT-2's alphabet, whose first 188 letters are the printable ones: the order of its
+// ids.
 char gpt2_byte(int i);
 
 }  // namespace lathe::tokenizer

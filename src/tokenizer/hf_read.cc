@@ -6,6 +6,7 @@
 #include "tokenizer/byte_level.h"
 #include "tokenizer/hf_file.h"
 #include "tokenizer/hf_merges.h"
+#include "tokenizer/hf_text.h"
 
 namespace lathe::tokenizer {
 namespace {
@@ -20,27 +21,41 @@ class Reader {
   Result<Tokenizer> read() {
     for (const char* key : {"truncation", "padding"})
       if (const Json* value = file_.find(key); value && !value->is_null()) return refuse(key, "must be null");
-    LATHE_TRY_STATUS(read_normalizer());
-    LATHE_TRY_STATUS(read_pre_tokenizer());
-    LATHE_TRY_STATUS(read_decoder());
+    LATHE_TRY(text_, read_text_form(file_, path_));
+    if (!text_) {
+      LATHE_TRY_STATUS(read_normalizer());
+      LATHE_TRY_STATUS(read_pre_tokenizer());
+      LATHE_TRY_STATUS(read_decoder());
+    }
     LATHE_TRY_STATUS(read_added());
     const Json* model = file_.find("model");
     LATHE_TRY_STATUS(check_model(*model));
     LATHE_TRY_STATUS(read_vocab(*model));
     LATHE_TRY_STATUS(read_merges(*model));
     LATHE_TRY_STATUS(take_added_out());
+    if (text_) return make_text();
     vocabulary_.whole_pieces = model->get_bool("ignore_merges", false);
     const auto implied = merges_of_ranks(vocabulary_.tokens);
     if (vocabulary_.merges.empty() && !implied.empty()) return refuse("model.merges", "is empty");
     if (vocabulary_.merges == implied) vocabulary_.merges.clear();
     auto made = BpeModel::make(*split_, std::move(vocabulary_), nfc_);
     if (!made.ok()) return refuse("model", made.error().message);
-    auto tokenizer = Tokenizer::from_added(std::move(made).value(), std::move(added_));
-    if (!tokenizer.ok()) return refuse("added_tokens", tokenizer.error().message);
-    return tokenizer;
+    return with_added(std::move(made).value());
   }
 
  private:
+  Result<Tokenizer> make_text() {
+    text_->tokens = std::move(vocabulary_.tokens);
+    text_->merges = std::move(vocabulary_.merges);
+    auto made = TextBpeModel::make(std::move(*text_));
+    if (!made.ok()) return refuse("model", made.error().message);
+    return with_added(std::move(made).value());
+  }
+  Result<Tokenizer> with_added(std::shared_ptr<const TokenModel> model) {
+    auto tokenizer = Tokenizer::from_added(std::move(model), std::move(added_));
+    if (!tokenizer.ok()) return refuse("added_tokens", tokenizer.error().message);
+    return tokenizer;
+  }
   template <class... Parts>
   Error refuse(std::string_view field, const Parts&... parts) const {
     return error_at(path_, -1, "\"", field, "\" ", parts...);
@@ -85,7 +100,8 @@ class Reader {
       split = &steps->at(size_t{0});
       level = &steps->at(size_t{1});
     }
-    if (type_of(*level) != "ByteLevel") return refuse("pre_tokenizer", "of type ", type_of(*level), " is not supported");
+    if (type_of(*level) != "ByteLevel")
+      return refuse("pre_tokenizer", "of type ", type_of(*level), " is not supported");
     LATHE_TRY(const bool prefix, flag(*level, "pre_tokenizer", "add_prefix_space", true));
     if (prefix) return refuse("pre_tokenizer.add_prefix_space", "is not supported");
     LATHE_TRY(const bool own_regex, flag(*level, "pre_tokenizer", "use_regex", true));
@@ -130,7 +146,9 @@ class Reader {
       LATHE_TRY(const bool single_word, flag(item, where, "single_word", false));
       LATHE_TRY(const bool normalized, flag(item, where, "normalized", false));
       if (single_word) return refuse(where + ".single_word", "is not supported");
-      if (normalized && nfc_) return refuse(where + ".normalized", "is not supported beside a normalizer");
+      const Json* normalizer = file_.find("normalizer");
+      if (normalized && normalizer && !normalizer->is_null())
+        return refuse(where + ".normalized", "is not supported beside a normalizer");
       AddedToken token{content->as_string(), static_cast<int32_t>(id->as_int())};
       LATHE_TRY(token.special, flag(item, where, "special", false));
       LATHE_TRY(token.lstrip, flag(item, where, "lstrip", false));
@@ -163,14 +181,15 @@ class Reader {
     if (!vocab || !vocab->is_object()) return refuse("model.vocab", "must be an object");
     const auto most = static_cast<int64_t>(vocab->size()) * 2 + 65536;  // ids may have gaps, but few
     for (const auto& [key, id] : vocab->as_object()) {
-      if (!is_id(&id) || id.as_int() > most) return refuse("model.vocab", "has an id out of range for ", Json(key).dump());
+      if (!is_id(&id) || id.as_int() > most)
+        return refuse("model.vocab", "has an id out of range for ", Json(key).dump());
       if (!ids_.emplace(key, static_cast<int32_t>(id.as_int())).second)
         return refuse("model.vocab", "lists ", Json(key).dump(), " twice");
       const auto place = static_cast<size_t>(id.as_int());
       if (place >= vocabulary_.tokens.size()) vocabulary_.tokens.resize(place + 1);
       if (!vocabulary_.tokens[place].empty()) return refuse("model.vocab", "uses the id ", place, " twice");
       // Added tokens stand in the vocabulary as plain text, which need not be in the alphabet of bytes.
-      const std::optional<std::string> bytes = from_byte_level(key);
+      const std::optional<std::string> bytes = text_ ? key : from_byte_level(key);
       if (!bytes && !added_texts_.contains(key))
         return refuse("model.vocab", "has a letter that stands for no byte in ", Json(key).dump());
       if (key.empty()) return refuse("model.vocab", "has an empty token");
@@ -231,6 +250,7 @@ class Reader {
   const std::string& path_;
   const SplitPattern* split_ = nullptr;
   bool nfc_ = false;
+  std::optional<TextBpeSettings> text_;  // for a BPE over characters
   BpeVocabulary vocabulary_;
   std::vector<AddedToken> added_;
   std::unordered_set<std::string> added_texts_;

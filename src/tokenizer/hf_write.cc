@@ -10,8 +10,8 @@ namespace lathe::tokenizer {
 namespace {
 
 Json byte_level() {
-  return Json(Json::Object{
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
+  return Json(
+      Json::Object{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
 }
 
 Json pre_tokenizer(const SplitPattern& split) {
@@ -64,7 +64,8 @@ Result<Json> to_hugging_face(const Tokenizer& tokenizer) {
   for (const AddedToken& token : tokenizer.added_tokens()) added.push_back(added_token(token));
   const bool implied = vocabulary.merges.empty();
   for (const auto& [left, right] : implied ? merges_of_ranks(vocabulary.tokens) : vocabulary.merges)
-    merges.push_back(Json(Json::Array{Json(to_byte_level(model->token(left))), Json(to_byte_level(model->token(right)))}));
+    merges.push_back(
+        Json(Json::Array{Json(to_byte_level(model->token(left))), Json(to_byte_level(model->token(right)))}));
   Json bpe(Json::Object{{"type", "BPE"},
                         {"dropout", nullptr},
                         {"unk_token", nullptr},

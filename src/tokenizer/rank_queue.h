@@ -29,6 +29,7 @@ class RankQueue {
       last_list_ = static_cast<size_t>(list_of_.find_or_insert(rank, 0, static_cast<int32_t>(lists_.size())));
       if (last_list_ == lists_.size()) lists_.emplace_back();
     }
+    if (rank < front_rank_) front_rank_ = -1;
     List& list = lists_[last_list_];
     ++steps_;
     if (list.empty()) {
@@ -59,11 +60,10 @@ class RankQueue {
   };
   // Takes out the smallest; the queue must not be empty.
   Entry pop() {
-    size_t rank = 0;
-    for (size_t level = levels_.size(); level-- > 0;)
-      rank = rank * 64 + static_cast<size_t>(std::countr_zero(levels_[level][rank]));
+    if (front_rank_ < 0) find_front();
     ++steps_;
-    List& list = lists_[static_cast<size_t>(list_of_.find(static_cast<int32_t>(rank), 0))];
+    const int32_t rank = front_rank_;
+    List& list = lists_[front_list_];
     uint32_t position;
     if (list.heap) {
       std::pop_heap(list.positions.begin(), list.positions.end(), std::greater<>());
@@ -73,8 +73,11 @@ class RankQueue {
     } else {
       position = list.positions[list.front++];
     }
-    if (list.empty()) clear(rank);
-    return {static_cast<int32_t>(rank), position};
+    if (list.empty()) {
+      clear(static_cast<size_t>(rank));
+      front_rank_ = -1;
+    }
+    return {rank, position};
   }
 
   // Elementary steps so far: moves of one position, in a list or along one level of a heap.
@@ -87,6 +90,13 @@ class RankQueue {
     bool heap = false;
     bool empty() const { return front == positions.size(); }
   };
+  void find_front() {
+    size_t rank = 0;
+    for (size_t level = levels_.size(); level-- > 0;)
+      rank = rank * 64 + static_cast<size_t>(std::countr_zero(levels_[level][rank]));
+    front_rank_ = static_cast<int32_t>(rank);
+    front_list_ = static_cast<size_t>(list_of_.find(front_rank_, 0));
+  }
   void set(size_t rank) {
     for (auto& level : levels_) {
       level[rank / 64] |= uint64_t{1} << rank % 64;
@@ -100,11 +110,14 @@ class RankQueue {
     }
   }
 
-  std::vector<std::vector<uint64_t>> levels_;  // bit r of level 0: rank r waits; bit w of level l+1: word w of l is not 0
-  PairMap list_of_;                            // (rank, 0) -> index in lists_
+  std::vector<std::vector<uint64_t>>
+      levels_;       // bit r of level 0: rank r waits; bit w of level l+1: word w of l is not 0
+  PairMap list_of_;  // (rank, 0) -> index in lists_
   std::vector<List> lists_;
   int32_t last_rank_ = -1;
   size_t last_list_ = 0;
+  int32_t front_rank_ = -1;  // the lowest rank and its list; -1: to be looked up
+  size_t front_list_ = 0;
   int64_t steps_ = 0;
 };
 

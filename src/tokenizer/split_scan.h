@@ -1,5 +1,6 @@
 // The common pieces of the split scanners. Published patterns differ in a few rules, so a scanner is one function over
-// a struct of rules known at compile time; the comments name the alternatives of the patterns, which are tried in order.
+// a struct of rules known at compile time; the comments name the alternatives of the patterns, which are tried in
+// order.
 #pragma once
 
 #include "tokenizer/split.h"
@@ -10,7 +11,8 @@ enum class Words {
   kSpaced,  //  ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+
   kSigned,  // [^\r\n\p{L}\p{N}]?\p{L}+
   kMarked,  // [^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+ ; marks are no signs then
-  kCased,   // [^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L* with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], L alike with \p{Ll}
+  kCased,   // [^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L* with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], L alike with
+            // \p{Ll}
 };
 enum class Contractions { kNone, kLowerFirst, kAnyFirst, kAnyAfterWord };  // 's 'd 'm 't 'll 've 're
 

@@ -11,10 +11,9 @@ namespace lathe::tokenizer {
 namespace {
 
 constexpr std::string_view kBlank = "\u2581";
-constexpr std::pair<TextBpeSettings::Prefix, const char*> kPrefixes[] = {
-    {TextBpeSettings::Prefix::kNever, "never"},
-    {TextBpeSettings::Prefix::kFirst, "first"},
-    {TextBpeSettings::Prefix::kEach, "each"}};
+constexpr std::pair<TextBpeSettings::Prefix, const char*> kPrefixes[] = {{TextBpeSettings::Prefix::kNever, "never"},
+                                                                         {TextBpeSettings::Prefix::kFirst, "first"},
+                                                                         {TextBpeSettings::Prefix::kEach, "each"}};
 
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
@@ -85,8 +84,7 @@ void TextBpeModel::encode_part(std::string_view part, bool at_start, std::vector
                       (settings_.prefix == TextBpeSettings::Prefix::kFirst && at_start);
   if (wanted && (settings_.doubles_prefix || !text.starts_with(kBlank))) text.insert(0, kBlank);
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end =
-        settings_.splits_words ? std::min(text.find(kBlank, begin + 1), text.size()) : text.size();
+    const size_t end = settings_.splits_words ? std::min(text.find(kBlank, begin + 1), text.size()) : text.size();
     encode_word(std::string_view(text).substr(begin, end - begin), ids);
     begin = end;
   }
@@ -135,9 +133,9 @@ Result<std::shared_ptr<const TextBpeModel>> TextBpeModel::from_json(const Json& 
       known = true;
     }
   if (!known) return error_at(path, -1, "\"prefix\" must be never, first or each");
-  for (const auto& [key, flag] : {std::pair{"doubles_prefix", &settings.doubles_prefix},
-                                  std::pair{"splits_words", &settings.splits_words},
-                                  std::pair{"drops_first_space", &settings.drops_first_space}}) {
+  for (const auto& [key, flag] :
+       {std::pair{"doubles_prefix", &settings.doubles_prefix}, std::pair{"splits_words", &settings.splits_words},
+        std::pair{"drops_first_space", &settings.drops_first_space}}) {
     const Json* value = file.find(key);
     if (!value || !value->is_bool()) return error_at(path, -1, "\"", key, "\" must be true or false");
     *flag = value->as_bool();
@@ -148,8 +146,9 @@ Result<std::shared_ptr<const TextBpeModel>> TextBpeModel::from_json(const Json& 
 }
 
 std::string TextBpeModel::canonical_bytes() const {
-  std::string bytes = join_text("text_bpe\n", prefix_name(settings_.prefix), settings_.doubles_prefix ? " doubled" : "",
-                                settings_.splits_words ? " words" : "", settings_.drops_first_space ? " drop" : "", "\n");
+  std::string bytes =
+      join_text("text_bpe\n", prefix_name(settings_.prefix), settings_.doubles_prefix ? " doubled" : "",
+                settings_.splits_words ? " words" : "", settings_.drops_first_space ? " drop" : "", "\n");
   for (size_t id = 0; id < settings_.tokens.size(); ++id)
     if (!settings_.tokens[id].empty()) bytes += join_text(to_base64(settings_.tokens[id]), " ", id, "\n");
   bytes += "merges\n";

@@ -1,5 +1,5 @@
-// BPE over characters with byte fallback, as tokenizer.json of the LLaMA-2 and Mistral (before tekken) kinds has it: blanks
-// become U+2581, a character that is no token becomes the tokens of its bytes, and merges go by their list.
+// BPE over characters with byte fallback, as tokenizer.json of the LLaMA-2 and Mistral (before tekken) kinds has it:
+// blanks become U+2581, a character that is no token becomes the tokens of its bytes, and merges go by their list.
 #pragma once
 
 #include <array>
@@ -19,9 +19,9 @@ struct TextBpeSettings {
   std::vector<std::pair<int32_t, int32_t>> merges;  // ids, by rank
   // Where U+2581 is put before a text: nowhere, before its first part, before each part between added tokens.
   enum class Prefix { kNever, kFirst, kEach } prefix = Prefix::kNever;
-  bool doubles_prefix = false;      // also before a text that begins with a blank
-  bool splits_words = false;        // merges do not cross the beginning of a U+2581
-  bool drops_first_space = false;   // decoding takes one blank from the beginning
+  bool doubles_prefix = false;     // also before a text that begins with a blank
+  bool splits_words = false;       // merges do not cross the beginning of a U+2581
+  bool drops_first_space = false;  // decoding takes one blank from the beginning
 };
 
 class TextBpeModel : public TokenModel {

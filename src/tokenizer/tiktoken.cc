@@ -26,14 +26,8 @@ Status check_lengths(const std::vector<std::string>& tokens, const std::string& 
 const std::vector<TiktokenEncoding>& tiktoken_encodings() {
   static const std::vector<TiktokenEncoding> encodings = {
       {"gpt2", "gpt2", "", {{kEndOfText, 50256}}},
-      {"r50k_base",
-       "gpt2",
-       "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
-       {{kEndOfText, 50256}}},
-      {"p50k_base",
-       "gpt2",
-       "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
-       {{kEndOfText, 50256}}},
+      {"r50k_base", "gpt2", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930", {{kEndOfText, 50256}}},
+      {"p50k_base", "gpt2", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069", {{kEndOfText, 50256}}},
       {"p50k_edit",
        "gpt2",
        "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",

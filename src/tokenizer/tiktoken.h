@@ -1,5 +1,5 @@
-// tiktoken's public encodings and its file forms: rank files (a line is a token in base64, a blank and its rank) and the
-// vocabulary of GPT-2 (encoder.json with vocab.bpe, which Hugging Face names vocab.json and merges.txt).
+// tiktoken's public encodings and its file forms: rank files (a line is a token in base64, a blank and its rank) and
+// the vocabulary of GPT-2 (encoder.json with vocab.bpe, which Hugging Face names vocab.json and merges.txt).
 #pragma once
 
 #include <optional>
@@ -35,8 +35,8 @@ Result<Tokenizer> load_tiktoken(const TiktokenEncoding& encoding, const fs::path
 // The same with text that need not be the published file: for ranks cut short.
 Result<Tokenizer> tiktoken_from_ranks(const TiktokenEncoding& encoding, std::string_view text, const std::string& path);
 
-// GPT-2's tokens by id, without <|endoftext|>, which must follow them (other models' files of these names have other split
-// patterns). Each merge must lead to the id 256 plus its line.
+// GPT-2's tokens by id, without <|endoftext|>, which must follow them (other models' files of these names have other
+// split patterns). Each merge must lead to the id 256 plus its line.
 Result<std::vector<std::string>> read_gpt2_tokens(const fs::path& vocabulary, const fs::path& merges);
 
 // The rank file of a tokenizer; error when a rank file cannot say what it does (merges of their own, a normaliser,

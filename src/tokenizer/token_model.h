@@ -1,5 +1,5 @@
-// What a kind of tokenizer must offer behind class Tokenizer: the ordinary tokens, whose ids are below size(), and the way
-// from text to them. Added tokens, batches, decoding and the file's frame are common to all kinds.
+// What a kind of tokenizer must offer behind class Tokenizer: the ordinary tokens, whose ids are below size(), and the
+// way from text to them. Added tokens, batches, decoding and the file's frame are common to all kinds.
 #pragma once
 
 #include <memory>

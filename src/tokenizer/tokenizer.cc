@@ -14,10 +14,10 @@ namespace lathe::tokenizer {
 
 struct Tokenizer::State {
   std::shared_ptr<const TokenModel> model;
-  std::vector<AddedToken> added;        // by id
-  std::vector<std::string> specials;    // names of the special ones
-  std::vector<int32_t> added_of_id;     // index in added, or -1; as long as the vocabulary
-  AddedTokenFinder words, all;          // what is found in any text; in trusted text
+  std::vector<AddedToken> added;      // by id
+  std::vector<std::string> specials;  // names of the special ones
+  std::vector<int32_t> added_of_id;   // index in added, or -1; as long as the vocabulary
+  AddedTokenFinder words, all;        // what is found in any text; in trusted text
   std::string hash;
 };
 

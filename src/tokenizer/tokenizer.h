@@ -1,6 +1,6 @@
 // Text to token ids and back. A Tokenizer is a cheap handle on shared immutable state: copy it freely, use it from any
-// number of threads. Ids 0..n-1 are the model's tokens, the special tokens follow them (rows C-2.4, C-2.5); tokenizers of
-// other tools may have special tokens anywhere, words added to the model's, and ids that nothing has (row C-2.20).
+// number of threads. Ids 0..n-1 are the model's tokens, the special tokens follow them (rows C-2.4, C-2.5); tokenizers
+// of other tools may have special tokens anywhere, words added to the model's, and ids that nothing has (row C-2.20).
 #pragma once
 
 #include <memory>
@@ -49,9 +49,9 @@ enum class TokenBytes {
 
 class Tokenizer {
  public:
-  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl, or GPT-2's encoder.json and vocab.bpe), or
-  // such a file; tokenizer.json may be Hugging Face's. A tiktoken rank file NAME.tiktoken has the split and the special
-  // tokens of the public encoding NAME, else the chat family's.
+  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl, or GPT-2's encoder.json and vocab.bpe),
+  // or such a file; tokenizer.json may be Hugging Face's. A tiktoken rank file NAME.tiktoken has the split and the
+  // special tokens of the public encoding NAME, else the chat family's.
   static Result<Tokenizer> load(const fs::path& file_or_folder);
   // <base>/tokenizer, the place every verb reads (row C-2.33).
   static Result<Tokenizer> load_base(const fs::path& base);

@@ -3,8 +3,8 @@
 #include "core/json.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/hf_file.h"
-#include "tokenizer/tiktoken.h"
 #include "tokenizer/text_bpe_model.h"
+#include "tokenizer/tiktoken.h"
 #include "tokenizer/tiktoken_pickle.h"
 #include "tokenizer/tokenizer.h"
 
@@ -21,8 +21,8 @@ Result<AddedToken> read_added(const Json& item, int64_t next_id, const std::stri
   if (!text || !text->is_string() || !id || !id->is_int() || id->as_int() < 0 || id->as_int() > INT32_MAX)
     return error_at(path, -1, "\"special_tokens\" must be an array of names or of objects with \"text\" and \"id\"");
   AddedToken token{text->as_string(), static_cast<int32_t>(id->as_int())};
-  for (const auto& [key, flag] : {std::pair{"special", &token.special}, std::pair{"lstrip", &token.lstrip},
-                                  std::pair{"rstrip", &token.rstrip}})
+  for (const auto& [key, flag] :
+       {std::pair{"special", &token.special}, std::pair{"lstrip", &token.lstrip}, std::pair{"rstrip", &token.rstrip}})
     if (const Json* value = item.find(key)) {
       if (!value->is_bool()) return error_at(path, -1, "\"", key, "\" of special token ", token.text, " is no bool");
       *flag = value->as_bool();

@@ -34,7 +34,8 @@ Json sample_file() {
     "decoder": {"type": "ByteLevel", "add_prefix_space": true},
     "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "",
               "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
-              "vocab": )" + vocab.dump() + R"(, "merges": ["a b", ["ab", "c"]]}})"));
+              "vocab": )" +
+                         vocab.dump() + R"(, "merges": ["a b", ["ab", "c"]]}})"));
 }
 
 int32_t byte_id(char c) {
@@ -95,7 +96,11 @@ TEST(HuggingFace, SplitPatternAndNormalizer) {
   const Tokenizer tokenizer = with_split("qwen2");
   EXPECT_EQ(tokenizer.decode_bytes(tokenizer.encode("e\u0301\xFF\u1112\u1161\u11ABx")), "\u00E9\xFF\uD55Cx");
   EXPECT_EQ(to_nfc("e\u0301"), "\u00E9");
-  EXPECT_EQ(to_nfc("\xCC" "e\xCC"), "\xCC" "e\xCC") << "bytes that are not valid UTF-8 stay";
+  EXPECT_EQ(to_nfc("\xCC"
+                   "e\xCC"),
+            "\xCC"
+            "e\xCC")
+      << "bytes that are not valid UTF-8 stay";
 }
 
 // C-2.20: what would be done otherwise is refused, and the message names the field.
@@ -115,9 +120,11 @@ TEST(HuggingFace, UnsupportedFieldsAreRefusedByName) {
       {"pre_tokenizer", R"({"type": "ByteLevel", "add_prefix_space": true})", "add_prefix_space"},
       {"pre_tokenizer", R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false})", "use_regex"},
       {"pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [{"type": "Digits"}, {"type": "ByteLevel",
-        "add_prefix_space": false, "use_regex": false}]})", "of type Digits"},
+        "add_prefix_space": false, "use_regex": false}]})",
+       "of type Digits"},
       {"pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "\\w"}},
-        {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]})", "unknown split pattern"},
+        {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]})",
+       "unknown split pattern"},
       {"pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [{"type": "Sequence", "pretokenizers": []}]})",
        "pre_tokenizer.pretokenizers"},
       {"decoder", R"({"type": "Metaspace"})", "\"decoder\""},
@@ -191,10 +198,13 @@ Tokenizer trained() {
   TrainSettings settings;
   settings.vocab_size = 330;
   bool given = false;
-  return take(train_bpe(settings, [&](std::vector<std::string>& out) -> Status {
-           if (!std::exchange(given, true)) out = {"the cat and the hat and then the other cat aaaaaaaa 你好 你好"};
-           return {};
-         })).tokenizer;
+  return take(train_bpe(settings,
+                        [&](std::vector<std::string>& out) -> Status {
+                          if (!std::exchange(given, true))
+                            out = {"the cat and the hat and then the other cat aaaaaaaa 你好 你好"};
+                          return {};
+                        }))
+      .tokenizer;
 }
 
 // C-2.21: what is exported reads back as the same tokenizer, special tokens and hash included.
@@ -220,6 +230,86 @@ TEST(HuggingFace, MergesOfRanks) {
   const std::vector<std::string> tokens = {"a", "b", "", "bb", "ab", "abb"};
   const std::vector<std::pair<int32_t, int32_t>> expected = {{1, 1}, {0, 1}, {0, 3}, {4, 1}};
   EXPECT_EQ(merges_of_ranks(tokens), expected);
+}
+
+// The kind of LLaMA-2: characters, byte tokens, U+2581 for a blank. Ids: <unk>, <s>, </s>, 256 bytes, then the rest.
+Json text_file(const char* normalizer, const char* pre_tokenizer) {
+  Json vocab = Json::object();
+  for (const char* token : {"<unk>", "<s>", "</s>"}) vocab[token] = static_cast<int64_t>(vocab.size());
+  for (unsigned byte = 0; byte < 256; ++byte) vocab[format_text("<0x%02X>", byte)] = static_cast<int64_t>(vocab.size());
+  for (const char* token : {"\u2581", "a", "b", "\u00E9", "\u2581a", "ab", "\u2581ab"})
+    vocab[token] = static_cast<int64_t>(vocab.size());
+  Json file = take(parse_json(R"({"version": "1.0", "truncation": null, "padding": null,
+    "added_tokens": [
+      {"id": 0, "content": "<unk>", "normalized": false, "special": true},
+      {"id": 1, "content": "<s>", "normalized": false, "special": true},
+      {"id": 2, "content": "</s>", "normalized": false, "special": true}],
+    "decoder": {"type": "Sequence", "decoders": [
+      {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+      {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+    "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
+              "merges": ["\u2581 a", "a b", "\u2581a b", "\u2581 ab"]}})"));
+  file["normalizer"] = take(parse_json(normalizer));
+  file["pre_tokenizer"] = take(parse_json(pre_tokenizer));
+  file["model"]["vocab"] = std::move(vocab);
+  return file;
+}
+constexpr const char* kPrependAndReplace = R"({"type": "Sequence", "normalizers": [
+  {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]})";
+
+// C-2.20: byte fallback, the blank before each part, merges by their list; saved and loaded it is the same.
+TEST(HuggingFaceText, ByteFallbackAndBlanks) {
+  const Tokenizer tokenizer = take(from_hugging_face(text_file(kPrependAndReplace, "null"), "x"));
+  const int32_t blank = 259, a = 260, e = 262, blank_a = 263, blank_ab = 265;
+  EXPECT_EQ(tokenizer.encode("ab"), (Ids{blank_ab})) << "a blank is put before it";
+  EXPECT_EQ(tokenizer.encode(" a\n"), (Ids{blank, blank_a, 3 + '\n'}));
+  EXPECT_EQ(tokenizer.encode("\u00E9\u4E2D\xFF"), (Ids{blank, e, 3 + 0xE4, 3 + 0xB8, 3 + 0xAD, 3 + 0xFF}));
+  EXPECT_EQ(tokenizer.encode("<s>a", {.recognise_special = true}), (Ids{1, blank_a}));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(" a  b\n")), " a  b\n");
+  for (const char* text : {"a", " ", "\xFF\xFE a", "\u4E2D b<s>"})
+    EXPECT_EQ(tokenizer.decode_bytes(tokenizer.encode(text)), text);
+  const TemporaryFolder folder;
+  testing::check(tokenizer.save(folder.path()));
+  const Tokenizer again = take(Tokenizer::load(folder.path()));
+  EXPECT_EQ(again.hash(), tokenizer.hash());
+  EXPECT_EQ(again.encode(" a\n"), tokenizer.encode(" a\n"));
+  const Tokenizer first = take(from_hugging_face(
+      text_file("null", R"({"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": false})"),
+      "x"));
+  EXPECT_EQ(first.encode("a<s>a a", {.recognise_special = true}), (Ids{blank_a, 1, a, blank_a}));
+  EXPECT_EQ(first.encode(" a"), (Ids{blank_a})) << "no second blank before a blank";
+  EXPECT_NE(first.hash(), tokenizer.hash());
+  EXPECT_FALSE(to_hugging_face(first).ok());
+  EXPECT_EQ(tokenizer.token_bytes_of(blank_ab), " ab");
+}
+
+// C-2.20
+TEST(HuggingFaceText, UnsupportedFieldsAreRefusedByName) {
+  const auto refused = [](const Json& file, const char* expected) {
+    const auto result = from_hugging_face(file, "x");
+    ASSERT_FALSE(result.ok()) << expected;
+    EXPECT_NE(result.error().message.find(expected), std::string::npos) << result.error().message;
+  };
+  const Json good = text_file(kPrependAndReplace, "null");
+  Json file = good;
+  file["model"]["byte_fallback"] = false;
+  refused(file, "model.byte_fallback");
+  file = good;
+  file["decoder"] = take(parse_json(R"({"type": "ByteFallback"})"));
+  refused(file, "\"decoder\"");
+  file = good;
+  file["decoder"]["decoders"].as_array()[3]["start"] = "1";
+  refused(file, "\"decoder\"");
+  file = good;
+  file["normalizer"]["normalizers"].as_array()[0]["type"] = "NFKC";
+  refused(file, "of type NFKC");
+  file = good;
+  file["added_tokens"].as_array()[0]["normalized"] = true;
+  refused(file, "added_tokens[0].normalized");
+  file = good;
+  std::erase_if(file["model"]["vocab"].as_object(), [](const Json::Member& m) { return m.first == "<0x41>"; });
+  refused(file, "<0x41>");
+  refused(text_file("null", R"({"type": "Metaspace", "replacement": "_"})"), "pre_tokenizer.replacement");
 }
 
 // C-2.20: damaged files are refused or still mean a whole tokenizer; none crashes, hangs or loses text.

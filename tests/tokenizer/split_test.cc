@@ -87,16 +87,15 @@ int of_category(char32_t c) {
 TEST(Split, ClassOfEveryCodePoint) {
   const CharTable& table = CharTable::get();
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-    const int expected = (testing::mini_regex::is_letter(c) ? kLetter : 0) |
-                         (testing::mini_regex::is_number(c) ? kNumber : 0) |
-                         (testing::mini_regex::is_space(c) ? kSpace : 0) | (c == '\r' || c == '\n' ? kNewline : 0) |
-                         of_category(c);
+    const int expected =
+        (testing::mini_regex::is_letter(c) ? kLetter : 0) | (testing::mini_regex::is_number(c) ? kNumber : 0) |
+        (testing::mini_regex::is_space(c) ? kSpace : 0) | (c == '\r' || c == '\n' ? kNewline : 0) | of_category(c);
     ASSERT_EQ(table.at(c), expected) << "U+" << std::hex << static_cast<uint32_t>(c);
   }
 }
 
-// C-2.2, C-2.3, C-2.20: the scanners and the published patterns in both spellings, run by an independent matcher, agree on
-// random strings.
+// C-2.2, C-2.3, C-2.20: the scanners and the published patterns in both spellings, run by an independent matcher, agree
+// on random strings.
 TEST(Split, EqualsTheRegularExpression) {
   const std::u32string alphabet =
       U"'''sSdDmMtTlLvVeErRaZ\u017F\u212A 1\uFF12\u2167\u00BD   "
@@ -125,12 +124,12 @@ TEST(Split, EqualsTheRegularExpression) {
 TEST(Split, PublicPatterns) {
   EXPECT_EQ(split("gpt2", "I'M don't 12345 a\n \n b  "),
             (Pieces{"I", "'", "M", " don", "'t", " 12345", " a", "\n \n", " b", "  "}));
-  EXPECT_EQ(split("cl100k", "I'M 12345 a\n \n b\n "), (Pieces{"I", "'M", " ", "123", "45", " a", "\n \n", " b", "\n "}));
+  EXPECT_EQ(split("cl100k", "I'M 12345 a\n \n b\n "),
+            (Pieces{"I", "'M", " ", "123", "45", " a", "\n \n", " b", "\n "}));
   EXPECT_EQ(split("llama3", "I'M 12345 b\n "), (Pieces{"I", "'M", " ", "123", "45", " b", "\n", " "}));
   EXPECT_EQ(split("qwen2", "12 e\u0301x"), (Pieces{"1", "2", " e", "\u0301x"}));
   EXPECT_EQ(split("qwen3.5", "12 e\u0301x ..\u0301"), (Pieces{"1", "2", " e\u0301x", " ..", "\u0301"}));
-  EXPECT_EQ(split("o200k", "HTMLParser's McDonald //\n/x"),
-            (Pieces{"HTMLParser's", " Mc", "Donald", " //\n/", "x"}));
+  EXPECT_EQ(split("o200k", "HTMLParser's McDonald //\n/x"), (Pieces{"HTMLParser's", " Mc", "Donald", " //\n/", "x"}));
   EXPECT_EQ(split("tekken", "Ab's 12"), (Pieces{"Ab", "'s", " ", "1", "2"}));
 }
 
@@ -206,16 +205,20 @@ TEST(TrapT5, InvalidBytesActAsOneSignEachAndNoneIsLost) {
 TEST(TrapT3, UnsplittableTextIsScannedInLinearTime) {
   const auto start = std::chrono::steady_clock::now();
   for (const SplitPattern& pattern : split_patterns())
-    for (const char* unit : {"a", " ", "\n ", ".", "\xE3\x80\x80", " \t", "\x80", "'", "A", "\xCC\x81", "\xCC\x81" "A",
-                             "\xE4\xB8\xAD" "A", "a\xCC\x81'"}) {
+    for (const char* unit : {"a", " ", "\n ", ".", "\xE3\x80\x80", " \t", "\x80", "'", "A", "\xCC\x81",
+                             "\xCC\x81"
+                             "A",
+                             "\xE4\xB8\xAD"
+                             "A",
+                             "a\xCC\x81'"}) {
       std::string text;
-      while (text.size() < 1'000'000) text += unit;
+      while (text.size() < 300'000) text += unit;
       size_t bytes = 0;
       for_each_piece(pattern, text, [&](std::string_view piece) { bytes += piece.size(); });
       EXPECT_EQ(bytes, text.size());
     }
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 10.0)
-      << "a quadratic scan takes hours";
+      << "a quadratic scan takes minutes";
 }
 
 }  // namespace

@@ -10,16 +10,18 @@ namespace lathe::tokenizer {
 
 class BpeModel : public TokenModel {
  public:
-  // Error when a token is empty or repeated, or a single byte is missing.
+  // Error when a token is repeated, a single byte is missing, or a merge does not join two tokens to a third. nfc: text
+  // is brought into Unicode's normal form C first (utf8proc's tables; bytes that are not valid UTF-8 stay).
+  static Result<std::shared_ptr<const BpeModel>> make(const SplitPattern& split, BpeVocabulary vocabulary,
+                                                      bool nfc = false);
+  // tokens[id] are bytes; error also when one is empty.
   static Result<std::shared_ptr<const BpeModel>> make(const SplitPattern& split,
                                                       const std::vector<std::string>& tokens);
   // The model's keys of a tokenizer.json.
   static Result<std::shared_ptr<const BpeModel>> from_json(const Json& file, const std::string& path);
-  // A tiktoken rank file: per line the token in base64, a space, its rank; the ranks 0..n-1 in order.
-  static Result<std::shared_ptr<const BpeModel>> from_ranks(const SplitPattern& split, std::string_view text,
-                                                            const std::string& path);
 
-  BpeModel(const SplitPattern& split, const std::vector<std::string>& tokens) : split_(split), encoder_(tokens) {}
+  BpeModel(const SplitPattern& split, BpeVocabulary vocabulary, bool nfc)
+      : split_(split), vocabulary_(std::move(vocabulary)), nfc_(nfc), encoder_(vocabulary_) {}
 
   int64_t size() const override { return encoder_.size(); }
   std::string_view token(int32_t id) const override { return encoder_.token(id); }
@@ -27,8 +29,14 @@ class BpeModel : public TokenModel {
   Json to_json() const override;
   std::string canonical_bytes() const override;
 
+  const SplitPattern& split() const { return split_; }
+  const BpeVocabulary& vocabulary() const { return vocabulary_; }
+  bool nfc() const { return nfc_; }
+
  private:
   const SplitPattern& split_;
+  BpeVocabulary vocabulary_;
+  bool nfc_;
   BpeEncoder encoder_;
 };
 

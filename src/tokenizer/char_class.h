@@ -1,5 +1,5 @@
-// The four kinds of code points that split patterns tell apart (rows C-2.2, C-2.3), from a two-stage table that is
-// filled from utf8proc's categories at first use.
+// The kinds of code points that split patterns tell apart (rows C-2.2, C-2.3), from a two-stage table that is filled
+// from utf8proc's categories at first use.
 #pragma once
 
 #include <array>
@@ -10,11 +10,14 @@
 
 namespace lathe::tokenizer {
 
-// Bits; a code point without any is "other" (marks, punctuation, symbols, controls, unassigned, invalid bytes).
+// Bits; a code point without any is "other" (punctuation, symbols, controls, unassigned, invalid bytes).
 inline constexpr uint8_t kLetter = 1;   // \p{L}
 inline constexpr uint8_t kNumber = 2;   // \p{N}: Nd, Nl, No
 inline constexpr uint8_t kSpace = 4;    // \s: White_Space
 inline constexpr uint8_t kNewline = 8;  // \r or \n, always together with kSpace
+inline constexpr uint8_t kUpper = 16;   // \p{Lu} or \p{Lt}, always together with kLetter
+inline constexpr uint8_t kLower = 32;   // \p{Ll}, always together with kLetter
+inline constexpr uint8_t kMark = 64;    // \p{M}: Mn, Mc, Me
 
 class CharTable {
  public:

@@ -1,8 +1,9 @@
 // Cutting text into the pieces that byte-pair merges never cross. A split pattern is a published regular expression
-// together with a hand-written scanner of the same meaning: one pass, linear in the text whatever it holds, and every
-// byte, valid UTF-8 or not, falls into exactly one piece.
+// together with a hand-written scanner of the same meaning: every byte, valid UTF-8 or not, falls into exactly one
+// piece, and a text is scanned in linear time whatever it holds. A byte that is not valid UTF-8 is a sign.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "tokenizer/char_class.h"
@@ -12,14 +13,22 @@ namespace lathe::tokenizer {
 struct SplitPattern {
   std::string_view name;
   std::string_view regex;  // how files name the pattern
+  // The same meaning in the syntax that tokenizer.json's readers use (Oniguruma: no possessive counts, no $).
+  std::string_view portable;
   // End of the piece that begins at `begin` < text.size(); always > begin.
   size_t (*piece_end)(const CharTable& table, std::string_view text, size_t begin);
 };
 
+// All known patterns: "chat" (row C-2.2), "gpt2" (gpt2, r50k and p50k), "cl100k" and "o200k" as tiktoken 0.14 has them,
+// "llama3", "qwen2", "qwen3.5" and "tekken" as the published tokenizer.json files of these families have them.
+std::span<const SplitPattern> split_patterns();
+
 // Row C-2.2: contractions, words with one leading sign, numbers of at most two digits, signs, white space.
 const SplitPattern& chat_split();
 
-// The known pattern with this regular expression; null when there is none.
+// The known pattern with this name, or with this regular expression in any of its published spellings; null when
+// there is none.
+const SplitPattern* find_split_name(std::string_view name);
 const SplitPattern* find_split(std::string_view regex);
 
 // Calls visit(std::string_view piece) for all pieces from left to right.

@@ -1,5 +1,5 @@
-// What a kind of tokenizer must offer behind class Tokenizer: the ordinary tokens 0..size()-1 and the way from text to
-// them. Special tokens, batches, decoding and the file's frame are common to all kinds.
+// What a kind of tokenizer must offer behind class Tokenizer: the ordinary tokens, whose ids are below size(), and the
+// way from text to them. Added tokens, batches, decoding and the file's frame are common to all kinds.
 #pragma once
 
 #include <memory>
@@ -17,9 +17,17 @@ class TokenModel {
  public:
   virtual ~TokenModel() = default;
   virtual int64_t size() const = 0;
-  virtual std::string_view token(int32_t id) const = 0;  // bytes, 0 <= id < size(); lives as long as the model
+  // Bytes, 0 <= id < size(), as long as the model lives; empty for an id that no token has (foreign ids have gaps).
+  virtual std::string_view token(int32_t id) const = 0;
   // Appends the ids of texts[i] to ids[i] (equal lengths); called with many texts so that work can be reused.
   virtual void encode(std::span<const std::string_view> texts, std::span<std::vector<int32_t>> ids) const = 0;
+  // The same for one part of a text that added tokens cut into parts; at_start: nothing precedes it.
+  virtual void encode_part(std::string_view part, bool at_start, std::vector<int32_t>& ids) const {
+    (void)at_start;
+    encode(std::span(&part, 1), std::span(&ids, 1));
+  }
+  // True when a decoded text loses the one space that encoding put before it.
+  virtual bool drops_first_space() const { return false; }
   // The model's own keys of tokenizer.json ("kind" first), and the bytes of its part of the tokenizer's hash.
   virtual Json to_json() const = 0;
   virtual std::string canonical_bytes() const = 0;

@@ -14,9 +14,48 @@ namespace lathe::tokenizer {
 
 struct Tokenizer::State {
   std::shared_ptr<const TokenModel> model;
-  std::vector<std::string> specials;
+  std::vector<AddedToken> added;      // by id
+  std::vector<std::string> specials;  // names of the special ones
+  std::vector<int32_t> added_of_id;   // index in added, or -1; as long as the vocabulary
+  AddedTokenFinder words, all;        // what is found in any text; in trusted text
   std::string hash;
 };
+
+namespace {
+
+constexpr int32_t kMaxId = 1 << 24;
+
+Status check_added(const TokenModel& model, const std::vector<AddedToken>& added) {
+  std::map<std::string_view, int32_t> names;
+  std::map<int32_t, std::string_view> ids;
+  for (size_t i = 0; i < added.size(); ++i) {
+    const AddedToken& token = added[i];
+    if (token.text.empty()) return error("special token ", i, " has an empty name");
+    if (first_invalid_utf8(token.text) >= 0) return error("the name of special token ", i, " is not valid UTF-8");
+    if (!names.emplace(token.text, token.id).second) return error("special token ", token.text, " is listed twice");
+    if (token.id < 0 || token.id > kMaxId) return error("special token ", token.text, " has the id ", token.id);
+    const std::string_view other = token.id < model.size() ? model.token(token.id) : std::string_view();
+    // A word that merges make, too, may be the same token in both places.
+    if (!ids.emplace(token.id, token.text).second || (!other.empty() && (token.special || other != token.text)))
+      return error("special token ", token.text, " has the id ", token.id, " of another token");
+  }
+  return {};
+}
+
+// The tokenizer's hash (docs/formats/tokenizer.md).
+std::string hash_of(const TokenModel& model, std::vector<AddedToken> added) {
+  std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.text < b.text; });
+  std::string canonical = model.canonical_bytes() + "{", flags;
+  for (const AddedToken& token : added) {
+    canonical += join_text(canonical.back() == '{' ? "" : ",", Json(token.text).dump(), ":", token.id);
+    if (!token.special || token.lstrip || token.rstrip)
+      flags += join_text("\n", token.id, token.special ? "" : " word", token.lstrip ? " lstrip" : "",
+                         token.rstrip ? " rstrip" : "");
+  }
+  return sha256_hex(canonical + "}" + flags);
+}
+
+}  // namespace
 
 const std::vector<std::string>& chat_special_tokens() {
   static const std::vector<std::string> names = {kBos,         kUserStart, kUserEnd,     kAssistantStart, kAssistantEnd,
@@ -25,18 +64,46 @@ const std::vector<std::string>& chat_special_tokens() {
 }
 
 Result<Tokenizer> Tokenizer::from_model(std::shared_ptr<const TokenModel> model, std::vector<std::string> specials) {
-  std::map<std::string, int64_t> ids;
-  for (size_t i = 0; i < specials.size(); ++i) {
-    if (specials[i].empty()) return error("special token ", i, " has an empty name");
-    if (first_invalid_utf8(specials[i]) >= 0) return error("the name of special token ", i, " is not valid UTF-8");
-    if (!ids.emplace(specials[i], model->size() + static_cast<int64_t>(i)).second)
-      return error("special token ", specials[i], " is listed twice");
+  std::vector<AddedToken> added;
+  for (std::string& name : specials) {
+    const int64_t id = model->size() + static_cast<int64_t>(added.size());
+    added.push_back({std::move(name), static_cast<int32_t>(id)});
   }
-  std::string canonical = model->canonical_bytes() + "{";
-  for (const auto& [name, id] : ids)
-    canonical += join_text(canonical.back() == '{' ? "" : ",", Json(name).dump(), ":", id);
-  std::string hash = sha256_hex(canonical + "}");
-  return Tokenizer(std::make_shared<const State>(State{std::move(model), std::move(specials), std::move(hash)}));
+  return from_added(std::move(model), std::move(added));
+}
+
+Result<Tokenizer> Tokenizer::from_added(std::shared_ptr<const TokenModel> model, std::vector<AddedToken> added) {
+  LATHE_TRY_STATUS(check_added(*model, added));
+  auto state = std::make_shared<State>();
+  state->hash = hash_of(*model, added);
+  std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  const int64_t last = added.empty() ? -1 : added.back().id;
+  state->added_of_id.assign(static_cast<size_t>(std::max(model->size(), last + 1)), -1);
+  std::vector<AddedToken> words;
+  for (size_t i = 0; i < added.size(); ++i) {
+    state->added_of_id[static_cast<size_t>(added[i].id)] = static_cast<int32_t>(i);
+    if (added[i].special)
+      state->specials.push_back(added[i].text);
+    else
+      words.push_back(added[i]);
+  }
+  state->words = AddedTokenFinder(words);
+  state->all = AddedTokenFinder(added);
+  state->model = std::move(model);
+  state->added = std::move(added);
+  return Tokenizer(std::move(state));
+}
+
+// A text with the added tokens taken out of it: what is between them goes to the model.
+static void encode_parts(const TokenModel& model, const AddedTokenFinder& finder, std::string_view text,
+                         std::vector<int32_t>& ids) {
+  for (size_t at = 0; at < text.size();) {
+    const AddedTokenFinder::Match match = finder.find(text, at);
+    const size_t part_end = std::min(match.begin, text.size());
+    if (part_end > at) model.encode_part(text.substr(at, part_end - at), at == 0, ids);
+    if (match.id >= 0) ids.push_back(match.id);
+    at = match.end;
+  }
 }
 
 Result<Tokenizer> Tokenizer::from_tokens(const std::vector<std::string>& tokens,
@@ -47,7 +114,7 @@ Result<Tokenizer> Tokenizer::from_tokens(const std::vector<std::string>& tokens,
 
 Result<Tokenizer> Tokenizer::load(const fs::path& file_or_folder) {
   LATHE_TRY(TokenizerParts parts, read_tokenizer(file_or_folder));
-  auto tokenizer = from_model(std::move(parts.model), std::move(parts.special_tokens));
+  auto tokenizer = from_added(std::move(parts.model), std::move(parts.added));
   if (!tokenizer.ok()) return error_at(parts.path.string(), -1, tokenizer.error().message, kTokenizerRemedy);
   if (!parts.hash.empty() && tokenizer.value().hash() != parts.hash)
     return error_at(parts.path.string(), -1, "damaged or edited: its content has the SHA-256 ",
@@ -58,20 +125,37 @@ Result<Tokenizer> Tokenizer::load(const fs::path& file_or_folder) {
 Result<Tokenizer> Tokenizer::load_base(const fs::path& base) { return load(base / "tokenizer"); }
 
 Status Tokenizer::save(const fs::path& folder) const {
-  return write_tokenizer(folder, *state_->model, state_->specials, state_->hash);
+  return write_tokenizer(folder, *state_->model, state_->added, state_->hash);
 }
 
-int64_t Tokenizer::vocab_size() const { return state_->model->size() + static_cast<int64_t>(state_->specials.size()); }
+int64_t Tokenizer::vocab_size() const { return static_cast<int64_t>(state_->added_of_id.size()); }
 
 const std::string& Tokenizer::hash() const { return state_->hash; }
 const std::vector<std::string>& Tokenizer::special_tokens() const { return state_->specials; }
-bool Tokenizer::is_special(int32_t id) const { return id >= state_->model->size() && id < vocab_size(); }
+const std::vector<AddedToken>& Tokenizer::added_tokens() const { return state_->added; }
+const std::shared_ptr<const TokenModel>& Tokenizer::shared_model() const { return state_->model; }
+
+bool Tokenizer::is_special(int32_t id) const {
+  if (id < 0 || id >= vocab_size()) return false;
+  const int32_t index = state_->added_of_id[static_cast<size_t>(id)];
+  return index >= 0 && state_->added[static_cast<size_t>(index)].special;
+}
 
 std::optional<int32_t> Tokenizer::find_special(std::string_view name) const {
-  const auto& names = state_->specials;
-  const auto where = std::find(names.begin(), names.end(), name);
-  if (where == names.end()) return std::nullopt;
-  return static_cast<int32_t>(state_->model->size() + (where - names.begin()));
+  for (const AddedToken& token : state_->added)
+    if (token.special && token.text == name) return token.id;
+  return std::nullopt;
+}
+
+std::optional<int32_t> Tokenizer::find_bos() const {
+  const std::optional<int32_t> bos = find_special(kBos);
+  return bos ? bos : find_special(kEndOfText);
+}
+
+int32_t Tokenizer::bos_id() const {
+  const std::optional<int32_t> id = find_bos();
+  require(id.has_value(), "[tokenizer] no special token ", kBos, " or ", kEndOfText);
+  return *id;
 }
 
 int32_t Tokenizer::special_id(std::string_view name) const {
@@ -99,12 +183,16 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::s
     const int32_t first = resolve(*options.prepend);
     for (auto& row : ids) row.push_back(first);
   }
+  const AddedTokenFinder& finder = options.recognise_special ? state_->all : state_->words;
   const auto shards = std::min({static_cast<size_t>(options.num_threads), static_cast<size_t>(num_threads()),
                                 std::max<size_t>(texts.size(), 1)});
   const std::vector<size_t> bounds = equal_shards(texts, shards);
   parallel_for(static_cast<int64_t>(shards), 1, [&](int64_t begin, int64_t end) {
     const size_t first = bounds[static_cast<size_t>(begin)], last = bounds[static_cast<size_t>(end)];
-    state_->model->encode(texts.subspan(first, last - first), std::span(ids).subspan(first, last - first));
+    if (finder.empty())
+      state_->model->encode(texts.subspan(first, last - first), std::span(ids).subspan(first, last - first));
+    else
+      for (size_t i = first; i < last; ++i) encode_parts(*state_->model, finder, texts[i], ids[i]);
   });
   if (options.append) {
     const int32_t last = resolve(*options.append);
@@ -120,14 +208,15 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::s
 
 std::string_view Tokenizer::token_bytes_of(int32_t id) const {
   require(id >= 0 && id < vocab_size(), "[tokenizer] no token ", id, ": the vocabulary has ", vocab_size());
-  const int64_t ordinary = state_->model->size();
-  return id < ordinary ? state_->model->token(id)
-                       : std::string_view(state_->specials[static_cast<size_t>(id - ordinary)]);
+  const int32_t added = state_->added_of_id[static_cast<size_t>(id)];
+  if (added >= 0) return state_->added[static_cast<size_t>(added)].text;
+  return id < state_->model->size() ? state_->model->token(id) : std::string_view();
 }
 
 std::string Tokenizer::decode_bytes(std::span<const int32_t> ids) const {
   std::string bytes;
   for (const int32_t id : ids) bytes += token_bytes_of(id);
+  if (state_->model->drops_first_space() && bytes.starts_with(' ')) bytes.erase(0, 1);
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 // Text to token ids and back. A Tokenizer is a cheap handle on shared immutable state: copy it freely, use it from any
-// number of threads. Ids 0..n-1 are the model's tokens, the special tokens follow them (rows C-2.4, C-2.5).
+// number of threads. Ids 0..n-1 are the model's tokens, the special tokens follow them (rows C-2.4, C-2.5); tokenizers
+// of other tools may have special tokens anywhere, words added to the model's, and ids that nothing has (row C-2.20).
 #pragma once
 
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "core/file.h"
 #include "core/result.h"
+#include "tokenizer/added_tokens.h"
 #include "tokenizer/token_model.h"
 
 namespace lathe::tokenizer {
@@ -19,6 +21,7 @@ namespace lathe::tokenizer {
 // The chat family's special tokens in the order of their ids (row C-2.4).
 const std::vector<std::string>& chat_special_tokens();
 inline constexpr const char* kBos = "<|bos|>";
+inline constexpr const char* kEndOfText = "<|endoftext|>";  // the same role in foreign tokenizers
 inline constexpr const char* kUserStart = "<|user_start|>";
 inline constexpr const char* kUserEnd = "<|user_end|>";
 inline constexpr const char* kAssistantStart = "<|assistant_start|>";
@@ -34,6 +37,8 @@ using TokenRef = std::variant<int32_t, std::string>;
 struct EncodeOptions {
   std::optional<TokenRef> prepend = std::nullopt;
   std::optional<TokenRef> append = std::nullopt;
+  // True: names of special tokens in the text become those tokens, as foreign libraries do. For trusted text alone.
+  bool recognise_special = false;
   int num_threads = 8;  // at most; a batch is never spread over more threads than the process has
 };
 
@@ -44,8 +49,9 @@ enum class TokenBytes {
 
 class Tokenizer {
  public:
-  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl), such a file, or a tiktoken rank file
-  // (*.tiktoken: with the chat split and special tokens).
+  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl, or GPT-2's encoder.json and vocab.bpe),
+  // or such a file; tokenizer.json may be Hugging Face's. A tiktoken rank file NAME.tiktoken has the split and the
+  // special tokens of the public encoding NAME, else the chat family's.
   static Result<Tokenizer> load(const fs::path& file_or_folder);
   // <base>/tokenizer, the place every verb reads (row C-2.33).
   static Result<Tokenizer> load_base(const fs::path& base);
@@ -53,6 +59,7 @@ class Tokenizer {
   static Result<Tokenizer> from_tokens(const std::vector<std::string>& tokens,
                                        const std::vector<std::string>& special_tokens = chat_special_tokens());
   static Result<Tokenizer> from_model(std::shared_ptr<const TokenModel> model, std::vector<std::string> special_tokens);
+  static Result<Tokenizer> from_added(std::shared_ptr<const TokenModel> model, std::vector<AddedToken> added);
   // Writes <folder>/tokenizer.json (docs/formats/tokenizer.md).
   Status save(const fs::path& folder) const;
 
@@ -61,7 +68,8 @@ class Tokenizer {
   // they came from, different when any token, the split or a special token differs (trap T1).
   const std::string& hash() const;
 
-  // Text is bytes, valid UTF-8 or not. Names of special tokens inside it are plain text (row C-2.16).
+  // Text is bytes, valid UTF-8 or not. Names of special tokens inside it are plain text (row C-2.16); added words that
+  // are not special are always found.
   std::vector<int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const;
   std::vector<int32_t> operator()(std::string_view text) const { return encode(text); }
   std::vector<std::vector<int32_t>> encode_batch(std::span<const std::string_view> texts,
@@ -70,7 +78,7 @@ class Tokenizer {
                                                  const EncodeOptions& options = {}) const;
 
   // The exact bytes of the ids joined, and the same as UTF-8 with U+FFFD for every maximal invalid part. Special ids
-  // give their names. An id outside [0, vocab_size) throws.
+  // give their names, an id that no token has nothing. An id outside [0, vocab_size) throws.
   std::string decode_bytes(std::span<const int32_t> ids) const;
   std::string decode(std::span<const int32_t> ids) const;
   std::string_view token_bytes_of(int32_t id) const;  // of a special token: its name
@@ -79,7 +87,12 @@ class Tokenizer {
   bool is_special(int32_t id) const;
   std::optional<int32_t> find_special(std::string_view name) const;
   int32_t special_id(std::string_view name) const;  // throws when there is none
-  int32_t bos_id() const { return special_id(kBos); }
+  // <|bos|>, else <|endoftext|> (row C-2.20); throws when there is neither.
+  int32_t bos_id() const;
+  std::optional<int32_t> find_bos() const;
+  const std::vector<AddedToken>& added_tokens() const;  // by id
+  const TokenModel& model() const { return *shared_model(); }
+  const std::shared_ptr<const TokenModel>& shared_model() const;
 
   // Length of every token in bytes, 0 for special tokens: the table behind bits per byte (row C-2.13).
   std::vector<int32_t> token_byte_lengths(TokenBytes mode = TokenBytes::kRaw) const;

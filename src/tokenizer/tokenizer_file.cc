@@ -2,6 +2,9 @@
 
 #include "core/json.h"
 #include "tokenizer/bpe_model.h"
+#include "tokenizer/hf_file.h"
+#include "tokenizer/text_bpe_model.h"
+#include "tokenizer/tiktoken.h"
 #include "tokenizer/tiktoken_pickle.h"
 #include "tokenizer/tokenizer.h"
 
@@ -10,24 +13,71 @@ namespace {
 
 constexpr const char* kFormat = "lathe-tokenizer";
 constexpr int64_t kVersion = 1;
+constexpr uintmax_t kMostBytes = 256 << 20;  // the largest public tokenizer.json has 33 MB
 
-Result<TokenizerParts> read_native(const fs::path& path) {
+Result<AddedToken> read_added(const Json& item, int64_t next_id, const std::string& path) {
+  if (item.is_string()) return AddedToken{item.as_string(), static_cast<int32_t>(next_id)};
+  const Json *text = item.find("text"), *id = item.find("id");
+  if (!text || !text->is_string() || !id || !id->is_int() || id->as_int() < 0 || id->as_int() > INT32_MAX)
+    return error_at(path, -1, "\"special_tokens\" must be an array of names or of objects with \"text\" and \"id\"");
+  AddedToken token{text->as_string(), static_cast<int32_t>(id->as_int())};
+  for (const auto& [key, flag] :
+       {std::pair{"special", &token.special}, std::pair{"lstrip", &token.lstrip}, std::pair{"rstrip", &token.rstrip}})
+    if (const Json* value = item.find(key)) {
+      if (!value->is_bool()) return error_at(path, -1, "\"", key, "\" of special token ", token.text, " is no bool");
+      *flag = value->as_bool();
+    }
+  return token;
+}
+
+// Names alone when the ids follow the model's, as the chat family has them.
+Json added_to_json(const TokenModel& model, const std::vector<AddedToken>& added) {
+  Json names = Json::array(), objects = Json::array();
+  bool plain = true;
+  for (const AddedToken& token : added) {
+    plain &= token == AddedToken{token.text, static_cast<int32_t>(model.size() + static_cast<int64_t>(names.size()))};
+    names.push_back(token.text);
+    objects.push_back(Json(Json::Object{{"text", token.text},
+                                        {"id", int64_t{token.id}},
+                                        {"special", token.special},
+                                        {"lstrip", token.lstrip},
+                                        {"rstrip", token.rstrip}}));
+  }
+  return plain ? names : objects;
+}
+
+TokenizerParts parts_of(const fs::path& path, const Tokenizer& tokenizer) {
+  return {path, tokenizer.shared_model(), tokenizer.added_tokens(), ""};
+}
+
+Result<TokenizerParts> read_json_file(const fs::path& path) {
   LATHE_TRY(const Json file, read_json(path));
   const std::string name = path.string();
+  if (is_hugging_face(file)) {
+    LATHE_TRY(const Tokenizer tokenizer, from_hugging_face(file, name));
+    return parts_of(path, tokenizer);
+  }
   const Json *format = file.find("format"), *version = file.find("version"), *kind = file.find("kind");
   if (!format || !format->is_string() || format->as_string() != kFormat)
     return error_at(name, -1, "not a lathe tokenizer: \"format\" must be \"", kFormat, "\"");
   if (!version || !version->is_int() || version->as_int() != kVersion)
     return error_at(name, -1, "\"version\" must be ", kVersion, ": the file is damaged or newer than this program");
-  if (!kind || !kind->is_string() || kind->as_string() != "bpe") return error_at(name, -1, "\"kind\" must be \"bpe\"");
+  const bool bpe = kind && kind->is_string() && kind->as_string() == "bpe";
+  if (!bpe && !(kind && kind->is_string() && kind->as_string() == "text_bpe"))
+    return error_at(name, -1, "\"kind\" must be \"bpe\" or \"text_bpe\"");
   TokenizerParts parts;
   parts.path = path;
-  LATHE_TRY(parts.model, BpeModel::from_json(file, name));
+  if (bpe) {
+    LATHE_TRY(parts.model, BpeModel::from_json(file, name));
+  } else {
+    LATHE_TRY(parts.model, TextBpeModel::from_json(file, name));
+  }
   const Json *specials = file.find("special_tokens"), *hash = file.find("sha256");
   if (!specials || !specials->is_array()) return error_at(name, -1, "\"special_tokens\" must be an array of names");
   for (const Json& special : specials->as_array()) {
-    if (!special.is_string()) return error_at(name, -1, "\"special_tokens\" must be an array of names");
-    parts.special_tokens.push_back(special.as_string());
+    const int64_t next_id = parts.model->size() + static_cast<int64_t>(parts.added.size());
+    LATHE_TRY(AddedToken token, read_added(special, next_id, name));
+    parts.added.push_back(std::move(token));
   }
   if (!hash || !hash->is_string() || hash->as_string().size() != 64)
     return error_at(name, -1, "\"sha256\" must be 64 hexadecimal digits");
@@ -35,11 +85,32 @@ Result<TokenizerParts> read_native(const fs::path& path) {
   return parts;
 }
 
+TokenizerParts with_specials(const fs::path& path, std::shared_ptr<const TokenModel> model,
+                             const std::vector<std::string>& names) {
+  std::vector<AddedToken> added;
+  for (const std::string& name : names)
+    added.push_back({name, static_cast<int32_t>(model->size() + static_cast<int64_t>(added.size()))});
+  return {path, std::move(model), std::move(added), ""};
+}
+
 Result<TokenizerParts> read_ranks(const fs::path& path) {
+  if (const TiktokenEncoding* encoding = find_tiktoken_encoding(path.stem().string())) {
+    LATHE_TRY(const Tokenizer tokenizer, load_tiktoken(*encoding, path));
+    return parts_of(path, tokenizer);
+  }
   LATHE_TRY(const std::string text, read_file(path));
-  TokenizerParts parts{path, nullptr, chat_special_tokens(), ""};
-  LATHE_TRY(parts.model, BpeModel::from_ranks(chat_split(), text, path.string()));
-  return parts;
+  LATHE_TRY(const std::vector<std::string> tokens, parse_ranks(text, path.string()));
+  auto model = BpeModel::make(chat_split(), tokens);
+  if (!model.ok()) return error_at(path.string(), -1, model.error().message);
+  return with_specials(path, std::move(model).value(), chat_special_tokens());
+}
+
+Result<TokenizerParts> read_gpt2(const fs::path& vocabulary, const fs::path& merges) {
+  LATHE_TRY(std::vector<std::string> tokens, read_gpt2_tokens(vocabulary, merges));
+  const auto id = static_cast<int32_t>(tokens.size());
+  auto model = BpeModel::make(*find_split_name("gpt2"), BpeVocabulary{std::move(tokens)});
+  if (!model.ok()) return error_at(merges.string(), -1, model.error().message);
+  return TokenizerParts{vocabulary, std::move(model).value(), {{kEndOfText, id}}, ""};
 }
 
 Result<TokenizerParts> read_pickle(const fs::path& path) {
@@ -48,7 +119,22 @@ Result<TokenizerParts> read_pickle(const fs::path& path) {
   if (!split) return error_at(path.string(), -1, "unknown split pattern ", encoding.pattern);
   auto model = BpeModel::make(*split, encoding.tokens);
   if (!model.ok()) return error_at(path.string(), -1, model.error().message);
-  return TokenizerParts{path, std::move(model).value(), std::move(encoding.special_tokens), ""};
+  return with_specials(path, std::move(model).value(), encoding.special_tokens);
+}
+
+// The files of GPT-2's vocabulary under either pair of names.
+constexpr std::pair<const char*, const char*> kGpt2Files[] = {{"encoder.json", "vocab.bpe"},
+                                                              {"vocab.json", "merges.txt"}};
+
+Result<TokenizerParts> read_any(const fs::path& path) {
+  std::error_code code;
+  if (const auto bytes = fs::file_size(path, code); !code && bytes > kMostBytes)
+    return error_at(path.string(), -1, "has ", bytes, " bytes; at most ", kMostBytes, " are read");
+  for (const auto& [vocabulary, merges] : kGpt2Files)
+    if (path.filename() == vocabulary) return read_gpt2(path, path.parent_path() / merges);
+  if (path.extension() == ".pkl") return read_pickle(path);
+  if (path.extension() == ".tiktoken") return read_ranks(path);
+  return read_json_file(path);
 }
 
 }  // namespace
@@ -58,25 +144,24 @@ Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder) {
   // A name without an ending that does not exist was meant as a folder.
   const bool file = !fs::is_directory(file_or_folder, code) && file_or_folder.has_extension();
   fs::path path = file ? file_or_folder : file_or_folder / kTokenizerFile;
-  if (!file && !fs::exists(path, code) && fs::exists(file_or_folder / kPickleFile, code))
-    path = file_or_folder / kPickleFile;
+  if (!file)
+    for (const char* other : {kPickleFile, kGpt2Files[0].first, kGpt2Files[1].first})
+      if (!fs::exists(path, code) && fs::exists(file_or_folder / other, code)) path = file_or_folder / other;
   if (!fs::exists(path, code))
     return error_at(path.string(), -1, "no tokenizer found; train one with: lathe tokenizer train");
-  auto parts = path.extension() == ".pkl"        ? read_pickle(path)
-               : path.extension() == ".tiktoken" ? read_ranks(path)
-                                                 : read_native(path);
+  auto parts = read_any(path);
   if (parts.ok()) return parts;
   Error damaged = parts.error();
   damaged.message += kTokenizerRemedy;
   return damaged;
 }
 
-Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<std::string>& special_tokens,
+Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<AddedToken>& added,
                        const std::string& hash) {
   Json file(Json::Object{{"format", kFormat}, {"version", kVersion}});
   Json content = model.to_json();
   for (Json::Member& member : content.as_object()) file.as_object().push_back(std::move(member));
-  file["special_tokens"] = Json(Json::Array(special_tokens.begin(), special_tokens.end()));
+  file["special_tokens"] = added_to_json(model, added);
   file["sha256"] = hash;
   return write_json_atomic(folder / kTokenizerFile, file);
 }

@@ -1,6 +1,7 @@
 // A small backtracking matcher for regular expressions over code points, written straight from the meaning of the
 // syntax and slow on purpose: the truth that split scanners are compared with. Knows literals, escapes (\s \S \r \n
-// \p{L} \p{N}), classes, groups, (?i:...), (?!...), alternation, ? * + {m,n} and possessive quantifiers.
+// \p{...} of categories), classes, groups, (?:...), (?i:...), (?!...), $ and \z at the text's end, alternation,
+// ? * + {m,n} and possessive quantifiers.
 #pragma once
 
 #include <utf8proc.h>
@@ -33,7 +34,7 @@ using OneChar = std::function<bool(char32_t)>;
 using Then = std::function<bool(size_t)>;
 
 struct MiniRegex::Node {
-  enum class Kind { kChar, kSequence, kChoice, kRepeat, kNotAhead };
+  enum class Kind { kChar, kSequence, kChoice, kRepeat, kNotAhead, kEnd };
   Kind kind;
   OneChar accepts;
   std::vector<std::unique_ptr<Node>> children;
@@ -52,6 +53,8 @@ struct MiniRegex::Node {
         return false;
       case Kind::kRepeat:
         return possessive ? repeat_possessive(text, at, then) : repeat(text, at, 0, then);
+      case Kind::kEnd:
+        return at == text.size() && then(at);
       case Kind::kNotAhead:
         return !children[0]->match(text, at, [](size_t) { return true; }) && then(at);
     }
@@ -168,7 +171,8 @@ class Parser {
       close();
       return node;
     }
-    if (eat("(")) {
+    if (eat("$") || eat("\\z")) return make(Kind::kEnd);
+    if (eat("(?:") || eat("(")) {
       auto node = choice();
       close();
       return node;
@@ -190,9 +194,19 @@ class Parser {
       return negated;
     };
   }
+  static OneChar of(utf8proc_category_t wanted) {
+    return [wanted](char32_t c) { return category(c) == wanted; };
+  }
   OneChar one() {
     if (eat("\\p{L}")) return is_letter;
     if (eat("\\p{N}")) return is_number;
+    if (eat("\\p{M}"))
+      return [](char32_t c) { return category(c) >= UTF8PROC_CATEGORY_MN && category(c) <= UTF8PROC_CATEGORY_ME; };
+    if (eat("\\p{Lu}")) return of(UTF8PROC_CATEGORY_LU);
+    if (eat("\\p{Ll}")) return of(UTF8PROC_CATEGORY_LL);
+    if (eat("\\p{Lt}")) return of(UTF8PROC_CATEGORY_LT);
+    if (eat("\\p{Lm}")) return of(UTF8PROC_CATEGORY_LM);
+    if (eat("\\p{Lo}")) return of(UTF8PROC_CATEGORY_LO);
     if (eat("\\s")) return is_space;
     if (eat("\\S")) return [](char32_t c) { return !is_space(c); };
     char32_t literal;

@@ -1,4 +1,5 @@
 // The tokenizer against the original programs: tok512/, tokenizer/bpe_*/ and chat_render/ of the golden data. Exact.
+#include <cstdlib>
 #include <map>
 
 #include "tests/ref/testing.h"
@@ -120,6 +121,56 @@ TEST(TokenizerGolden, Decodings) {
     }
   }
   EXPECT_GT(compared, 0u);
+}
+
+// C-2.20, C-2.21: a tokenizer.json that Hugging Face's library trained; it finds special names in text.
+TEST(TokenizerGolden, HuggingFaceFile) {
+  const fs::path folder = golden("tokenizer") / "hf";
+  LATHE_NEEDS(folder);
+  const Tokenizer tokenizer = take(Tokenizer::load(folder / "tokenizer.json"));
+  std::map<int64_t, std::string> strings;
+  for (const Json& row : read_jsonl(golden("tokenizer") / "strings.jsonl"))
+    strings[row.at("i").as_int()] = row.at("s").as_string();
+  size_t compared = 0;
+  for (const Json& row : read_jsonl(folder / "encodings.jsonl")) {
+    const std::string& text = strings.at(row.at("i").as_int());
+    const std::vector<int32_t> ids = tokenizer.encode(text, {.recognise_special = true});
+    ASSERT_EQ(ids, ids_of(row.at("ids"))) << ::testing::PrintToString(text);
+    EXPECT_EQ(tokenizer.decode(ids), text);
+    ++compared;
+  }
+  EXPECT_GT(compared, 100u);
+}
+
+// C-2.20: the public encodings whole, from their own files.
+TEST(TokenizerGolden, PublicEncodings) {
+  const fs::path expected = golden("tokenizer") / "known", files = testing::real_data("tokenizers");
+  LATHE_NEEDS(expected);
+  LATHE_NEEDS(files);
+  const TemporaryFolder folder;
+  const std::vector<Json> strings = read_jsonl(golden("tokenizer") / "strings.jsonl");
+  for (const char* name : {"gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base"}) {
+    SCOPED_TRACE(name);
+    fs::path path = files / name;
+    if (!fs::exists(path)) {
+      path = folder.path() / (std::string(name) + ".tiktoken");
+      const fs::path packed = files / (std::string(name) + ".tiktoken.zst");
+      ASSERT_EQ(std::system(("zstd -dqf '" + packed.string() + "' -o '" + path.string() + "'").c_str()), 0);
+    }
+    const Tokenizer tokenizer = take(Tokenizer::load(path));
+    const Json facts = read_json_or_fail(expected / "encodings.json").at(name);
+    EXPECT_EQ(tokenizer.vocab_size(), facts.at("n_vocab").as_int());
+    for (const auto& [special, id] : facts.at("special_tokens").as_object())
+      EXPECT_EQ(tokenizer.special_id(special), id.as_int());
+    size_t compared = 0;
+    for (const Json& row : read_jsonl(expected / (std::string(name) + ".jsonl"))) {
+      const Json& string = strings.at(static_cast<size_t>(row.at("i").as_int()));
+      ASSERT_EQ(string.at("i"), row.at("i"));
+      ASSERT_EQ(tokenizer.encode(string.at("s").as_string()), ids_of(row.at("ids"))) << string.dump();
+      ++compared;
+    }
+    EXPECT_GT(compared, 100u);
+  }
 }
 
 // C-2.23, C-2.24, C-2.28

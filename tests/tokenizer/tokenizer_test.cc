@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "tests/ref/testing.h"
 #include "tokenizer/bpe_encode.h"
 #include "tokenizer/bpe_trainer.h"
+#include "tokenizer/rank_queue.h"
 
 namespace lathe::tokenizer {
 namespace {
@@ -66,7 +68,7 @@ TEST(BpeEncoder, EqualsTheRuleOnRandomVocabularies) {
       for (uint64_t length = 2 + rng.below(4); length > 0; --length) token += static_cast<char>('a' + rng.below(3));
       if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
     }
-    const BpeEncoder encoder(tokens);
+    const BpeEncoder encoder(BpeVocabulary{tokens});
     for (const size_t length : {1u, 2u, 3u, 5u, 9u, 63u, 64u, 65u, 66u, 150u}) {
       std::string piece;
       for (size_t i = 0; i < length; ++i) piece += static_cast<char>('a' + rng.below(round % 3 + 1));
@@ -81,7 +83,7 @@ TEST(BpeEncoder, EqualsTheRuleOnRandomVocabularies) {
 TEST(BpeEncoder, WholePieceComesFirst) {
   std::vector<std::string> tokens = tokens_of_merges({});
   tokens.push_back("abc");
-  const BpeEncoder encoder(tokens);
+  const BpeEncoder encoder(BpeVocabulary{tokens});
   Ids ids;
   encoder.encode_piece("abc", ids);
   encoder.encode_piece("abcd", ids);
@@ -99,6 +101,54 @@ TEST(TrapT3, UnsplittableTextIsEncodedWithoutQuadraticTime) {
     EXPECT_EQ(tokenizer.decode(ids), text);
   }
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 20.0);
+}
+
+// Counted steps, not seconds: twice the text may cost at most a little more than twice the steps.
+TEST(TrapT3, StepsOfMergingGrowWithTheText) {
+  std::vector<std::string> tokens = tokens_of_merges({});
+  for (std::string run = "aa"; run.size() <= 256; run += run) tokens.push_back(run);
+  for (std::string run = "  "; run.size() <= 64; run += run) tokens.push_back(run);
+  for (const char* part : {"\xF0\x9F", "\xF0\x9F\x98", "\xF0\x9F\x98\x80"}) tokens.push_back(part);
+  for (const char* word : {"ab", "ba", "aba", "abab", "bab"}) tokens.push_back(word);
+  const BpeEncoder encoder(BpeVocabulary{tokens});
+  for (const char* unit : {"a", " ", "\xF0\x9F\x98\x80", "ab", "aab", "abb"}) {
+    int64_t steps[2];
+    for (const size_t half : {0u, 1u}) {
+      std::string piece;
+      while (piece.size() < 100'000 * (half + 1)) piece += unit;
+      Ids ids;
+      steps[half] = encoder.encode_piece(piece, ids);
+      EXPECT_LT(steps[half], 8 * static_cast<int64_t>(piece.size())) << unit;
+      std::string joined;
+      for (const int32_t id : ids) joined += encoder.token(id);
+      EXPECT_EQ(joined, piece);
+    }
+    EXPECT_GT(steps[0], 50'000) << "the steps must be counted";
+    EXPECT_LT(steps[1], steps[0] * 21 / 10) << unit;
+  }
+}
+
+// Ranks that arrive out of order: the queue still gives the smallest rank, and of that the leftmost position.
+TEST(TrapT3, RankQueueEqualsASortedSet) {
+  Rng rng(22, "queue");
+  for (int round = 0; round < 200; ++round) {
+    const auto ranks = static_cast<int64_t>(1 + rng.below(round % 2 ? 5 : 70000));
+    RankQueue queue(ranks);
+    std::multiset<std::pair<int32_t, uint32_t>> expected;
+    for (int step = 0; step < 300; ++step) {
+      if (expected.empty() || rng.chance(0.55)) {
+        const auto rank = static_cast<int32_t>(rng.below(static_cast<uint64_t>(ranks)));
+        const auto position = static_cast<uint32_t>(rng.below(50));
+        queue.push(rank, position);
+        expected.emplace(rank, position);
+      } else {
+        const auto [rank, position] = queue.pop();
+        ASSERT_EQ(std::pair(rank, position), *expected.begin());
+        expected.erase(expected.begin());
+      }
+      ASSERT_EQ(queue.empty(), expected.empty());
+    }
+  }
 }
 
 TEST(TrapT5, AnyBytesComeBackExactly) {

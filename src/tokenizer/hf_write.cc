@@ -1,0 +1,90 @@
+#include <algorithm>
+
+#include "core/text.h"
+#include "tokenizer/bpe_model.h"
+#include "tokenizer/byte_level.h"
+#include "tokenizer/hf_file.h"
+#include "tokenizer/hf_merges.h"
+
+namespace lathe::tokenizer {
+namespace {
+
+Json byte_level() {
+  return Json(
+      Json::Object{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
+}
+
+Json pre_tokenizer(const SplitPattern& split) {
+  const Json cut(Json::Object{{"type", "Split"},
+                              {"pattern", Json(Json::Object{{"Regex", split.portable}})},
+                              {"behavior", "Isolated"},
+                              {"invert", false}});
+  return Json(Json::Object{{"type", "Sequence"}, {"pretokenizers", Json(Json::Array{cut, byte_level()})}});
+}
+
+Json added_token(const AddedToken& token) {
+  return Json(Json::Object{{"id", int64_t{token.id}},
+                           {"content", token.text},
+                           {"single_word", false},
+                           {"lstrip", token.lstrip},
+                           {"rstrip", token.rstrip},
+                           {"normalized", false},
+                           {"special", token.special}});
+}
+
+}  // namespace
+
+std::vector<std::pair<int32_t, int32_t>> merges_of_ranks(const std::vector<std::string>& tokens) {
+  BytesMap known;
+  std::vector<int32_t> ids;
+  for (size_t id = 0; id < tokens.size(); ++id)
+    if (!tokens[id].empty() && known.insert(tokens[id]) == static_cast<int64_t>(ids.size()))
+      ids.push_back(static_cast<int32_t>(id));
+  std::vector<std::pair<int32_t, int32_t>> merges;
+  for (const std::string& token : tokens) {
+    const auto first = static_cast<std::ptrdiff_t>(merges.size());
+    for (size_t cut = 1; cut < token.size(); ++cut) {
+      const int64_t left = known.find(std::string_view(token).substr(0, cut));
+      const int64_t right = left < 0 ? -1 : known.find(std::string_view(token).substr(cut));
+      if (right >= 0) merges.emplace_back(ids[static_cast<size_t>(left)], ids[static_cast<size_t>(right)]);
+    }
+    std::sort(merges.begin() + first, merges.end());
+  }
+  return merges;
+}
+
+Result<Json> to_hugging_face(const Tokenizer& tokenizer) {
+  const auto* model = dynamic_cast<const BpeModel*>(&tokenizer.model());
+  if (!model) return error("this kind of tokenizer has no form in tokenizer.json");
+  const BpeVocabulary& vocabulary = model->vocabulary();
+  Json vocab = Json::object(), merges = Json::array(), added = Json::array();
+  for (int32_t id = 0; id < model->size(); ++id)
+    if (const std::string_view token = model->token(id); !token.empty())
+      vocab.as_object().emplace_back(to_byte_level(token), int64_t{id});
+  for (const AddedToken& token : tokenizer.added_tokens()) added.push_back(added_token(token));
+  const bool implied = vocabulary.merges.empty();
+  for (const auto& [left, right] : implied ? merges_of_ranks(vocabulary.tokens) : vocabulary.merges)
+    merges.push_back(
+        Json(Json::Array{Json(to_byte_level(model->token(left))), Json(to_byte_level(model->token(right)))}));
+  Json bpe(Json::Object{{"type", "BPE"},
+                        {"dropout", nullptr},
+                        {"unk_token", nullptr},
+                        {"continuing_subword_prefix", nullptr},
+                        {"end_of_word_suffix", nullptr},
+                        {"fuse_unk", false},
+                        {"byte_fallback", false},
+                        {"ignore_merges", vocabulary.whole_pieces},
+                        {"vocab", std::move(vocab)},
+                        {"merges", std::move(merges)}});
+  return Json(Json::Object{{"version", "1.0"},
+                           {"truncation", nullptr},
+                           {"padding", nullptr},
+                           {"added_tokens", std::move(added)},
+                           {"normalizer", model->nfc() ? Json(Json::Object{{"type", "NFC"}}) : Json()},
+                           {"pre_tokenizer", pre_tokenizer(model->split())},
+                           {"post_processor", nullptr},
+                           {"decoder", byte_level()},
+                           {"model", std::move(bpe)}});
+}
+
+}  // namespace lathe::tokenizer

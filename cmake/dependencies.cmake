@@ -5,6 +5,7 @@ find_package(ZLIB REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Boost 1.81 REQUIRED)
+find_package(CURL REQUIRED)
 
 # Libraries without a usable config file: a plain imported target each.
 function(lathe_library target library header)
@@ -19,6 +20,18 @@ lathe_library(dnnl::dnnl dnnl oneapi/dnnl/dnnl.hpp)
 lathe_library(hwy::hwy hwy hwy/highway.h)
 lathe_library(zstd::zstd zstd zstd.h)
 lathe_library(utf8proc::utf8proc utf8proc utf8proc.h)
+lathe_library(pcre2::pcre2 pcre2-8 pcre2.h)
+lathe_library(simdjson::simdjson simdjson simdjson.h)
+lathe_library(sentencepiece::sentencepiece sentencepiece sentencepiece_processor.h)
+lathe_library(sentencepiece::train sentencepiece_train sentencepiece_trainer.h)
+set_property(TARGET sentencepiece::train PROPERTY INTERFACE_LINK_LIBRARIES sentencepiece::sentencepiece)
+
+# Ranks on several machines; without it a job has one rank.
+add_library(lathe_mpi INTERFACE)
+if(LATHE_MPI)
+  find_package(MPI REQUIRED COMPONENTS C)
+  target_link_libraries(lathe_mpi INTERFACE MPI::MPI_C)
+endif()
 
 add_library(lathe_parquet_options INTERFACE)
 if(LATHE_PARQUET)

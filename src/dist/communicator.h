@@ -7,8 +7,11 @@
 // A failed network or a dead rank is an error Status; null buffers, negative counts or a bad root throw.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "core/result.h"
 
@@ -35,10 +38,18 @@ class Communicator {
   // input (count), output (size * count), in rank order. input may be the caller's own block of output.
   virtual Status all_gather(const void* input, void* output, int64_t count, ElementType type) = 0;
   virtual Status broadcast(void* data, int64_t count, ElementType type, int root) = 0;
+  // counts[r] elements for rank r lie in input one after the other; output becomes what the ranks sent to this one, in
+  // rank order, received[r] elements from rank r (size entries each). Messages may be of any size, also over 2^31 bytes.
+  virtual Status all_to_all(const void* input, std::span<const int64_t> counts, ElementType type,
+                            std::vector<std::byte>& output, std::vector<int64_t>& received) = 0;
   virtual Status barrier() = 0;
 };
 
 // A job of one rank: reductions are copies.
 std::unique_ptr<Communicator> single_process();
+
+// The ranks that mpirun (or a Slurm launcher) started; one rank where none did. Once in a process, before any other
+// thread calls MPI. An error when this build has no MPI and a launcher started more than one rank.
+Result<std::unique_ptr<Communicator>> mpi_communicator();
 
 }  // namespace lathe::dist

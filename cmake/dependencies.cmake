@@ -29,8 +29,9 @@ set_property(TARGET sentencepiece::train PROPERTY INTERFACE_LINK_LIBRARIES sente
 # Ranks on several machines; without it a job has one rank.
 add_library(lathe_mpi INTERFACE)
 if(LATHE_MPI)
-  find_package(MPI REQUIRED COMPONENTS C)
-  target_link_libraries(lathe_mpi INTERFACE MPI::MPI_C)
+  set(MPI_CXX_SKIP_MPICXX ON)  # the C interface
+  find_package(MPI REQUIRED COMPONENTS CXX)
+  target_link_libraries(lathe_mpi INTERFACE MPI::MPI_CXX)
 endif()
 
 add_library(lathe_parquet_options INTERFACE)

@@ -22,21 +22,39 @@ Result<fs::path> base_folder(const std::string& given) {
   return folder;
 }
 
-Result<Rank> rank_from_environment() {
-  const auto number = [](const char* name, int fallback) -> Result<int> {
-    const std::string text = environment(name);
-    if (text.empty()) return fallback;
-    int value = 0;
-    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code != std::errc() || stop != text.data() + text.size()) return error_at(name, -1, "\"", text, "\" is not a whole number");
-    return value;
-  };
+namespace {
+
+Result<int> number_in(const char* name, int fallback) {
+  const std::string text = environment(name);
+  if (text.empty()) return fallback;
+  int value = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || stop != text.data() + text.size())
+    return error_at(name, -1, "\"", text, "\" is not a whole number");
+  return value;
+}
+
+Result<Rank> rank_in(const char* rank, const char* world) {
   Rank out;
-  LATHE_TRY(out.rank, number("RANK", 0));
-  LATHE_TRY(out.world, number("WORLD_SIZE", 1));
+  LATHE_TRY(out.rank, number_in(rank, 0));
+  LATHE_TRY(out.world, number_in(world, 1));
   if (out.world < 1 || out.rank < 0 || out.rank >= out.world)
-    return error("RANK=", out.rank, " and WORLD_SIZE=", out.world, " do not fit; unset both to run as one process");
+    return error(rank, "=", out.rank, " and ", world, "=", out.world, " do not fit; unset both to run as one process");
   return out;
+}
+
+}  // namespace
+
+Result<Rank> rank_from_launcher() {
+  if (!environment("OMPI_COMM_WORLD_SIZE").empty()) return rank_in("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE");
+  if (!environment("PMI_SIZE").empty()) return rank_in("PMI_RANK", "PMI_SIZE");
+  if (!environment("SLURM_STEP_NUM_TASKS").empty()) return rank_in("SLURM_PROCID", "SLURM_STEP_NUM_TASKS");
+  return Rank{};
+}
+
+Result<Rank> rank_from_environment() {
+  if (environment("RANK").empty() && environment("WORLD_SIZE").empty()) return rank_from_launcher();
+  return rank_in("RANK", "WORLD_SIZE");
 }
 
 const char* tool_version() { return LATHE_VERSION; }

@@ -13,12 +13,18 @@ std::string environment(const char* name, const std::string& fallback = "");  //
 // `given` if not empty, else LATHE_BASE_DIR, else ~/.cache/lathe; made when missing (row C-1.1).
 Result<fs::path> base_folder(const std::string& given);
 
-// This process among those of one run: RANK and WORLD_SIZE (row C-17.5); 0 of 1 when unset.
+// This process among those of one run: RANK and WORLD_SIZE where one of them is set (row C-17.5), else what the launcher
+// says, else 0 of 1.
 struct Rank {
   int rank = 0;
   int world = 1;
 };
 Result<Rank> rank_from_environment();
+
+// This process among those that a launcher started: Open MPI's mpirun (OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE), one
+// that speaks PMI (PMI_RANK, PMI_SIZE), or srun (SLURM_PROCID, SLURM_STEP_NUM_TASKS; a batch script outside srun does not
+// have the second); 0 of 1 where none did.
+Result<Rank> rank_from_launcher();
 
 // "0.1.0", written into every manifest.
 const char* tool_version();

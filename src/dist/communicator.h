@@ -3,8 +3,11 @@
 //
 // Every rank calls the same collectives in the same order with the same counts. A call returns when the caller may
 // reuse its buffers. Buffers are host memory unless the implementation says otherwise; they belong to the caller.
-// Reductions sum in rank order, so the result is the same bits on every rank. An object serves one thread at a time.
-// A failed network or a dead rank is an error Status; null buffers, negative counts or a bad root throw.
+// A reduction takes the ranks in their order, ((x0 + x1) + x2) + ..., so its result is the same bits on every rank and in
+// every run. Sums are kept in the element type, those of bf16 in float and rounded once; the mean divides the sum by the
+// number of ranks; integers wrap around; the maximum is a NaN where a rank has one.
+// An object serves one thread at a time. A failed network, a dead rank or messages of another length than awaited are an
+// error Status where the implementation gets to know of it; null buffers, negative counts or a bad root throw.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +51,15 @@ class Communicator {
 // A job of one rank: reductions are copies.
 std::unique_ptr<Communicator> single_process();
 
-// The ranks that mpirun (or a Slurm launcher) started; one rank where none did. Once in a process, before any other
-// thread calls MPI. An error when this build has no MPI and a launcher started more than one rank.
-Result<std::unique_ptr<Communicator>> mpi_communicator();
+// The ranks that mpirun or srun started (rank_from_launcher, core/environment.h); one rank where none did, which costs
+// nothing. An error when this build has no MPI and a launcher started more than one rank. May be called again: the
+// ranks stay the same. All calls come from one thread at a time.
+//
+// The end: a process that ends with status 0 takes leave of the others, and waits for them to do the same; any other
+// end ends the job, so that nobody waits for the dead. Ranks that all mean to end with another status call barrier()
+// before. Messages longer than `message_bytes` (1 to 2^30) go in pieces.
+inline constexpr int64_t kMessageBytes = int64_t{64} << 20;
+Result<std::unique_ptr<Communicator>> mpi_communicator(int64_t message_bytes = kMessageBytes);
+bool built_with_mpi();
 
 }  // namespace lathe::dist

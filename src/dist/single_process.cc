@@ -1,21 +1,10 @@
 #include <cstring>
 
 #include "core/check.h"
-#include "dist/communicator.h"
+#include "dist/arguments.h"
 
 namespace lathe::dist {
 namespace {
-
-void check_buffer(const char* call, const void* data, int64_t count) {
-  require(count >= 0, "[", call, "] count must not be negative, got ", count);
-  require(data != nullptr || count == 0, "[", call, "] null buffer for ", count, " elements");
-}
-
-void check_reduction(const char* call, ElementType type, Reduction reduction) {
-  const bool floating =
-      type == ElementType::kFloat32 || type == ElementType::kBFloat16 || type == ElementType::kFloat64;
-  require(reduction != Reduction::kMean || floating, "[", call, "] the mean is defined for floating types only");
-}
 
 void copy(const void* input, void* output, int64_t count, ElementType type) {
   if (count > 0 && input != output) std::memcpy(output, input, static_cast<size_t>(count * element_bytes(type)));
@@ -46,13 +35,12 @@ class SingleProcess : public Communicator {
   }
   Status broadcast(void* data, int64_t count, ElementType, int root) override {
     check_buffer("broadcast", data, count);
-    require(root == 0, "[broadcast] root ", root, " of a job of 1 rank");
+    check_root(root, 1);
     return {};
   }
   Status all_to_all(const void* input, std::span<const int64_t> counts, ElementType type, std::vector<std::byte>& output,
                     std::vector<int64_t>& received) override {
-    require(counts.size() == 1, "[all_to_all] ", counts.size(), " counts for a job of 1 rank");
-    check_buffer("all_to_all", input, counts[0]);
+    check_counts(input, counts, 1);
     output.resize(static_cast<size_t>(counts[0] * element_bytes(type)));
     copy(input, output.data(), counts[0], type);
     received.assign(1, counts[0]);

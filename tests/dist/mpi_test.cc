@@ -188,7 +188,10 @@ TEST(DISABLED_Rank, SendsLessThanTheOthersAwait) {
   const Status gathered = job->all_gather(data.data(), all.data(), job->rank() == 0 ? 50 : 100, ElementType::kFloat32);
   EXPECT_FALSE(gathered.ok()) << "nobody noticed";
 }
-// Takes 5 GB of memory, so it is run by hand: mpirun -n 2 test_dist --gtest_also_run_disabled_tests --gtest_filter=*Beyond*
+uint8_t scattered(int64_t i) { return static_cast<uint8_t>(static_cast<uint64_t>(i) * 0x9E3779B97F4A7C15 >> 56); }
+
+// Takes 5 GB of memory, so it is run by hand: mpirun -n 2 test_dist --gtest_also_run_disabled_tests
+// --gtest_filter=*Beyond*
 TEST(DISABLED_Rank, SendsBeyondTwoToThe31Bytes) {
   constexpr int64_t kCount = (int64_t{1} << 31) + 12345;
   const auto job = take(mpi_communicator());
@@ -197,13 +200,13 @@ TEST(DISABLED_Rank, SendsBeyondTwoToThe31Bytes) {
   if (job->rank() == 0) {
     counts.back() = kCount;
     input.resize(kCount);
-    for (int64_t i = 0; i < kCount; ++i) input[static_cast<size_t>(i)] = static_cast<uint8_t>(i * 0x9E3779B97F4A7C15 >> 56);
+    for (int64_t i = 0; i < kCount; ++i) input[static_cast<size_t>(i)] = scattered(i);
   }
   std::vector<std::byte> output;
   check(job->all_to_all(input.data(), counts, ElementType::kUInt8, output, received));
   ASSERT_EQ(std::ssize(output), job->rank() + 1 == job->size() ? kCount : 0);
   for (int64_t i = 0; i < std::ssize(output); ++i)
-    ASSERT_EQ(output[static_cast<size_t>(i)], static_cast<std::byte>(i * 0x9E3779B97F4A7C15 >> 56)) << i;
+    ASSERT_EQ(output[static_cast<size_t>(i)], std::byte{scattered(i)}) << i;
 }
 
 // Runs tests of this program as `ranks` ranks; its exit status, 77 where there is no mpirun.

@@ -5,6 +5,7 @@
 
 namespace lathe::cli {
 
+std::unique_ptr<Verb> make_bench_data();
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
@@ -39,6 +40,7 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
+  verbs.push_back(make_bench_data());
   verbs.push_back(make_doctor());
   verbs.push_back(make_chat());
   verbs.push_back(make_eval_bpb());

@@ -7,7 +7,7 @@
 
 #include "core/check.h"
 #include "core/sha256.h"
-#include "corpus/external_sort.h"
+#include "corpus/candidate_sort.h"
 #include "corpus/signature_set.h"
 #include "corpus/union_find.h"
 #include "corpus/words.h"
@@ -27,11 +27,14 @@ LshBands bands_of(const DuplicateSettings& settings) {
 
 class Finder {
  public:
-  Finder(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings, SignatureSet documents)
+  Finder(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings, SignatureSet documents,
+         dist::Communicator& job)
       : settings_(settings),
+        job_(job),
         set_(std::move(documents)),
         clusters_(static_cast<uint64_t>(set_.documents())),
-        exact_(set_.documents()) {
+        exact_(set_.documents()),
+        survivors_(set_.documents()) {
     report_.bands = bands_of(settings);
     report_.documents = set_.documents();
     report_.fingerprint = fingerprint_of(set_, settings, report_.bands);
@@ -43,49 +46,63 @@ class Finder {
   }
 
   Result<Duplicates> run() {
-    LATHE_TRY(ExternalSorter exact, ExternalSorter::open({settings_.folder, "exact", settings_.memory_bytes / 4}));
-    LATHE_TRY(ExternalSorter bands, ExternalSorter::open({settings_.folder, "bands", settings_.memory_bytes / 4 * 3}));
-    LATHE_TRY_STATUS(set_.scan([&](int64_t rank, int64_t source, const SignatureView& view) -> Status {
-      SourceDuplicates& counts = report_.sources[static_cast<size_t>(source)];
-      ++counts.documents;
-      LATHE_TRY_STATUS(exact.add({view.exact.first, static_cast<uint64_t>(rank)}));
-      if (view.shingles == 0) {
-        ++counts.too_short;
-        return {};
-      }
-      for (int64_t band = 0; band < report_.bands.bands; ++band)
-        LATHE_TRY_STATUS(bands.add({band_key(view.signature, band, report_.bands.rows), static_cast<uint64_t>(rank)}));
-      return {};
-    }));
-    LATHE_TRY_STATUS(join_exact(exact));
-    LATHE_TRY_STATUS(join_near(bands));
-    return finish();
+    LATHE_TRY(CandidateSort exact, CandidateSort::open({settings_.folder, "exact", settings_.memory_bytes / 4}, job_));
+    LATHE_TRY(CandidateSort bands,
+              CandidateSort::open({settings_.folder, "bands", settings_.memory_bytes / 4 * 3}, job_));
+    LATHE_TRY_STATUS(scan(exact, bands));
+    LATHE_TRY_STATUS(exact.finish([&](const SortRecord& record) { return join_exact(record); }));
+    LATHE_TRY_STATUS(bands.finish([&](const SortRecord& record) { return join_near(record); }));
+    if (job_.is_main()) LATHE_TRY_STATUS(finish());
+    LATHE_TRY_STATUS(survivors_.broadcast(job_));
+    return Duplicates{std::move(survivors_), std::move(report_)};
   }
 
  private:
-  // Sorted by the front half of the hash, then rank: within equal keys the second half decides.
-  Status join_exact(ExternalSorter& sorter) {
-    LATHE_TRY(SortedRecords sorted, sorter.finish());
-    SortRecord record, first;
-    bool open = false;
-    std::map<uint64_t, uint64_t> firsts;  // second half -> smallest rank; read from disk only when two keys are equal
-    while (true) {
-      LATHE_TRY(const bool more, sorted.next(record));
-      if (!more) return {};
-      if (!open || record.key != first.key) {
-        first = record;
-        open = true;
-        firsts.clear();
-        continue;
-      }
-      if (firsts.empty()) {
-        LATHE_TRY(const ExactHash hash, set_.read_exact(static_cast<int64_t>(first.value)));
-        firsts[hash.second] = first.value;
-      }
-      LATHE_TRY(const ExactHash hash, set_.read_exact(static_cast<int64_t>(record.value)));
-      const auto [same, fresh] = firsts.emplace(hash.second, record.value);
-      if (!fresh) remove_exact(same->second, record.value);
+  // The files are shared out; every rank exchanges as often as the one with the most documents.
+  Status scan(CandidateSort& exact, CandidateSort& bands) {
+    const int64_t round = std::min(exact.waiting_records(), bands.waiting_records() / report_.bands.bands);
+    int64_t waiting = 0, rounds = 0;
+    const auto exchange = [&]() -> Status {
+      ++rounds, waiting = 0;
+      LATHE_TRY_STATUS(exact.exchange());
+      return bands.exchange();
+    };
+    LATHE_TRY_STATUS(set_.scan(job_.rank(), job_.size(), [&](int64_t rank, int64_t source, const SignatureView& view) -> Status {
+      SourceDuplicates& counts = report_.sources[static_cast<size_t>(source)];
+      ++counts.documents;
+      counts.too_short += view.shingles == 0;
+      LATHE_TRY_STATUS(exact.add({view.exact.first, static_cast<uint64_t>(rank)}));
+      for (int64_t band = 0; band < report_.bands.bands && view.shingles > 0; ++band)
+        LATHE_TRY_STATUS(bands.add({band_key(view.signature, band, report_.bands.rows), static_cast<uint64_t>(rank)}));
+      return job_.size() > 1 && ++waiting == round ? exchange() : Status();
+    }));
+    if (job_.size() == 1) return {};
+    int64_t most = 0;
+    for (int rank = 0; rank < job_.size(); ++rank)
+      most = std::max(most, set_.documents_of_share(rank, job_.size()) / round + 1);
+    while (rounds < most) LATHE_TRY_STATUS(exchange());
+    for (SourceDuplicates& counts : report_.sources)
+      for (int64_t* count : {&counts.documents, &counts.too_short})
+        LATHE_TRY_STATUS(job_.all_reduce(count, 1, dist::ElementType::kInt64, dist::Reduction::kSum));
+    return {};
+  }
+
+  // Records come sorted by the front half of the hash, then rank: within equal keys the second half decides.
+  Status join_exact(const SortRecord& record) {
+    if (!exact_open_ || record.key != exact_first_.key) {
+      exact_first_ = record;
+      exact_open_ = true;
+      firsts_.clear();
+      return {};
     }
+    if (firsts_.empty()) {
+      LATHE_TRY(const ExactHash hash, set_.read_exact(static_cast<int64_t>(exact_first_.value)));
+      firsts_[hash.second] = exact_first_.value;
+    }
+    LATHE_TRY(const ExactHash hash, set_.read_exact(static_cast<int64_t>(record.value)));
+    const auto [same, fresh] = firsts_.emplace(hash.second, record.value);
+    if (!fresh) remove_exact(same->second, record.value);
+    return {};
   }
 
   void remove_exact(uint64_t kept, uint64_t removed) {
@@ -97,20 +114,10 @@ class Finder {
     ++report_.exact_pairs[pair_of(static_cast<int64_t>(kept), rank)];
   }
 
-  Status join_near(ExternalSorter& sorter) {
-    LATHE_TRY(SortedRecords sorted, sorter.finish());
-    SortRecord record;
-    uint64_t key = 0;
-    Bucket bucket;
-    while (true) {
-      LATHE_TRY(const bool more, sorted.next(record));
-      if (!more) return {};
-      if (record.key != key) {
-        bucket.clear();
-        key = record.key;
-      }
-      if (!exact_.kept(static_cast<int64_t>(record.value))) LATHE_TRY_STATUS(add_to(bucket, record.value));
-    }
+  Status join_near(const SortRecord& record) {
+    if (record.key != bucket_key_) bucket_.clear();
+    bucket_key_ = record.key;
+    return exact_.kept(static_cast<int64_t>(record.value)) ? Status() : add_to(bucket_, record.value);
   }
 
   // Documents of equal band key seen so far, those of one cluster together.
@@ -165,14 +172,14 @@ class Finder {
            static_cast<size_t>(set_.source_of(removed));
   }
 
-  Result<Duplicates> finish() {
-    Survivors survivors(report_.documents), with_removed(report_.documents);
+  Status finish() {
+    Survivors with_removed(report_.documents);
     int64_t sampled[2] = {0, 0};
     std::unordered_map<int64_t, size_t> sample_of;  // by survivor
     for (int64_t rank = 0; rank < report_.documents; ++rank) {
       const auto root = static_cast<int64_t>(clusters_.find(static_cast<uint64_t>(rank)));
       if (root == rank) {
-        survivors.keep(rank);
+        survivors_.keep(rank);
         continue;
       }
       const bool exact = exact_.kept(rank);
@@ -197,7 +204,7 @@ class Finder {
         LATHE_TRY_STATUS(add_member(cluster, root, rank));
       }
     }
-    return Duplicates{std::move(survivors), std::move(report_)};
+    return {};
   }
 
   Status add_member(ClusterSample& cluster, int64_t survivor, int64_t rank) {
@@ -211,9 +218,16 @@ class Finder {
   }
 
   const DuplicateSettings& settings_;
+  dist::Communicator& job_;
   SignatureSet set_;
   UnionFind clusters_;
   Survivors exact_;     // here: bits of the exact duplicates
+  Survivors survivors_;
+  bool exact_open_ = false;
+  SortRecord exact_first_;               // of the key at hand
+  std::map<uint64_t, uint64_t> firsts_;  // second half -> smallest rank; read from disk only when two keys are equal
+  uint64_t bucket_key_ = 0;
+  Bucket bucket_;
   int64_t needed_ = 0;  // equal entries of a confirmed pair
   Loaded document_, member_;
   DuplicateReport report_;
@@ -221,12 +235,18 @@ class Finder {
 
 }  // namespace
 
-Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings) {
+Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings,
+                                   dist::Communicator& job) {
   if (settings.memory_bytes < kMinDuplicateMemory)
     return error("a memory bound of ", settings.memory_bytes, " bytes is too small to find duplicates with; at least ",
                  kMinDuplicateMemory, " are needed");
   LATHE_TRY(SignatureSet documents, SignatureSet::open(sources, settings.minhash));
-  return Finder(sources, settings, std::move(documents)).run();
+  return Finder(sources, settings, std::move(documents), job).run();
+}
+
+Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings) {
+  const auto job = dist::single_process();
+  return find_duplicates(sources, settings, *job);
 }
 
 Result<std::string> duplicates_fingerprint(const std::vector<SignatureSource>& sources,

@@ -18,6 +18,7 @@
 #include "corpus/lsh.h"
 #include "corpus/minhash.h"
 #include "corpus/survivors.h"
+#include "dist/communicator.h"
 
 namespace lathe::corpus {
 
@@ -77,6 +78,12 @@ struct Duplicates {
 };
 
 Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings);
+
+// By several ranks that see the same files, each of which calls it alike: the files are shared out for reading, the
+// records by key for sorting (corpus/candidate_sort.h); the main rank compares and joins. Its result is that of one
+// process; the others get the survivors, and of the report no more than bands, fingerprint and documents.
+Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, const DuplicateSettings& settings,
+                                   dist::Communicator& job);
 
 // The fingerprint alone, from the files' ends: whether bits on disk belong to these inputs (Survivors::load).
 Result<std::string> duplicates_fingerprint(const std::vector<SignatureSource>& sources,

@@ -32,21 +32,31 @@ size_t SignatureSet::part_of(int64_t rank) const {
   return static_cast<size_t>(after - parts_.begin()) - 1;
 }
 
-Status SignatureSet::scan(const std::function<Status(int64_t, int64_t, const SignatureView&)>& visit) const {
-  std::optional<uint64_t> last;
-  int64_t source = -1;
-  for (const Part& part : parts_) {
-    if (part.source != source) last.reset();
-    source = part.source;
+Status SignatureSet::scan(int64_t share, int64_t shares,
+                          const std::function<Status(int64_t, int64_t, const SignatureView&)>& visit) const {
+  std::vector<uint32_t> buffer;
+  for (int64_t p = share; p < std::ssize(parts_); p += shares) {
+    const Part& part = parts_[static_cast<size_t>(p)];
+    std::optional<uint64_t> last;
+    if (part.first > 0 && part.reader.documents() > 0 && source_of(part.first - 1) == part.source) {
+      LATHE_TRY(const SignatureView before, read(part.first - 1, buffer));
+      last = before.document;
+    }
     LATHE_TRY_STATUS(part.reader.scan([&](int64_t index, const SignatureView& view) -> Status {
       if (last && view.document <= *last)
-        return error("signature files of source ", source, " are out of order: document ", view.document, " after ",
-                     *last);
+        return error("signature files of source ", part.source, " are out of order: document ", view.document,
+                     " after ", *last);
       last = view.document;
-      return visit(part.first + index, source, view);
+      return visit(part.first + index, part.source, view);
     }));
   }
   return {};
+}
+
+int64_t SignatureSet::documents_of_share(int64_t share, int64_t shares) const {
+  int64_t sum = 0;
+  for (int64_t p = share; p < std::ssize(parts_); p += shares) sum += parts_[static_cast<size_t>(p)].reader.documents();
+  return sum;
 }
 
 Result<SignatureView> SignatureSet::read(int64_t rank, std::vector<uint32_t>& buffer) const {

@@ -18,8 +18,11 @@ class SignatureSet {
   int64_t source_of(int64_t rank) const { return parts_[part_of(rank)].source; }
   std::string hashes() const;  // of all files, with the source each belongs to
 
-  // All documents by rank. Documents that do not rise within a source are an error.
-  Status scan(const std::function<Status(int64_t rank, int64_t source, const SignatureView&)>& visit) const;
+  // The documents of the files number `share`, share + shares, ... by rank. Documents that do not rise within a source
+  // are an error.
+  Status scan(int64_t share, int64_t shares,
+              const std::function<Status(int64_t rank, int64_t source, const SignatureView&)>& visit) const;
+  int64_t documents_of_share(int64_t share, int64_t shares) const;
   Result<SignatureView> read(int64_t rank, std::vector<uint32_t>& buffer) const;
   Result<ExactHash> read_exact(int64_t rank) const;
 

@@ -32,6 +32,10 @@ int64_t Survivors::count() const {
   return kept;
 }
 
+Status Survivors::broadcast(dist::Communicator& job) {
+  return job.broadcast(words_.data(), std::ssize(words_), dist::ElementType::kInt64, 0);
+}
+
 Status Survivors::save(const fs::path& path, const std::string& fingerprint) const {
   Header header;
   require(fingerprint.size() == header.fingerprint.size(), "[survivors] fingerprint of ", fingerprint.size(),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/file.h"
+#include "dist/communicator.h"
 
 namespace lathe::corpus {
 
@@ -20,6 +21,9 @@ class Survivors {
   void keep(int64_t rank) { words_[static_cast<size_t>(rank / 64)] |= uint64_t{1} << (rank % 64); }
   int64_t count() const;
   friend bool operator==(const Survivors&, const Survivors&) = default;
+
+  // The bits of the main rank become those of all, which have as many documents. Collective.
+  Status broadcast(dist::Communicator& job);
 
   // `fingerprint`: 64 hexadecimal digits (DuplicateReport::fingerprint). load() refuses bits of another one, so that an
   // interrupted run takes up only what belongs to its inputs; and a file that was cut short or changed.

@@ -16,6 +16,7 @@
 #include "core/sha256.h"
 #include "corpus/signature_file.h"
 #include "tests/ref/testing.h"
+#include "tests/ref/thread_ranks.h"
 
 namespace lathe::corpus {
 namespace {
@@ -232,6 +233,32 @@ TEST(TrapT6, DuplicatesDoNotDependOnTimingOrderOrMemory) {
       EXPECT_EQ(first.report.fingerprint == other.report.fingerprint, layout.files == 1);
     }
   }
+}
+
+// L-2.23, L-2.24: ranks share files, sorts and memory; what the main rank reports is what one process finds
+TEST(TrapT6, DuplicatesDoNotDependOnTheNumberOfRanks) {
+  const TemporaryFolder folder;
+  const std::vector<Texts> sources = random_sources(9, 6000);
+  const std::vector<SignatureSource> files = sign(folder.path() / "a", sources, {16, 1, false, 3});
+  const Duplicates alone = take(find_duplicates(files, settings_in(folder.path())));
+  EXPECT_GT(alone.report.near, 500);
+  for (const int ranks : {1, 2, 4, 12})
+    for (const int64_t memory : {kMinDuplicateMemory, int64_t{64} << 20})
+      testing::ThreadRanks::run(ranks, [&](dist::Communicator& job) {
+        const Duplicates found = take(find_duplicates(files, settings_in(folder.path(), memory), job));
+        EXPECT_EQ(found.survivors, alone.survivors);
+        EXPECT_EQ(found.report.fingerprint, alone.report.fingerprint);
+        EXPECT_EQ(found.report.documents, 6000);
+        if (job.is_main()) {
+          EXPECT_TRUE(same(found, alone)) << ranks << " ranks";
+          for (size_t s = 0; s < 3; ++s) {
+            EXPECT_EQ(found.report.sources[s].documents, alone.report.sources[s].documents);
+            EXPECT_EQ(found.report.sources[s].too_short, alone.report.sources[s].too_short);
+            EXPECT_EQ(found.report.sources[s].near, alone.report.sources[s].near);
+          }
+        }
+      });
+  EXPECT_TRUE(fs::is_empty(folder.path() / "work"));
 }
 
 // L-2.23: a chain is one cluster though its ends are not similar; the first of the chain stays

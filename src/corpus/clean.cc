@@ -1,6 +1,7 @@
 #include "corpus/clean.h"
 
 #include "core/text.h"
+#include "corpus/citations.h"
 #include "corpus/code_blocks.h"
 #include "corpus/mojibake.h"
 #include "corpus/nfc.h"
@@ -30,6 +31,7 @@ constexpr Field kFields[] = {{"documents", &CleanCounts::documents},
                              {"code_blocks", &CleanCounts::code_blocks},
                              {"inline_code", &CleanCounts::inline_code},
                              {"urls", &CleanCounts::urls},
+                             {"citations", &CleanCounts::citations},
                              {"bytes_in", &CleanCounts::bytes_in},
                              {"bytes_out", &CleanCounts::bytes_out}};
 
@@ -54,6 +56,7 @@ class Passes {
     if (settings_.remove_code_blocks) again |= step(counts_.code_blocks, remove_code_blocks(text_, scratch_.next));
     if (settings_.remove_inline_code) again |= step(counts_.inline_code, remove_inline_code(text_, scratch_.next));
     if (settings_.remove_urls) again |= step(counts_.urls, remove_urls(text_, scratch_.next));
+    if (settings_.remove_citations) again |= step(counts_.citations, remove_citations(text_, scratch_.next));
     return again;
   }
 
@@ -106,6 +109,7 @@ void describe(SettingsTable& table, CleanSettings& settings) {
   table.add("remove_code_blocks", &settings.remove_code_blocks, "remove fenced code blocks");
   table.add("remove_inline_code", &settings.remove_inline_code, "remove code between backticks within a line");
   table.add("remove_urls", &settings.remove_urls, "remove web addresses");
+  table.add("remove_citations", &settings.remove_citations, "remove [1], [edit] and [citation needed]");
 }
 
 CleanCounts& CleanCounts::operator+=(const CleanCounts& other) {

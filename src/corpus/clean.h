@@ -2,8 +2,9 @@
 // is cleaned twice is the corpus that is cleaned once. The result is valid UTF-8 and keeps its inner line ends.
 //
 // The steps of a pass, in this order: invalid UTF-8, wrongly decoded text (corpus/mojibake.h), control characters, line
-// ends and blanks (corpus/whitespace.h), NFC (corpus/nfc.h), code (corpus/code_blocks.h), URLs (corpus/urls.h). What a
-// removal brings together may be a finding of an earlier step, so passes repeat until nothing is found.
+// ends and blanks (corpus/whitespace.h), NFC (corpus/nfc.h), code (corpus/code_blocks.h), URLs (corpus/urls.h),
+// citation marks (corpus/citations.h). What a removal brings together may be a finding of an earlier step, so passes
+// repeat until nothing is found.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct CleanSettings {
   bool remove_code_blocks = true;
   bool remove_inline_code = false;  // off: it tears holes into sentences
   bool remove_urls = true;
+  bool remove_citations = false;  // part of C4's recipe
 };
 void describe(SettingsTable& table, CleanSettings& settings);
 
@@ -44,6 +46,7 @@ struct CleanCounts {
   int64_t code_blocks = 0;
   int64_t inline_code = 0;
   int64_t urls = 0;
+  int64_t citations = 0;
   int64_t bytes_in = 0;
   int64_t bytes_out = 0;
 

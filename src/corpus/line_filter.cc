@@ -30,6 +30,7 @@ double line_value(std::string_view key, std::string_view text, const StatisticsS
                   std::string& buffer) {
   if (key == "c4_line_terminal") return ends_as_sentence(text) ? 1 : 0;
   if (key == "c4_line_min_words") return line.words;
+  if (key == "c4_line_max_word_length") return line.longest_word;
   if (key == "c4_line_max_javascript") return line.javascript ? 1 : 0;
   return line.notice && holds_notice(text, buffer) ? 1 : 0;
 }

@@ -1,5 +1,5 @@
-// C4's rules on single lines (arXiv:1910.10683, section 2.2): a line stays when it ends in a terminal mark, has enough
-// words, and speaks neither of javascript nor of cookies and policies. Lines come measured (corpus/text_statistics.h).
+// C4's rules on single lines (arXiv:1910.10683, section 2.2; the bound on its words, c4_utils.py of TensorFlow Datasets):
+// a line stays when it ends in a terminal mark, has enough words, none of them endless, and speaks neither of javascript nor of cookies and policies. Lines come measured (corpus/text_statistics.h).
 #pragma once
 
 #include <string>

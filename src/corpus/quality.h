@@ -3,9 +3,12 @@
 // Families, each with the constants of its source:
 //   basic    the heuristics of L-2.18
 //   gopher   Rae et al. 2021, arXiv:2112.11446, section A.1.1 and table A1
-//   c4       Raffel et al. 2020, arXiv:1910.10683, section 2.2 (without its list of bad words)
-//   fineweb  Penedo et al. 2024, arXiv:2406.17557, section 3.5
-// The preset "fineweb" is the published recipe: Gopher's rules, C4's without terminal punctuation, and its own three.
+//   c4       Raffel et al. 2020, arXiv:1910.10683, section 2.2, and their program, c4_utils.py of TensorFlow Datasets.
+//            Not here: its list of bad words; citation marks, which cleaning removes (CleanSettings::remove_citations);
+//            three-sentence spans that stand elsewhere in the corpus (duplicates here are whole documents)
+//   fineweb  Penedo et al. 2024, arXiv:2406.17557, section 3.5, and the bound on line ends of their program, datatrove's
+//            fineweb_quality_filter.py; where the two differ (characters in repeated lines) the paper's constant stands
+// The preset "fineweb" is the published recipe: Gopher's rules, C4's without terminal punctuation, and its own.
 //
 // The order is fixed, cheap ones first: rules on the whole text, rules that remove single lines (C4's), rules on what
 // is left, rules on repeated n-grams. A text is removed by the first rule it breaks, and counted there.

@@ -25,6 +25,9 @@ double sentences(S s) { return static_cast<double>(s.sentences); }
 double curly(S s) { return static_cast<double>(s.curly_brackets); }
 double lorem(S s) { return static_cast<double>(s.lorem_ipsum); }
 double line_copies(S s) { return share(s.line_repeats.copies, s.lines); }
+// FineWeb counts a text's characters without its line ends.
+double line_copy_share(S s) { return share(s.line_repeats.characters, s.characters - s.line_ends); }
+double line_ends(S s) { return share(s.line_ends, s.words); }
 double line_copy_characters(S s) { return share(s.line_repeats.characters, s.characters); }
 double paragraph_copies(S s) { return share(s.paragraph_repeats.copies, s.paragraphs); }
 double paragraph_copy_characters(S s) { return share(s.paragraph_repeats.characters, s.characters); }
@@ -74,6 +77,7 @@ constexpr Rule kRules[] = {
      "most characters in paragraphs that stood before"},
     {"c4_line_terminal", "c4", kLine, nullptr, kAtLeast, 1,
      "1: a line ends in . ! ? or a quotation mark, not in an ellipsis"},
+    {"c4_line_max_word_length", "c4", kLine, nullptr, kAtMost, 1000, "most characters of a line's longest word"},
     {"c4_line_min_words", "c4", kLine, nullptr, kAtLeast, 5, "fewest words of a line"},
     {"c4_line_max_javascript", "c4", kLine, nullptr, kAtMost, 0, "0: a line does not hold \"javascript\""},
     {"c4_line_max_policy", "c4", kLine, nullptr, kAtMost, 0,
@@ -81,10 +85,11 @@ constexpr Rule kRules[] = {
     {"c4_min_sentences", "c4", kRest, sentences, kAtLeast, 3, "fewest sentences"},
     {"fineweb_min_terminal_lines", "fineweb", kRest, terminal_lines, kAbove, 0.12,
      "share of lines that end in punctuation, to exceed"},
-    {"fineweb_max_line_copy_characters", "fineweb", kRest, line_copy_characters, kBelow, 0.1,
-     "share of characters in lines that stood before, to stay below"},
+    {"fineweb_max_line_copy_characters", "fineweb", kRest, line_copy_share, kBelow, 0.1,
+     "share of characters in lines that stood before, to stay below (0.01 in its program)"},
     {"fineweb_max_short_lines", "fineweb", kRest, short_lines, kBelow, 0.67,
      "share of lines of at most 30 characters, to stay below"},
+    {"fineweb_max_line_ends", "fineweb", kRest, line_ends, kAtMost, 0.3, "most line ends per word (of its program)"},
     {"max_repeated_ngram_share", "basic", kNgrams, copied<5>, kAtMost, 0.3,
      "most characters in word 5-grams that stood before"},
     {"gopher_max_top_2gram", "gopher", kNgrams, top<2>, kAtMost, 0.20, "most characters in the most frequent 2-gram"},

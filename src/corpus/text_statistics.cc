@@ -122,7 +122,10 @@ class Walk {
     while (at_ < text_.size()) {
       const uint8_t kind = kClass[byte_at(text_, at_)];
       if (kind & kWhite) {
-        if (text_[at_] == '\n') end_line();
+        if (text_[at_] == '\n') {
+          end_line();
+          ++s_.line_ends;
+        }
         ++at_;
         ++s_.characters;
       } else if (const size_t length = kind & kHigh ? high_space() : 0; length > 0) {
@@ -186,7 +189,7 @@ class Walk {
     s_.visible_characters += characters;
     s_.alphabetic_characters += letters;
     s_.alphabetic_words += letters > 0;
-    s_.longest_word = std::max(s_.longest_word, characters);
+    line_longest_ = std::max(line_longest_, characters);
     if (letters >= 2 && letters <= 4 && word.size() <= 8) note_stop_word(word);
     const uint8_t last = kClass[byte_at(word, word.size() - 1)];
     sentence_open_ = !((last & (kSentence | kHigh)) != 0 && ends_sentence(word));
@@ -251,7 +254,8 @@ class Walk {
                              [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
     const uint64_t hash = hash_text(line);
     scratch_.lines.push_back({hash, line_begin_, line_end, static_cast<uint32_t>(characters),
-                              static_cast<uint32_t>(scratch_.words.size() - line_first_word_), line_javascript_,
+                              static_cast<uint32_t>(scratch_.words.size() - line_first_word_),
+                              static_cast<uint32_t>(line_longest_), line_javascript_,
                               line_notice_});
     s_.bullet_lines += starts_bullet(line);
     s_.ellipsis_lines += ends_with(line, "...") || ends_with(line, "\u2026");
@@ -262,6 +266,8 @@ class Walk {
     paragraph_hash_ = mix(paragraph_hash_ ^ hash, 0xD6E8FEB86659FD93u);
     paragraph_characters_ += characters + (paragraph_lines_ > 0);
     ++paragraph_lines_;
+    s_.longest_word = std::max(s_.longest_word, line_longest_);
+    line_longest_ = 0;
     line_begin_ = kNoLine;
     line_javascript_ = line_notice_ = false;
     sentence_open_ = false;
@@ -298,6 +304,7 @@ class Walk {
   int64_t line_first_character_ = 0;
   std::string_view last_word_;
   size_t line_first_word_ = 0;
+  int64_t line_longest_ = 0;  // characters of its longest word
   bool line_javascript_ = false, line_notice_ = false;
   bool sentence_open_ = false;
   uint32_t stop_words_ = 0;  // bits of those seen

@@ -35,6 +35,7 @@ struct TextStatistics {
   int64_t sentences = 0;     // words that end in . ! ? (and closing marks), and ends of lines without
   int64_t longest_word = 0;  // characters
 
+  int64_t line_ends = 0;  // LF
   int64_t lines = 0;
   int64_t bullet_lines = 0;      // that begin with - * or U+2022, 25CF, 25AA, 2023, 25E6, 00B7
   int64_t ellipsis_lines = 0;    // that end in "..." or U+2026
@@ -86,6 +87,7 @@ struct StatisticsScratch {
     size_t begin, end;  // bytes of the text, without the blanks at both ends
     uint32_t characters;
     uint32_t words;
+    uint32_t longest_word;  // characters
     bool javascript;  // holds "javascript" in any case
     bool notice;      // has a word of the notices that C4 removes: see line_filter.h
   };

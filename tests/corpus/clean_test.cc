@@ -20,7 +20,8 @@ CleanSettings nothing() {
   off.unicode_form = "none";
   for (bool* step :
        {&off.repair_encoding, &off.remove_control_characters, &off.normalise_line_ends, &off.collapse_blanks,
-        &off.collapse_blank_lines, &off.remove_code_blocks, &off.remove_inline_code, &off.remove_urls})
+        &off.collapse_blank_lines, &off.remove_code_blocks, &off.remove_inline_code, &off.remove_urls,
+        &off.remove_citations})
     *step = false;
   return off;
 }
@@ -50,6 +51,7 @@ TEST(Clean, EveryStepHasItsSwitch) {
       {&CleanSettings::remove_code_blocks, "a\n```\nx\n```\nb", "a\nb"},
       {&CleanSettings::remove_inline_code, "a `x` b", "a  b"},
       {&CleanSettings::remove_urls, "a http://x.y b", "a  b"},
+      {&CleanSettings::remove_citations, "a[12] b[edit]c [citation needed] d[[3]] e[x] f[4", "a bc  d e[x] f[4"},
   };
   for (const Case& c : cases) {
     CleanSettings settings = nothing();
@@ -101,7 +103,7 @@ TEST(Clean, IsIdempotentOnRandomTextWithAnySettings) {
     if (i % 3 != 0) {
       for (bool* step : {&settings.repair_encoding, &settings.remove_control_characters, &settings.normalise_line_ends,
                          &settings.collapse_blanks, &settings.collapse_blank_lines, &settings.remove_code_blocks,
-                         &settings.remove_inline_code, &settings.remove_urls})
+                         &settings.remove_inline_code, &settings.remove_urls, &settings.remove_citations})
         *step = rng.chance(0.6);
       settings.unicode_form = rng.chance(0.7) ? "nfc" : "none";
     }

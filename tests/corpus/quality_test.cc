@@ -70,6 +70,7 @@ const std::map<std::string, std::string>& breaking_texts() {
       {"gopher_max_paragraph_copy_characters",
        "x\n\ny\n\nz\n\n" + times(2, "a paragraph that is much longer than the others\n\n")},
       {"c4_line_terminal", "this line just stops here"},
+      {"c4_line_max_word_length", "One " + times(1001, "x") + " is a long word."},
       {"c4_line_min_words", "Only four words here."},
       {"c4_line_max_javascript", "Please enable JavaScript in your browser."},
       {"c4_line_max_policy", "This page uses Cookies to serve you well."},
@@ -78,6 +79,7 @@ const std::map<std::string, std::string>& breaking_texts() {
       {"fineweb_max_line_copy_characters", "a line of some length here\nabcdef\nabcdef\nabcdef\n"},
       {"fineweb_max_short_lines",
        times(7, "short line\n") + times(3, "a line that is longer than thirty characters\n")},
+      {"fineweb_max_line_ends", times(20, "two words\n")},
       {"max_repeated_ngram_share", times(10, "one two three four five six ")},
       {"gopher_max_top_2gram", times(10, "hello world now ")},
       {"gopher_max_top_3gram", times(10, "hello world now then ")},
@@ -163,9 +165,11 @@ TEST(Quality, PublishedConstantsStandInTheTable) {
                                                    {"gopher_max_copied_10grams", 0.1},
                                                    {"c4_min_sentences", 3},
                                                    {"c4_line_min_words", 5},
+                                                   {"c4_line_max_word_length", 1000},
                                                    {"fineweb_min_terminal_lines", 0.12},
                                                    {"fineweb_max_line_copy_characters", 0.1},
-                                                   {"fineweb_max_short_lines", 0.67}};
+                                                   {"fineweb_max_short_lines", 0.67},
+                                                   {"fineweb_max_line_ends", 0.3}};
   std::map<std::string, double> table;
   for (const Rule& rule : quality_rules()) table[rule.key] = rule.bound;
   for (const auto& [key, bound] : published) EXPECT_EQ(table.at(key), bound) << key;
@@ -188,9 +192,9 @@ TEST(Quality, PresetsAreFamiliesAndSingleRulesComeAndGo) {
   settings.presets = {"gopher"};
   EXPECT_EQ(keys_of(settings).size(), 23u);
   settings.presets = {"c4"};
-  EXPECT_EQ(keys_of(settings).size(), 7u);
+  EXPECT_EQ(keys_of(settings).size(), 8u);
   settings.presets = {"fineweb"};
-  EXPECT_EQ(keys_of(settings).size(), 23u + 6u + 3u);
+  EXPECT_EQ(keys_of(settings).size(), 23u + 7u + 4u);
   EXPECT_FALSE(keys_of(settings).contains("c4_line_terminal"));
   settings.with = {"c4_line_terminal"};
   settings.without = {"gopher_min_words"};
@@ -293,6 +297,21 @@ TEST(Quality, LineRulesRemoveLinesAndLaterRulesSeeWhatIsLeft) {
   EXPECT_EQ(filter.check("Menu\nHome\nAbout", scratch, counts).text, "");
   EXPECT_EQ(counts.emptied, 1);
   EXPECT_EQ(counts.kept, 1);
+}
+
+// L-2.18: the bounds of the two at their edge
+TEST(Quality, LineEndsPerWordAndCharactersInRepeatedLinesAreFineWebs) {
+  const auto kept = [](const char* rule, const std::string& text) {
+    QualityScratch scratch;
+    QualityCounts counts;
+    return take(QualityFilter::make(only({rule}))).check(text, scratch, counts).kept();
+  };
+  EXPECT_TRUE(kept("fineweb_max_line_ends", times(3, "one two three\n") + "four"));        // 3 by 10 words
+  EXPECT_FALSE(kept("fineweb_max_line_ends", times(3, "one two three\n") + "\n\nfour"));  // 5 by 10
+  // 10 of 100 characters, line ends not counted, is too much; 10 of 101 is not.
+  const std::string rest = times(8, "abcdefghij"), twice = "0123456789\n0123456789\n";
+  EXPECT_FALSE(kept("fineweb_max_line_copy_characters", twice + rest));
+  EXPECT_TRUE(kept("fineweb_max_line_copy_characters", twice + rest + "k"));
 }
 
 // L-2.18

@@ -33,6 +33,8 @@ TEST(TextStatistics, CountsWordsAndCharacters) {
   EXPECT_EQ(s.distinct_stop_words, 2);
   EXPECT_EQ(of("").words, 0);
   EXPECT_EQ(of(" \n\n ").lines, 0);
+  EXPECT_EQ(of("a\nbcd ef\n\ng\n").line_ends, 4);
+  EXPECT_EQ(of("a\nbcd ef\n\ng\n").longest_word, 3);
 }
 
 // L-2.18

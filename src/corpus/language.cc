@@ -21,6 +21,16 @@ std::array<int8_t, kLanguageBuckets> read_weights() {
   return weights;
 }
 
+// Letters without their case, bytes beyond ASCII as they are, all else a blank.
+constexpr std::array<uint8_t, 256> kFolded = [] {
+  std::array<uint8_t, 256> folded{};
+  for (size_t c = 0; c < 256; ++c) {
+    const size_t lower = c >= 'A' && c <= 'Z' ? c + 32 : c;
+    folded[c] = static_cast<uint8_t>(c >= 0x80 || (lower >= 'a' && lower <= 'z') ? lower : ' ');
+  }
+  return folded;
+}();
+
 struct Sum {
   int64_t weights = 0;
   int64_t trigrams = 0;
@@ -30,14 +40,10 @@ void add(std::string_view text, const std::array<int8_t, kLanguageBuckets>& weig
   uint32_t window = ' ';  // the last three folded bytes, the newest lowest
   size_t seen = 1;
   for (size_t i = 0; i < text.size(); ++i) {
-    uint32_t c = static_cast<uint8_t>(text[i]);
+    uint32_t c = kFolded[static_cast<uint8_t>(text[i])];
     if (c == 0xE2 && i + 2 < text.size() && static_cast<uint8_t>(text[i + 1]) == 0x80) {  // general punctuation
       c = ' ';
       i += 2;
-    } else if (c >= 'A' && c <= 'Z') {
-      c |= 0x20;
-    } else if (c < 0x80 && (c < 'a' || c > 'z')) {
-      c = ' ';
     }
     if (c == ' ' && (window & 0xFF) == ' ') continue;
     window = (window << 8 | c) & 0xFFFFFF;

@@ -92,6 +92,11 @@ int64_t to_nfc(std::string_view text, std::string& out) {
   std::vector<utf8proc_int32_t> buffer;
   std::string normal;
   for (size_t at = skip_ascii(text, 0); at < text.size();) {
+    if (byte_at(text, at) < 0x80) {
+      at = skip_ascii(text, at);
+      last_safe = at - 1;
+      continue;
+    }
     // Bytes below 0xCC open code points below kFirstUnsafe.
     if (byte_at(text, at) < 0xCC) {
       last_safe = at;

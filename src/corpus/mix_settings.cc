@@ -108,7 +108,7 @@ Status read_source(const Json& config, const std::string& where, SourceSettings&
   return check_source(source, where);
 }
 
-// Budgets from the target, then weights from the budgets.
+// Budgets from the target.
 void complete(MixSettings& mix) {
   double open_weight = 0;
   int64_t given = 0;
@@ -120,15 +120,6 @@ void complete(MixSettings& mix) {
   for (SourceSettings& source : mix.sources)
     if (source.token_budget == 0 && left > 0)
       source.token_budget = std::llround(left * (source.weight > 0 ? source.weight : 1) / open_weight);
-  const bool weighted =
-      std::any_of(mix.sources.begin(), mix.sources.end(), [](const SourceSettings& s) { return s.weight > 0; });
-  const bool budgeted =
-      std::all_of(mix.sources.begin(), mix.sources.end(), [](const SourceSettings& s) { return s.token_budget > 0; });
-  if (weighted || !budgeted) return;
-  int64_t total = 0;
-  for (const SourceSettings& source : mix.sources) total += source.token_budget;
-  for (SourceSettings& source : mix.sources)
-    source.weight = static_cast<double>(source.token_budget) / static_cast<double>(total);
 }
 
 }  // namespace
@@ -150,7 +141,7 @@ void describe(SettingsTable& table, SourceSettings& settings) {
   table.add("revision", &settings.revision, "commit or tag of the data set; empty: its newest");
   table.add("text_keys", &settings.text_keys, "columns that may hold the text, the first present one counts");
   table.add("token_budget", &settings.token_budget, "estimated tokens to keep; 0: all");
-  table.add("weight", &settings.weight, "share of the mix; 0: by budget, else by size");
+  table.add("weight", &settings.weight, "share of the mix, by any scale; 0 for all: by what is selected");
   table.add("chars_per_token", &settings.chars_per_token, "characters that are counted as one token");
   table.add("margin_ratio", &settings.margin_ratio, "by how much the budget may be missed");
   table.add("max_documents", &settings.max_documents, "documents read; 0: all");
@@ -244,6 +235,9 @@ Status MixSettings::check() const {
   std::set<std::string> seen;
   for (const SourceSettings& source : sources)
     if (!seen.insert(source.name).second) return bad("sources", "two of them have the name \"", source.name, "\"");
+  const auto weighted = std::count_if(sources.begin(), sources.end(), [](const SourceSettings& s) { return s.weight > 0; });
+  if (weighted != 0 && weighted != static_cast<std::ptrdiff_t>(sources.size()))
+    return bad("weight", "give one to every source, or to none");
   if (processing.shard_size < 1) return bad("shard_size", "must be at least 1");
   if (target_total_tokens < 0) return bad("target_total_tokens", "must not be negative");
   if (!(deduplication.threshold > 0 && deduplication.threshold < 1)) return bad("threshold", "must be between 0 and 1");

@@ -28,7 +28,7 @@ struct SourceSettings {
   // Columns that may hold the text; the first one a record has is taken. "a.b" is the field b of the object a.
   std::vector<std::string> text_keys = {"text"};
   int64_t token_budget = 0;   // estimated tokens; 0: no limit
-  double weight = 0;          // share of the mix; 0: by budget, else by size
+  double weight = 0;          // share of the mix, by any scale; 0 for all: by what is selected
   double chars_per_token = 4.0;
   double margin_ratio = 0.02;
   int64_t max_documents = 0;  // read at most so many; 0: all
@@ -73,7 +73,7 @@ struct MixSettings {
   CleanSettings cleaning;
   QualitySettings quality;
 
-  // Checked and completed (names, budgets, weights). `path` is for messages and gives a nameless mix its name.
+  // Checked and completed (names, budgets). `path` is for messages and gives a nameless mix its name.
   static Result<MixSettings> read(const Json& config, const std::string& path);
   // All resolved settings, in the shape of a mix: read() of it gives the same settings again.
   Json to_json() const;

@@ -11,6 +11,7 @@ std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
+std::unique_ptr<Verb> make_corpus();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_eval_bpb();
@@ -31,6 +32,7 @@ std::unique_ptr<Verb> make_tokenizer_train();
 VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
+  verbs.push_back(make_corpus());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());
@@ -59,7 +61,7 @@ const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
-      {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
   };
   return list;
 }

@@ -37,8 +37,11 @@ Result<std::unique_ptr<DocumentFile>> open_jsonl(const fs::path& path, int64_t g
 
 // Where the file has lines that hold only <|endoftext|>, the documents are what stands between them. Else paragraphs
 // (split at blank lines) are gathered until a document has 4000 bytes; one that reaches 16000 is cut, at a line end, a
-// space or at least between characters. Invalid UTF-8 becomes U+FFFD, with one warning per file. Lines end in LF.
-Result<std::unique_ptr<DocumentFile>> open_txt(const fs::path& path, int64_t group_documents);
+// space or at least between characters. Invalid UTF-8 becomes U+FFFD, with one warning per file, or stays. Lines end in
+// LF.
+enum class InvalidUtf8 { kReplace, kKeep };
+Result<std::unique_ptr<DocumentFile>> open_txt(const fs::path& path, int64_t group_documents,
+                                               InvalidUtf8 invalid = InvalidUtf8::kReplace);
 
 constexpr int64_t kGatheredBytes = 4000;
 constexpr int64_t kLongestParagraphBytes = 16000;

@@ -19,7 +19,8 @@ size_t cut_position(std::string_view text, size_t limit) {
 
 class TxtFile : public TextDocumentFile {
  public:
-  using TextDocumentFile::TextDocumentFile;
+  TxtFile(fs::path path, int64_t group_documents, InvalidUtf8 invalid)
+      : TextDocumentFile(std::move(path), group_documents), invalid_(invalid) {}
 
  private:
   Status start() override {
@@ -98,7 +99,7 @@ class TxtFile : public TextDocumentFile {
   }
 
   std::string repaired(std::string_view bytes, int64_t line) {
-    if (first_invalid_utf8(bytes) < 0) return std::string(bytes);
+    if (invalid_ == InvalidUtf8::kKeep || first_invalid_utf8(bytes) < 0) return std::string(bytes);
     if (!warned_)
       log_warning("data", path().string(), ": invalid UTF-8 in the document that ends near line ", line,
                   "; such bytes become U+FFFD (said once per file)");
@@ -106,6 +107,7 @@ class TxtFile : public TextDocumentFile {
     return repair_utf8(bytes);
   }
 
+  InvalidUtf8 invalid_;
   bool separated_ = false, separated_known_ = false, warned_ = false;
   std::string pending_;  // the document being gathered
   std::string rest_;     // a line longer than a document may be
@@ -114,8 +116,8 @@ class TxtFile : public TextDocumentFile {
 
 }  // namespace
 
-Result<std::unique_ptr<DocumentFile>> open_txt(const fs::path& path, int64_t group_documents) {
-  return std::unique_ptr<DocumentFile>(std::make_unique<TxtFile>(path, group_documents));
+Result<std::unique_ptr<DocumentFile>> open_txt(const fs::path& path, int64_t group_documents, InvalidUtf8 invalid) {
+  return std::unique_ptr<DocumentFile>(std::make_unique<TxtFile>(path, group_documents, invalid));
 }
 
 }  // namespace lathe::data

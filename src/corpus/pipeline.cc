@@ -1,0 +1,348 @@
+#include "corpus/pipeline.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/output_folder.h"
+#include "core/parallel.h"
+#include "core/signals.h"
+#include "corpus/cluster_texts.h"
+#include "corpus/corpus_facts.h"
+#include "corpus/corpus_report.h"
+#include "corpus/data_card.h"
+
+namespace lathe::corpus {
+namespace {
+
+constexpr const char* kPasses = ".passes";
+constexpr double kFirstSurplus = 1.05;   // of a budget, for what the search of duplicates will take
+constexpr double kNextSurplus = 1.1;
+constexpr int64_t kLeastMore = 1 << 20;  // characters by which a source that is short is read on
+
+Json file_list(const std::vector<SourceFile>& files, bool times) {
+  Json list = Json::array();
+  for (const SourceFile& file : files) {
+    Json entry = Json::object();
+    entry["name"] = file.name;
+    entry["bytes"] = file.bytes;
+    std::error_code code;
+    if (times) entry["time"] = static_cast<int64_t>(fs::last_write_time(file.path, code).time_since_epoch().count());
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+Json evaluation_hashes(const Decontaminator* decontaminator) {
+  Json list = Json::array();
+  if (decontaminator != nullptr)
+    for (const Decontaminator::Set& set : decontaminator->sets()) list.push_back(set.sha256);
+  return list;
+}
+
+int64_t grown(int64_t characters, double by) {
+  const double more = static_cast<double>(characters) * by + static_cast<double>(kLeastMore);
+  return more >= 9e18 ? INT64_MAX : static_cast<int64_t>(more);
+}
+
+// One run, from the prepared sources to the finished folder.
+class Run {
+ public:
+  Run(const PipelineSettings& settings, const Prepared& prepared, fs::path work)
+      : settings_(settings), mix_(settings.mix), prepared_(prepared), work_(std::move(work)), passes_(work_ / kPasses) {}
+
+  Status run(Manifest& manifest) {
+    LATHE_TRY_STATUS(open_passes());
+    LATHE_TRY_STATUS(collect());
+    LATHE_TRY_STATUS(check_amounts());
+    LATHE_TRY_STATUS(write_shards());
+    LATHE_TRY_STATUS(write_pages(manifest));
+    return {};
+  }
+
+  int64_t worked_bytes() const { return sum(&SourcePass::worked_bytes); }
+  int64_t worked_documents() const { return sum(&SourcePass::worked_documents); }
+
+ private:
+  int64_t sum(int64_t (SourcePass::*figure)() const) const {
+    int64_t total = 0;
+    for (const auto& pass : sources_) total += ((*pass).*figure)();
+    return total;
+  }
+
+  const Survivors* survivors() const { return duplicates_ ? &duplicates_->survivors : nullptr; }
+  std::vector<const std::vector<Part>*> parts() const {
+    std::vector<const std::vector<Part>*> list;
+    for (const auto& pass : sources_) list.push_back(&pass->parts());
+    return list;
+  }
+
+  Status open_passes() {
+    if (mix_.deduplication.enabled)
+      hasher_.emplace(MinHashSettings{mix_.deduplication.shingle_size, mix_.deduplication.num_perm});
+    for (size_t i = 0; i < mix_.sources.size(); ++i) {
+      const SourceSettings& source = mix_.sources[i];
+      const std::vector<SourceFile>& files = prepared_.files[i];
+      BlockTools tools;
+      tools.mix = &mix_, tools.source = &source, tools.quality = &prepared_.quality;
+      tools.decontaminator = prepared_.decontaminator.get();
+      tools.hasher = hasher_ ? &*hasher_ : nullptr;
+      std::optional<SourceCache> cache;
+      if (settings_.use_cache) cache.emplace(settings_.base, cleaned_key(source, mix_.cleaning, files));
+      // Parts of an interrupted run are taken up as long as no file was touched since.
+      const std::string origin = config_hash(Json(Json::Object{{"config", prepared_.config_sha256}, {"files", file_list(files, true)}}));
+      sources_.push_back(std::make_unique<SourcePass>(tools, files, passes_ / source.name, origin, std::move(cache)));
+    }
+    return {};
+  }
+
+  // Passes 1 and 2, until every source has its budget or its end.
+  Status collect() {
+    std::vector<int64_t> wanted;
+    for (const SourceSettings& source : mix_.sources)
+      wanted.push_back(source.token_budget == 0 ? INT64_MAX : grown(source.most_characters(), kFirstSurplus));
+    while (true) {
+      for (size_t i = 0; i < sources_.size(); ++i) {
+        LATHE_TRY_STATUS(sources_[i]->extend(wanted[i]));
+        int64_t documents = 0;
+        for (const Part& part : sources_[i]->parts()) documents += part.documents;
+        settings_.print(join_text("source ", mix_.sources[i].name, ": ", with_thousands(documents), " documents cleaned, ",
+                                  with_thousands(sources_[i]->kept_characters()), " characters kept by the filters",
+                                  sources_[i]->ended() ? "" : " (budget reached)"));
+      }
+      LATHE_TRY_STATUS(remove_duplicates());
+      LATHE_TRY(selections_, select_documents(parts(), mix_.sources, survivors()));
+      bool more = false;
+      for (size_t i = 0; i < sources_.size(); ++i) {
+        if (selections_[i].reached || sources_[i]->ended()) continue;
+        const double found = static_cast<double>(std::max<int64_t>(selections_[i].available.characters, 1));
+        const double part = static_cast<double>(mix_.sources[i].most_characters()) / found;
+        wanted[i] = grown(sources_[i]->kept_characters(), std::min(part, 16.0) * kNextSurplus);
+        more = true;
+      }
+      if (!more) return {};
+      settings_.print("duplicates took more than expected: reading on");
+    }
+  }
+
+  Status remove_duplicates() {
+    if (!hasher_) return {};
+    std::vector<SignatureSource> list;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      list.push_back({mix_.sources[i].name, {}});
+      for (const Part& part : sources_[i]->parts()) list.back().files.push_back(part.signatures());
+    }
+    DuplicateSettings settings;
+    settings.minhash = hasher_->settings();
+    settings.threshold = mix_.deduplication.threshold;
+    settings.memory_bytes = settings_.memory_bytes;
+    settings.folder = passes_ / "sort";
+    LATHE_TRY(auto found, find_duplicates(list, settings));
+    duplicates_.emplace(std::move(found));
+    const DuplicateReport& report = duplicates_->report;
+    settings_.print(join_text("duplicates: ", with_thousands(report.exact), " exact, ", with_thousands(report.near), " near, of ",
+                              with_thousands(report.documents), " documents (", report.bands.bands, " bands of ", report.bands.rows, " rows)"));
+    return {};
+  }
+
+  // Rows L-1.25, L-2.6: nothing left, or less than a budget minus its margin.
+  Status check_amounts() const {
+    int64_t documents = 0;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      const SourceSettings& source = mix_.sources[i];
+      const Amount& selected = selections_[i].selected;
+      documents += selected.documents;
+      const double tokens = source.tokens_of(selected.characters);
+      const double least = static_cast<double>(source.token_budget) * (1 - source.margin_ratio);
+      if (source.token_budget == 0 || tokens >= least) continue;
+      const std::string found = join_text("source \"", source.name, "\": about ", with_thousands(std::llround(tokens)), " tokens of its budget of ",
+                                          with_thousands(source.token_budget), " are left after cleaning, deduplication and filters");
+      if (!mix_.allow_short)
+        return error(found, "; give it more text, lower token_budget, or set \"allow_short\": true");
+      log_warning("corpus", found);
+    }
+    if (documents == 0)
+      return error("no document is left after cleaning, deduplication and filters; see the limits of length, language and quality");
+    return {};
+  }
+
+  Status write_shards() {
+    LATHE_TRY(auto writer, ShardWriter::open(work_, passes_ / "shards", mix_));
+    MixReader reader(parts(), mix_.sources, selections_, survivors(), static_cast<uint64_t>(mix_.seed));
+    if (const auto finished = writer->shards().size(); finished > 0)
+      settings_.print(join_text("going on after ", finished, " finished shards"));
+    LATHE_TRY_STATUS(reader.skip(writer->finished_documents()));
+    while (true) {
+      MixDocument document;
+      LATHE_TRY(const bool found, reader.next(document));
+      if (!found) break;
+      LATHE_TRY_STATUS(writer->add(std::move(document)));
+      if (StopSignals::requested()) return error("stopped; the same command goes on from here");
+    }
+    LATHE_TRY_STATUS(writer->finish());
+    facts_.shards = writer->shards();
+    facts_.weights = reader.weights();
+    return {};
+  }
+
+  Status gather_facts() {
+    facts_.mix = &mix_, facts_.quality = &prepared_.quality, facts_.decontaminator = prepared_.decontaminator.get();
+    const int64_t most_examples = mix_.quality.examples;
+    for (const auto& pass : sources_) {
+      facts_.cleaning.emplace_back(), facts_.filtering.emplace_back();
+      for (const Part& part : pass->parts()) {
+        facts_.cleaning.back().add(part.cleaning, most_examples);
+        facts_.filtering.back().add(part.filtering, most_examples);
+      }
+    }
+    facts_.selections = selections_;
+    if (duplicates_) {
+      facts_.duplicates = duplicates_->report;
+      LATHE_TRY(facts_.cluster_texts, read_cluster_texts(parts(), duplicates_->report.samples));
+    }
+    LATHE_TRY(facts_.sample_texts, read_first_texts(parts(), selections_, survivors()));
+    return {};
+  }
+
+  Status write_pages(Manifest& manifest) {
+    LATHE_TRY_STATUS(gather_facts());
+    for (const std::string& warning : corpus_warnings(facts_)) log_warning("corpus", warning);
+    LATHE_TRY_STATUS(write_file_atomic(work_ / "DATA_CARD.md", data_card(facts_)));
+    LATHE_TRY_STATUS(write_file_atomic(work_ / "report.html", corpus_report(facts_)));
+
+    for (const Shard& shard : facts_.shards) manifest.outputs.push_back(shard.file);
+    for (const char* page : {"DATA_CARD.md", "report.html"}) {
+      LATHE_TRY(FileRecord record, record_file(work_ / page, page));
+      manifest.outputs.push_back(std::move(record));
+    }
+    LATHE_TRY(manifest.inputs, record_inputs());
+    const ShardCounts total = facts_.total();
+    Json sources = Json::array();
+    double tokens = 0;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      sources.push_back(source_facts(facts_, i));
+      tokens += facts_.tokens_of_source(i);
+    }
+    manifest.counts = total.to_json();
+    manifest.counts["estimated_tokens"] = static_cast<int64_t>(std::llround(tokens));
+    manifest.counts["shards"] = static_cast<int64_t>(facts_.shards.size());
+    manifest.details["name"] = mix_.name;
+    manifest.details["sources"] = std::move(sources);
+    manifest.details["deduplication"] = duplicate_facts(facts_);
+    manifest.details["decontamination"] = decontamination_facts(facts_);
+    manifest.details["language_model_sha256"] = language_model_sha256();
+    manifest.details["shards"] = shard_facts(facts_);
+    return {};
+  }
+
+  // The files that were read, and the evaluation sets.
+  Result<std::vector<FileRecord>> record_inputs() const {
+    std::vector<std::pair<fs::path, std::string>> files;
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      const int64_t read = sources_[i]->parts().empty() ? 0 : sources_[i]->parts().back().files_read;
+      for (size_t f = 0; f < static_cast<size_t>(read); ++f)
+        files.emplace_back(prepared_.files[i][f].path, mix_.sources[i].name + "/" + prepared_.files[i][f].name);
+    }
+    for (const EvaluationFile& file : prepared_.evaluation_files) files.emplace_back(file.path, "evaluation/" + file.name);
+    std::vector<std::optional<Result<FileRecord>>> found(files.size());
+    parallel_for(static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
+      for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) found[i].emplace(record_file(files[i].first, files[i].second));
+    });
+    std::vector<FileRecord> records;
+    for (auto& record : found) {
+      if (!record->ok()) return record->error();
+      records.push_back(std::move(*record).value());
+    }
+    return records;
+  }
+
+  const PipelineSettings& settings_;
+  const MixSettings& mix_;
+  const Prepared& prepared_;
+  fs::path work_, passes_;
+  std::optional<MinHasher> hasher_;
+  std::vector<std::unique_ptr<SourcePass>> sources_;
+  std::optional<Duplicates> duplicates_;
+  std::vector<SourceSelection> selections_;
+  CorpusFacts facts_;
+};
+
+}  // namespace
+
+ShardCounts CorpusFacts::total() const {
+  ShardCounts sum;
+  for (const Shard& shard : shards) sum += shard.counts;
+  return sum;
+}
+
+ShardCounts CorpusFacts::of_source(size_t source) const {
+  ShardCounts sum;
+  for (const Shard& shard : shards) sum += shard.sources[source];
+  return sum;
+}
+
+double CorpusFacts::tokens_of_source(size_t source) const {
+  return mix->sources[source].tokens_of(of_source(source).characters);
+}
+
+Result<Prepared> prepare(const PipelineSettings& settings) {
+  const MixSettings& mix = settings.mix;
+  LATHE_TRY_STATUS(mix.check());
+  LATHE_TRY(auto quality, QualityFilter::make(mix.quality));
+  Prepared prepared{{}, std::move(quality), {}, nullptr, {}};
+  Json files = Json::array();
+  for (const SourceSettings& source : mix.sources) {
+    LATHE_TRY(auto found, resolve_source(source, settings.source_map, settings.base));
+    files.push_back(file_list(found, false));
+    prepared.files.push_back(std::move(found));
+  }
+  for (const auto& [name, path] : settings.source_map)
+    if (std::none_of(mix.sources.begin(), mix.sources.end(), [&](const SourceSettings& s) { return s.name == name || s.dataset_name == name; }))
+      return error_at("source-map", -1, "the config has no source \"", name, "\"");
+  if (mix.decontamination.enabled) {
+    LATHE_TRY(prepared.evaluation_files, find_evaluation_files(mix.decontamination.sets, settings.base));
+    if (!prepared.evaluation_files.empty()) {
+      LATHE_TRY(const auto sets, read_evaluation_files(prepared.evaluation_files, mix.decontamination.ngram));
+      prepared.decontaminator = std::make_unique<Decontaminator>(sets);
+    }
+  }
+  prepared.config_sha256 = config_hash(Json(Json::Object{
+      {"settings", mix.to_json()}, {"files", files}, {"evaluation", evaluation_hashes(prepared.decontaminator.get())}}));
+  return prepared;
+}
+
+Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
+  const double start = Clock::real().seconds();
+  PipelineResult result;
+  Manifest& manifest = result.manifest;
+  manifest.started = Clock::real().local_time();
+  LATHE_TRY(const Prepared prepared, prepare(settings));
+  LATHE_TRY(OutputFolder folder, OutputFolder::open(settings.output, prepared.config_sha256, settings.force));
+  result.folder = folder.path();
+  if (folder.done()) {
+    LATHE_TRY(manifest, read_manifest(folder.path(), "corpus", ""));
+    result.already_done = true;
+    return result;
+  }
+  if (folder.continued()) settings.print("going on with the interrupted run in " + folder.work().string());
+  Run run(settings, prepared, folder.work());
+  LATHE_TRY_STATUS(run.run(manifest));
+  manifest.kind = "corpus";
+  manifest.settings = settings.mix.to_json();
+  manifest.config_sha256 = prepared.config_sha256;
+  manifest.seed = settings.mix.seed;
+  manifest.ended = Clock::real().local_time();
+  manifest.seconds = Clock::real().seconds() - start;
+  LATHE_TRY_STATUS(write_manifest(folder.work(), manifest));
+  std::error_code code;
+  fs::remove_all(folder.work() / kPasses, code);
+  if (code) return error_at((folder.work() / kPasses).string(), -1, "cannot remove: ", code.message());
+  LATHE_TRY_STATUS(folder.commit());
+  result.worked_bytes = run.worked_bytes();
+  result.worked_documents = run.worked_documents();
+  result.seconds = Clock::real().seconds() - start;
+  return result;
+}
+
+}  // namespace lathe::corpus

@@ -1,0 +1,149 @@
+#include "corpus/source_pass.h"
+
+#include <atomic>
+#include <mutex>
+
+#include "core/parallel.h"
+#include "core/signals.h"
+
+namespace lathe::corpus {
+
+SourcePass::SourcePass(BlockTools tools, std::vector<SourceFile> files, fs::path folder, std::string origin,
+                       std::optional<SourceCache> cache)
+    : tools_(tools), files_(std::move(files)), folder_(std::move(folder)), origin_(std::move(origin)), cache_(std::move(cache)) {
+  tools_.keep_cleaned = cache_.has_value();
+}
+SourcePass::~SourcePass() = default;
+SourcePass::SourcePass(SourcePass&&) noexcept = default;
+
+int64_t SourcePass::kept_characters() const {
+  int64_t sum = 0;
+  for (const Part& part : parts_) sum += part.kept_characters;
+  return sum;
+}
+
+Result<SourcePass::Raw> SourcePass::fetch(int64_t number) {
+  Raw raw;
+  if (cache_) {
+    SourceCache::Entry entry;
+    LATHE_TRY(const bool found, cache_->read(number, entry));
+    if (found) {
+      raw.last = entry.last, raw.files_read = entry.files_read;
+      raw.cached = std::move(entry);
+      return raw;
+    }
+  }
+  const int64_t first = number * kPartBlocks;
+  if (reader_ == nullptr || next_raw_block_ > first) {
+    reader_ = std::make_unique<SourceReader>(*tools_.source, files_);
+    next_raw_block_ = 0;
+    ahead_.reset();
+  }
+  if (next_raw_block_ < first) {
+    LATHE_TRY_STATUS(reader_->skip(first - next_raw_block_ - (ahead_ ? 1 : 0)));
+    ahead_.reset();
+    next_raw_block_ = first;
+  }
+  while (true) {
+    Block block;
+    bool found = true;
+    if (ahead_) {
+      block = std::move(*ahead_);
+      ahead_.reset();
+    } else {
+      LATHE_TRY(found, reader_->next(block));
+    }
+    if (!found) {
+      raw.last = true;
+      break;
+    }
+    if (static_cast<int64_t>(raw.blocks.size()) == kPartBlocks) {
+      ahead_ = std::move(block);
+      break;
+    }
+    raw.files_read = reader_->files_read();
+    raw.blocks.push_back(std::move(block));
+    ++next_raw_block_;
+  }
+  return raw;
+}
+
+Status SourcePass::make(Part& part, Raw raw) {
+  const int64_t blocks = static_cast<int64_t>(raw.cached ? raw.cached->frames.size() : raw.blocks.size());
+  std::vector<BlockResult> results(static_cast<size_t>(blocks));
+  std::atomic<int64_t> next = 0;
+  std::mutex mutex;
+  Status failure;
+  int64_t failed_block = blocks;
+  parallel_for(num_threads(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t worker_number = begin; worker_number < end; ++worker_number) {
+      BlockWorker worker(tools_);
+      Block thawed;
+      for (int64_t i = next++; i < blocks; i = next++) {
+        const auto at = static_cast<size_t>(i);
+        Status status;
+        if (raw.cached) {
+          status = read_cleaned_frame(raw.cached->frames[at], cache_->folder().string(), thawed);
+          if (status.ok()) status = worker.work(thawed, results[at]);
+        } else {
+          status = worker.work(raw.blocks[at], results[at]);
+          raw.blocks[at] = {};
+        }
+        if (status.ok()) continue;
+        const std::lock_guard lock(mutex);
+        if (i < failed_block) failed_block = i, failure = status;
+      }
+    }
+  });
+  LATHE_TRY_STATUS(failure);
+  for (const BlockResult& result : results) {
+    worked_bytes_ += result.bytes_in;
+    worked_documents_ += static_cast<int64_t>(result.records.size());
+  }
+  if (raw.cached) {
+    if (!results.empty()) results[0].cleaning = std::move(raw.cached->cleaning);
+  } else if (cache_) {
+    SourceCache::Entry entry;
+    entry.last = raw.last, entry.files_read = raw.files_read;
+    for (BlockResult& result : results) {
+      entry.frames.push_back(std::move(result.cleaned));
+      entry.cleaning.add(result.cleaning, 1 << 20);
+    }
+    LATHE_TRY_STATUS(cache_->write(part.number, entry));
+  }
+  part.last = raw.last, part.files_read = raw.files_read;
+  return write_part(part, std::move(results), origin_, tools_.hasher);
+}
+
+Status SourcePass::extend(int64_t wanted) {
+  std::future<Result<Raw>> coming;
+  const auto fetch_later = [&](int64_t number) {
+    coming = std::async(std::launch::async, [this, number] { return fetch(number); });
+  };
+  while (!ended() && (parts_.empty() || kept_characters() < wanted)) {
+    if (StopSignals::requested()) return error("stopped; the same command goes on from here");
+    Part part;
+    part.folder = folder_, part.number = static_cast<int64_t>(parts_.size());
+    if (!coming.valid() && load_part(part, origin_, tools_.hasher != nullptr)) {
+      parts_.push_back(std::move(part));
+      continue;
+    }
+    if (!coming.valid()) fetch_later(part.number);
+    LATHE_TRY(Raw raw, coming.get());
+    if (!raw.last) fetch_later(part.number + 1);
+    const Status made = make(part, std::move(raw));
+    if (!made.ok()) {
+      if (coming.valid()) coming.wait();
+      return made;
+    }
+    parts_.push_back(std::move(part));
+  }
+  if (coming.valid()) {
+    // What was read ahead is read again when the source is extended.
+    coming.wait();
+    reader_.reset();
+  }
+  return {};
+}
+
+}  // namespace lathe::corpus

@@ -8,6 +8,7 @@
 #include "core/machine.h"
 #include "core/signals.h"
 #include "corpus/pipeline.h"
+#include "dist/communicator.h"
 
 namespace lathe::cli {
 namespace {
@@ -117,7 +118,9 @@ Result<Exit> Corpus::run(Context& context) {
   LATHE_TRY(corpus::PipelineSettings settings, resolve(context));
   settings.print = [&](const std::string& line) { context.print(line); };
   context.print("settings: ", settings.mix.to_json().dump(2));
-  if (analyze_only_) return analyze(context, settings);
+  if (analyze_only_) return context.rank() == 0 ? analyze(context, settings) : Exit::kDone;
+  LATHE_TRY(const std::unique_ptr<dist::Communicator> job, dist::mpi_communicator());
+  settings.job = job.get();
   const StopSignals signals;
   const Result<corpus::PipelineResult> result = corpus::prepare_corpus(settings);
   if (!result.ok()) {
@@ -125,7 +128,7 @@ Result<Exit> Corpus::run(Context& context) {
     log_warning("corpus", result.error().to_string());
     return Exit::kInterrupted;
   }
-  return finish(context, result.value());
+  return job->is_main() ? finish(context, result.value()) : Exit::kDone;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "corpus/pipeline.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/clock.h"
@@ -49,20 +50,32 @@ int64_t grown(int64_t characters, double by) {
 // One run, from the prepared sources to the finished folder.
 class Run {
  public:
-  Run(const PipelineSettings& settings, const Prepared& prepared, fs::path work)
-      : settings_(settings), mix_(settings.mix), prepared_(prepared), work_(std::move(work)), passes_(work_ / kPasses) {}
+  Run(const PipelineSettings& settings, const Prepared& prepared, fs::path work, dist::Communicator& job)
+      : settings_(settings),
+        mix_(settings.mix),
+        prepared_(prepared),
+        work_(std::move(work)),
+        passes_(work_ / kPasses),
+        job_(job) {}
 
-  Status run(Manifest& manifest) {
+  // What the ranks share.
+  Status collect_all() {
     LATHE_TRY_STATUS(open_passes());
     LATHE_TRY_STATUS(collect());
+    worked_ = {sum(&SourcePass::worked_bytes), sum(&SourcePass::worked_documents)};
+    return job_.all_reduce(worked_.data(), 2, dist::ElementType::kInt64, dist::Reduction::kSum);
+  }
+
+  // What the main rank makes of it.
+  Status write(Manifest& manifest) {
     LATHE_TRY_STATUS(check_amounts());
     LATHE_TRY_STATUS(write_shards());
     LATHE_TRY_STATUS(write_pages(manifest));
     return {};
   }
 
-  int64_t worked_bytes() const { return sum(&SourcePass::worked_bytes); }
-  int64_t worked_documents() const { return sum(&SourcePass::worked_documents); }
+  int64_t worked_bytes() const { return worked_[0]; }
+  int64_t worked_documents() const { return worked_[1]; }
 
  private:
   int64_t sum(int64_t (SourcePass::*figure)() const) const {
@@ -104,7 +117,7 @@ class Run {
       wanted.push_back(source.token_budget == 0 ? INT64_MAX : grown(source.most_characters(), kFirstSurplus));
     while (true) {
       for (size_t i = 0; i < sources_.size(); ++i) {
-        LATHE_TRY_STATUS(sources_[i]->extend(wanted[i]));
+        LATHE_TRY_STATUS(sources_[i]->extend(wanted[i], job_));
         int64_t documents = 0;
         for (const Part& part : sources_[i]->parts()) documents += part.documents;
         settings_.print(join_text("source ", mix_.sources[i].name, ": ", with_thousands(documents), " documents cleaned, ",
@@ -138,8 +151,9 @@ class Run {
     settings.threshold = mix_.deduplication.threshold;
     settings.memory_bytes = settings_.memory_bytes;
     settings.folder = passes_ / "sort";
-    LATHE_TRY(auto found, find_duplicates(list, settings));
+    LATHE_TRY(auto found, find_duplicates(list, settings, job_));
     duplicates_.emplace(std::move(found));
+    if (!job_.is_main()) return {};
     const DuplicateReport& report = duplicates_->report;
     settings_.print(join_text("duplicates: ", with_thousands(report.exact), " exact, ", with_thousands(report.near), " near, of ",
                               with_thousands(report.documents), " documents (", report.bands.bands, " bands of ", report.bands.rows, " rows)"));
@@ -261,6 +275,8 @@ class Run {
   const MixSettings& mix_;
   const Prepared& prepared_;
   fs::path work_, passes_;
+  dist::Communicator& job_;
+  std::array<int64_t, 2> worked_{};  // bytes and documents, of all ranks
   std::optional<MinHasher> hasher_;
   std::vector<std::unique_ptr<SourcePass>> sources_;
   std::optional<Duplicates> duplicates_;
@@ -312,22 +328,59 @@ Result<Prepared> prepare(const PipelineSettings& settings) {
   return prepared;
 }
 
+namespace {
+
+// The main rank's text becomes that of all.
+Status broadcast_text(dist::Communicator& job, std::string& text) {
+  int64_t size = std::ssize(text);
+  LATHE_TRY_STATUS(job.broadcast(&size, 1, dist::ElementType::kInt64, 0));
+  text.resize(static_cast<size_t>(size));
+  return job.broadcast(text.data(), size, dist::ElementType::kUInt8, 0);
+}
+
+// A rank that helps the main one: the same passes, and then the wait for its folder.
+Result<PipelineResult> help(const PipelineSettings& settings, const Prepared& prepared, dist::Communicator& job) {
+  PipelineResult result;
+  result.folder = settings.output;
+  std::string config, work;
+  LATHE_TRY_STATUS(broadcast_text(job, config));
+  if (config != prepared.config_sha256) return error("rank ", job.rank(), " has other settings or source files than rank 0");
+  LATHE_TRY_STATUS(broadcast_text(job, work));
+  result.already_done = work.empty();
+  if (!result.already_done) {
+    Run run(settings, prepared, work, job);
+    LATHE_TRY_STATUS(run.collect_all());
+  }
+  LATHE_TRY_STATUS(job.barrier());
+  return result;
+}
+
+}  // namespace
+
 Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
   const double start = Clock::real().seconds();
+  const auto alone = dist::single_process();
+  dist::Communicator& job = settings.job != nullptr ? *settings.job : *alone;
   PipelineResult result;
   Manifest& manifest = result.manifest;
   manifest.started = Clock::real().local_time();
   LATHE_TRY(const Prepared prepared, prepare(settings));
+  if (!job.is_main()) return help(settings, prepared, job);
   LATHE_TRY(OutputFolder folder, OutputFolder::open(settings.output, prepared.config_sha256, settings.force));
   result.folder = folder.path();
+  std::string config = prepared.config_sha256, work = folder.done() ? "" : folder.work().string();
+  LATHE_TRY_STATUS(broadcast_text(job, config));
+  LATHE_TRY_STATUS(broadcast_text(job, work));
   if (folder.done()) {
     LATHE_TRY(manifest, read_manifest(folder.path(), "corpus", ""));
     result.already_done = true;
+    LATHE_TRY_STATUS(job.barrier());
     return result;
   }
   if (folder.continued()) settings.print("going on with the interrupted run in " + folder.work().string());
-  Run run(settings, prepared, folder.work());
-  LATHE_TRY_STATUS(run.run(manifest));
+  Run run(settings, prepared, folder.work(), job);
+  LATHE_TRY_STATUS(run.collect_all());
+  LATHE_TRY_STATUS(run.write(manifest));
   manifest.kind = "corpus";
   manifest.settings = settings.mix.to_json();
   manifest.config_sha256 = prepared.config_sha256;
@@ -339,6 +392,7 @@ Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
   fs::remove_all(folder.work() / kPasses, code);
   if (code) return error_at((folder.work() / kPasses).string(), -1, "cannot remove: ", code.message());
   LATHE_TRY_STATUS(folder.commit());
+  LATHE_TRY_STATUS(job.barrier());
   result.worked_bytes = run.worked_bytes();
   result.worked_documents = run.worked_documents();
   result.seconds = Clock::real().seconds() - start;

@@ -11,10 +11,9 @@
 // Memory: two parts of raw text (64 MiB each, more with documents above 1 MiB) and the results of one, the bound of the
 // search of duplicates, 8 bytes and 2 bits a document while it runs; texts and records wait on disk.
 //
-// For several ranks: the unit of work is the part (source, number). Ranks that share <output>.partial each make the parts
-// whose number is theirs modulo W and load the others (SourcePass); the search of duplicates takes records of (band key,
-// rank), so an all_to_all of dist::Communicator by band key in front of its sorts gives each rank its buckets; and
-// shards are made by number. The main rank writes the rest.
+// Several ranks that see the same files share passes 1 and 2 (rows L-1.25, L-2.24): each makes the parts whose number is
+// its own modulo W (SourcePass), and reads and sorts its share of the signatures (corpus/candidate_sort.h). The main rank
+// compares candidates, makes the shards and writes the rest. A rank that fails ends the job; the next run goes on.
 #pragma once
 
 #include <functional>
@@ -30,6 +29,7 @@
 #include "corpus/selection.h"
 #include "corpus/shard_writer.h"
 #include "corpus/source_pass.h"
+#include "dist/communicator.h"
 
 namespace lathe::corpus {
 
@@ -40,7 +40,8 @@ struct PipelineSettings {
   fs::path output;            // the folder to write
   bool use_cache = false;
   bool force = false;
-  int64_t memory_bytes = int64_t{256} << 20;  // of the search of duplicates
+  int64_t memory_bytes = int64_t{256} << 20;  // of the search of duplicates, of each rank
+  dist::Communicator* job = nullptr;          // the ranks that share the work; null: this process alone
   std::function<void(const std::string&)> print = [](const std::string&) {};
 };
 
@@ -76,12 +77,13 @@ struct PipelineResult {
   bool already_done = false;
   fs::path folder;
   Manifest manifest;
-  // Of this run alone; not in the manifest.
+  // Of this run alone, all ranks together; not in the manifest.
   int64_t worked_bytes = 0, worked_documents = 0;
   double seconds = 0;
 };
 
-// A stop signal (core/signals.h) ends it with an error between two parts or shards.
+// A stop signal (core/signals.h) ends it with an error between two parts or shards. Every rank calls it with the same
+// settings; the result is the main rank's, the others get the folder alone, once it is there.
 Result<PipelineResult> prepare_corpus(const PipelineSettings& settings);
 
 // --analyze-only (row L-2.37): reads samples and writes <output>/plan.json, no shard.

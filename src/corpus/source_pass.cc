@@ -115,28 +115,42 @@ Status SourcePass::make(Part& part, Raw raw) {
   return write_part(part, std::move(results), origin_, tools_.hasher);
 }
 
-Status SourcePass::extend(int64_t wanted) {
+Status SourcePass::extend(int64_t wanted, dist::Communicator& job) {
   std::future<Result<Raw>> coming;
   const auto fetch_later = [&](int64_t number) {
     coming = std::async(std::launch::async, [this, number] { return fetch(number); });
   };
-  while (!ended() && (parts_.empty() || kept_characters() < wanted)) {
+  const int64_t ranks = job.size();
+  const auto short_of = [&] { return !ended() && (parts_.empty() || kept_characters() < wanted); };
+  while (short_of()) {
     if (StopSignals::requested()) return error("stopped; the same command goes on from here");
-    Part part;
-    part.folder = folder_, part.number = static_cast<int64_t>(parts_.size());
-    if (!coming.valid() && load_part(part, origin_, tools_.hasher != nullptr)) {
-      parts_.push_back(std::move(part));
-      continue;
+    const auto first = static_cast<int64_t>(parts_.size());
+    Part own;
+    own.folder = folder_, own.number = first + (job.rank() + ranks - first % ranks) % ranks;
+    if (coming.valid() || !load_part(own, origin_, tools_.hasher != nullptr)) {
+      if (!coming.valid()) fetch_later(own.number);
+      LATHE_TRY(Raw raw, coming.get());
+      if (!raw.last) fetch_later(own.number + ranks);
+      const bool behind_the_end = own.number > 0 && raw.blocks.empty() && !raw.cached;
+      const Status made = behind_the_end ? Status() : make(own, std::move(raw));
+      if (!made.ok()) {
+        if (coming.valid()) coming.wait();
+        return made;
+      }
     }
-    if (!coming.valid()) fetch_later(part.number);
-    LATHE_TRY(Raw raw, coming.get());
-    if (!raw.last) fetch_later(part.number + 1);
-    const Status made = make(part, std::move(raw));
-    if (!made.ok()) {
-      if (coming.valid()) coming.wait();
-      return made;
+    LATHE_TRY_STATUS(job.barrier());
+    for (int64_t number = first; number < first + ranks && short_of(); ++number) {
+      if (number == own.number) {
+        parts_.push_back(std::move(own));
+        continue;
+      }
+      Part other;
+      other.folder = folder_, other.number = number;
+      if (!load_part(other, origin_, tools_.hasher != nullptr))
+        return error_at(folder_.string(), -1, "part ", number, " of rank ", number % ranks,
+                        " is not there: all ranks must see the same folder and the same source files");
+      parts_.push_back(std::move(other));
     }
-    parts_.push_back(std::move(part));
   }
   if (coming.valid()) {
     // What was read ahead is read again when the source is extended.

@@ -1,9 +1,9 @@
 // Pass 1 over one source: its parts, each made from the raw files or the cache, or found finished from an interrupted
 // run. Rows L-2.1, L-2.35, L-2.38, L-2.39; L-1.25.
 //
-// Threads: blocks of a part are worked on by all threads while the next part is read. Several ranks would each make()
-// the parts p with p mod W = rank in the same folder, W parts at a time; extend() then finds them finished. A part
-// beyond the one that reaches the wanted characters is never used, so the result is the same.
+// Threads: blocks of a part are worked on by all threads while the next part is read. Of W ranks that see the same folder
+// rank r makes the parts p with p mod W = r, W parts at a time, and takes up those of the others. A part beyond the one
+// that reaches the wanted characters is never used, so the result is the same.
 #pragma once
 
 #include <future>
@@ -13,6 +13,7 @@
 
 #include "corpus/part.h"
 #include "corpus/source_cache.h"
+#include "dist/communicator.h"
 
 namespace lathe::corpus {
 
@@ -24,8 +25,9 @@ class SourcePass {
   ~SourcePass();
   SourcePass(SourcePass&&) noexcept;
 
-  // Parts in order until the filters have kept that many characters, or the source ends.
-  Status extend(int64_t kept_characters);
+  // Parts in order until the filters have kept that many characters, or the source ends. Collective; the same parts on
+  // every rank.
+  Status extend(int64_t kept_characters, dist::Communicator& job);
   bool ended() const { return !parts_.empty() && parts_.back().last; }
   const std::vector<Part>& parts() const { return parts_; }
   int64_t kept_characters() const;

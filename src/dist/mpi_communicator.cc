@@ -3,8 +3,10 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "core/environment.h"
 #include "dist/arguments.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr int64_t kWindowBytes = int64_t{4} << 20;  // of each rank's data that is reduced at a time
 constexpr int kTag = 1;
+constexpr int kPolls = 2000;  // without a pause: what answers at once is not slept over
 
 Status status_of(const char* call, int code) {
   if (code == MPI_SUCCESS) return {};
@@ -98,8 +101,11 @@ class MpiCommunicator : public Communicator {
     const int64_t bytes = count * element_bytes(type);
     for (int64_t at = 0; at < bytes; at += message_) {
       const int size = static_cast<int>(std::min(message_, bytes - at));
-      LATHE_TRY_STATUS(status_of(
-          "broadcast", MPI_Bcast(static_cast<std::byte*>(data) + at, size, MPI_BYTE, root, MPI_COMM_WORLD)));
+      requests_.assign(1, MPI_REQUEST_NULL);
+      awaited_.clear();
+      LATHE_TRY_STATUS(status_of("broadcast", MPI_Ibcast(static_cast<std::byte*>(data) + at, size, MPI_BYTE, root,
+                                                         MPI_COMM_WORLD, requests_.data())));
+      LATHE_TRY_STATUS(wait("broadcast"));
     }
     return {};
   }
@@ -108,8 +114,9 @@ class MpiCommunicator : public Communicator {
                     std::vector<std::byte>& output, std::vector<int64_t>& received) override {
     check_counts(input, counts, size_);
     received.assign(counts.size(), 0);
-    LATHE_TRY_STATUS(status_of("all_to_all", MPI_Alltoall(counts.data(), 1, MPI_INT64_T, received.data(), 1,
-                                                          MPI_INT64_T, MPI_COMM_WORLD)));
+    LATHE_TRY_STATUS(exchange(
+        "all_to_all", [&](int r) { return Bytes{reinterpret_cast<const std::byte*>(&counts[static_cast<size_t>(r)]), 8}; },
+        [&](int r) { return MutableBytes{reinterpret_cast<std::byte*>(&received[static_cast<size_t>(r)]), 8}; }));
     const int64_t element = element_bytes(type);
     const auto starts_of = [&](std::span<const int64_t> each) {
       std::vector<int64_t> starts = {0};
@@ -127,7 +134,12 @@ class MpiCommunicator : public Communicator {
         [&](int r) { return MutableBytes{output.data() + to[at(r)], to[at(r) + 1] - to[at(r)]}; });
   }
 
-  Status barrier() override { return status_of("barrier", MPI_Barrier(MPI_COMM_WORLD)); }
+  Status barrier() override {
+    requests_.assign(1, MPI_REQUEST_NULL);
+    awaited_.clear();
+    LATHE_TRY_STATUS(status_of("barrier", MPI_Ibarrier(MPI_COMM_WORLD, requests_.data())));
+    return wait("barrier");
+  }
 
  private:
   struct Bytes {
@@ -172,7 +184,12 @@ class MpiCommunicator : public Communicator {
 
   Status wait(const char* call) {
     statuses_.resize(requests_.size());
-    const int code = MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), statuses_.data());
+    int code = MPI_SUCCESS;
+    // A rank may wait for minutes: it must not take the processor from those that work.
+    for (int polls = 0, done = 0; code == MPI_SUCCESS && !done; ++polls) {
+      if (polls > kPolls) std::this_thread::sleep_for(std::chrono::microseconds(polls > 10 * kPolls ? 1000 : 50));
+      code = MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, statuses_.data());
+    }
     if (code == MPI_ERR_IN_STATUS) {
       for (const MPI_Status& status : statuses_)
         if (status.MPI_ERROR != MPI_ERR_PENDING) LATHE_TRY_STATUS(status_of(call, status.MPI_ERROR));

@@ -37,15 +37,6 @@ Result<bool> BlockWorker::read(const Block& block, const Block::Document& docume
     return false;
   }
   text = parsed_;
-  if (record.invalid_utf8) {
-    // The reader has replaced the bytes already, as a record must be read to find its text.
-    ++clean_counts_.invalid_utf8;
-    if (tools_.mix->cleaning.invalid_utf8 == "drop") {
-      ++clean_counts_.documents;
-      ++clean_counts_.dropped_invalid;
-      return false;
-    }
-  }
   return true;
 }
 

@@ -146,7 +146,8 @@ Json shard_facts(const CorpusFacts& facts) {
     Json entry = Json::object();
     entry["path"] = shard.file.path;
     entry["sha256"] = shard.file.sha256;
-    for (const auto& [key, value] : shard.counts.to_json().as_object()) entry[key] = value;
+    const Json counts = shard.counts.to_json();
+    for (const auto& [key, value] : counts.as_object()) entry[key] = value;
     list.push_back(std::move(entry));
   }
   return list;
@@ -157,7 +158,8 @@ std::vector<std::string> corpus_warnings(const CorpusFacts& facts) {
   for (size_t i = 0; i < facts.mix->sources.size(); ++i) {
     const SourceSettings& source = facts.mix->sources[i];
     const SourceSelection& selection = facts.selections[i];
-    for (const Json& line : filter_funnel(facts, i).as_array()) {
+    const Json funnel = filter_funnel(facts, i);
+    for (const Json& line : funnel.as_array()) {
       const int64_t removed = line.at("removed_characters").as_int();
       if (removed * 5 > line.at("seen_characters").as_int())
         warnings.push_back(join_text("source ", source.name, ": the filter ", line.at("filter").as_string(), " takes ",

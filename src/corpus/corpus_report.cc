@@ -32,7 +32,8 @@ void add_funnel(const CorpusFacts& facts, size_t source, plot::HtmlPage& page) {
   page.picture(plot::bar_chart(chart));
 
   std::vector<std::vector<std::string>> rows;
-  for (const Json& line : filter_funnel(facts, source).as_array())
+  const Json funnel = filter_funnel(facts, source);
+  for (const Json& line : funnel.as_array())
     rows.push_back({line.at("filter").as_string(), with_thousands(line.at("seen").as_int()), with_thousands(line.at("removed").as_int()),
                     with_thousands(line.at("kept").as_int()), percent(line.at("share").as_double()), with_thousands(line.at("removed_characters").as_int())});
   page.table({"filter", "seen", "removed", "kept", "share removed", "characters removed"}, rows);

@@ -61,7 +61,8 @@ void add_steps(const CorpusFacts& facts, std::string& card) {
   }
   for (size_t i = 0; i < facts.mix->sources.size(); ++i) {
     card += join_text("\n### Filters of ", plain(facts.mix->sources[i].name), "\n\n| filter | seen | removed | kept | share removed |\n|---|--:|--:|--:|--:|\n");
-    for (const Json& line : filter_funnel(facts, i).as_array())
+    const Json funnel = filter_funnel(facts, i);
+    for (const Json& line : funnel.as_array())
       card += join_text("| ", line.at("filter").as_string(), " | ", with_thousands(line.at("seen").as_int()), " | ",
                         with_thousands(line.at("removed").as_int()), " | ", with_thousands(line.at("kept").as_int()), " | ",
                         percent(line.at("share").as_double()), " |\n");

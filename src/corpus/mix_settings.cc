@@ -216,7 +216,8 @@ Json MixSettings::to_json() const {
   describe_names(names, copy);
   describe_mix(top, copy);
   Json out = names.to_json();
-  for (const auto& [key, value] : top.to_json().as_object()) out[key] = value;
+  const Json rest = top.to_json();
+  for (const auto& [key, value] : rest.as_object()) out[key] = value;
   Json list = Json::array();
   for (SourceSettings& source : copy.sources) {
     SettingsTable table;

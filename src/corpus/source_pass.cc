@@ -112,7 +112,18 @@ Status SourcePass::make(Part& part, Raw raw) {
     LATHE_TRY_STATUS(cache_->write(part.number, entry));
   }
   part.last = raw.last, part.files_read = raw.files_read;
-  return write_part(part, std::move(results), origin_, tools_.hasher);
+  LATHE_TRY_STATUS(write_part(part, std::move(results), origin_, tools_.hasher));
+  return check_texts(part);
+}
+
+Status SourcePass::check_texts(const Part& part) const {
+  const int64_t read = part.cleaning.count("read.documents");
+  const int64_t invalid = part.cleaning.count("read.no_text") + part.cleaning.count("read.not_json");
+  if (part.number > 0 || read == 0 || invalid < read) return {};
+  const auto examples = part.cleaning.examples.find("read.invalid");
+  return error_at(files_[0].path.string(), -1, "source \"", tools_.source->name, "\": none of the first ", read,
+                  " records has a text under its \"text_keys\"; the first record begins: ",
+                  examples == part.cleaning.examples.end() ? "" : excerpt(examples->second[0].as_string(), 200));
 }
 
 Status SourcePass::extend(int64_t wanted, dist::Communicator& job) {

@@ -44,6 +44,7 @@ class SourcePass {
   };
   Result<Raw> fetch(int64_t number);
   Status make(Part& part, Raw raw);
+  Status check_texts(const Part& part) const;  // a wrong column is told even where invalid records are skipped
 
   BlockTools tools_;
   std::vector<SourceFile> files_;

@@ -7,7 +7,7 @@
 namespace lathe::tokenizer {
 namespace {
 
-constexpr int kFirstBits = 14, kLastBits = 18;  // log2 of the slots
+constexpr int kFirstBits = 13, kLastBits = 17;  // log2 of the buckets
 constexpr size_t kLongSlots = size_t{1} << 12, kMostMany = size_t{1} << 20, kFlush = size_t{1} << 16;
 constexpr size_t kShort = 15, kLong = 31;
 
@@ -29,7 +29,7 @@ uint64_t load(const char* from) {
 
 }  // namespace
 
-PieceCache::PieceCache() : slots_(size_t{1} << kFirstBits), long_slots_(kLongSlots), shift_(64 - kFirstBits) {}
+PieceCache::PieceCache() : buckets_(size_t{1} << kFirstBits), long_slots_(kLongSlots), shift_(64 - kFirstBits) {}
 
 inline size_t PieceCache::index_of(const Key& key) const {
   return (key.low * 0x9E3779B97F4A7C15 ^ key.high * 0xC2B2AE3D27D4EB4F) >> shift_;
@@ -72,8 +72,8 @@ int32_t* PieceCache::encode_group(const BpeEncoder& encoder, std::string_view te
       }
       key.low &= kMasks[size][0];
       key.high = (key.high & kMasks[size][1]) | uint64_t{size} << 56;
-      const Slot& slot = slots_[index_of(key)];
-      if (slot.key.low == key.low && slot.key.high == key.high && slot.count <= static_cast<int32_t>(kInSlot)) {
+      const Slot& slot = buckets_[index_of(key)].proven;
+      if (slot.holds(key) && slot.count <= static_cast<int32_t>(kInSlot)) {
         std::memcpy(out, slot.ids, sizeof(int32_t) * (kInSlot + 1));  // the count with them: one store
         out += slot.count;
       } else {
@@ -86,9 +86,14 @@ int32_t* PieceCache::encode_group(const BpeEncoder& encoder, std::string_view te
 }
 
 int32_t* PieceCache::short_piece(const BpeEncoder& encoder, std::string_view piece, const Key& key, int32_t* out) {
-  const Slot& slot = slots_[index_of(key)];
-  if (slot.key.low == key.low && slot.key.high == key.high)
-    return std::copy_n(many_.begin() + slot.ids[0], slot.count, out);
+  Bucket& bucket = buckets_[index_of(key)];
+  const bool probation = bucket.probation.holds(key);
+  if (probation) std::swap(bucket.proven, bucket.probation);
+  if (probation || bucket.proven.holds(key)) {
+    const Slot& slot = bucket.proven;
+    return slot.count <= static_cast<int32_t>(kInSlot) ? std::copy_n(slot.ids, slot.count, out)
+                                                       : std::copy_n(many_.begin() + slot.ids[0], slot.count, out);
+  }
   new_ids_.clear();
   encoder.encode_piece(piece, new_ids_);
   remember(key);
@@ -115,29 +120,36 @@ int32_t* PieceCache::long_piece(const BpeEncoder& encoder, std::string_view piec
 }
 
 void PieceCache::remember(const Key& key) {
-  if (++missed_ > slots_.size() && shift_ > 64 - kLastBits) grow();
+  if (++missed_ > buckets_.size() && shift_ > 64 - kLastBits) grow();
   Slot fresh{key, {}, static_cast<int32_t>(new_ids_.size())};
   if (new_ids_.size() <= kInSlot) {
     std::copy(new_ids_.begin(), new_ids_.end(), fresh.ids);
   } else {
     if (many_.size() + new_ids_.size() > kMostMany) {
-      for (Slot& slot : slots_)
-        if (slot.count > static_cast<int32_t>(kInSlot)) slot = {};
+      for (Bucket& bucket : buckets_)
+        for (Slot* slot : {&bucket.proven, &bucket.probation})
+          if (slot->count > static_cast<int32_t>(kInSlot)) *slot = {};
       many_.clear();
     }
     fresh.ids[0] = static_cast<int32_t>(many_.size());
     many_.insert(many_.end(), new_ids_.begin(), new_ids_.end());
   }
-  slots_[index_of(key)] = fresh;
+  put(fresh);
 }
 
 void PieceCache::grow() {
-  const std::vector<Slot> old = std::move(slots_);
-  slots_.assign(old.size() * 4, Slot{});
+  const std::vector<Bucket> old = std::move(buckets_);
+  buckets_.assign(old.size() * 4, Bucket{});
   shift_ -= 2;
   missed_ = 0;
-  for (const Slot& slot : old)
-    if (slot.count > 0) slots_[index_of(slot.key)] = slot;
+  for (const Bucket& bucket : old)
+    for (const Slot* slot : {&bucket.proven, &bucket.probation})
+      if (slot->count > 0) put(*slot);
+}
+
+void PieceCache::put(const Slot& slot) {
+  Bucket& bucket = buckets_[index_of(slot.key)];
+  (bucket.proven.count == 0 ? bucket.proven : bucket.probation) = slot;
 }
 
 std::unique_ptr<PieceCache> PieceCachePool::take() {

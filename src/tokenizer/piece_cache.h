@@ -1,5 +1,5 @@
-// Pieces with their ids, remembered from text to text: text repeats its words. Direct-mapped, so a piece may push
-// another one out; memory is bounded.
+// Pieces with their ids, remembered from text to text: text repeats its words. A new piece may push out another one
+// of the same hash; memory is bounded.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,17 @@ class PieceCache {
   struct Key {
     uint64_t low, high;  // at most 15 bytes, in the last one of high their number
   };
-  // One piece of at most 15 bytes; two of them are a cache line.
+  // One piece of at most 15 bytes.
   struct Slot {
     Key key{0, 0};              // no piece has the length 0
     int32_t ids[kInSlot] = {};  // with more: ids[0] is where they begin in many_
     int32_t count = 0;
+    bool holds(const Key& wanted) const { return key.low == wanted.low && key.high == wanted.high; }
+  };
+  // Two pieces of one hash, a cache line. A new piece stands on probation, where the next one pushes it out, until it is
+  // looked up again: rare words do not drive out frequent ones.
+  struct alignas(64) Bucket {
+    Slot proven, probation;
   };
   // One piece of 16 to 31 bytes with at most kInLongSlot ids.
   struct alignas(64) LongSlot {
@@ -48,12 +54,13 @@ class PieceCache {
   int32_t* long_piece(const BpeEncoder& encoder, std::string_view piece, int32_t* out);
   void remember(const Key& key);
   void grow();
+  void put(const Slot& slot);
   size_t index_of(const Key& key) const;
 
-  std::vector<Slot> slots_;
+  std::vector<Bucket> buckets_;
   std::vector<LongSlot> long_slots_;
   std::vector<int32_t> many_;
-  int shift_;           // 64 - log2 of the number of slots
+  int shift_;           // 64 - log2 of the number of buckets
   size_t missed_ = 0;   // since the table had its present size
   std::vector<int32_t> new_ids_, out_;
 };

@@ -54,33 +54,43 @@ void PieceCache::encode(const BpeEncoder& encoder, const SplitPattern& split, st
   if (out_.size() > 16 * kFlush) out_ = {};  // after one huge piece
 }
 
+// Keys first, then what stands at them: the table is larger than the cache next to the core, and so its lines are all
+// on their way while keys are made.
 int32_t* PieceCache::encode_group(const BpeEncoder& encoder, std::string_view text, size_t begin,
                                   std::span<const size_t> ends, int32_t* out) {
-  for (const size_t end : ends) {
-    const char* bytes = text.data() + begin;
-    const size_t size = end - begin;
-    if (size > kShort) {
-      out = long_piece(encoder, {bytes, size}, out);
+  size_t at = begin;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const char* bytes = text.data() + at;
+    const size_t size = std::min(ends[i] - at, kShort);
+    Key key;
+    if (at + 16 <= text.size()) {
+      key = {load(bytes), load(bytes + 8)};
     } else {
-      Key key;
-      if (begin + 16 <= text.size()) {
-        key = {load(bytes), load(bytes + 8)};
-      } else {
-        char padded[16] = {};
-        std::memcpy(padded, bytes, size);
-        key = {load(padded), load(padded + 8)};
-      }
-      key.low &= kMasks[size][0];
-      key.high = (key.high & kMasks[size][1]) | uint64_t{size} << 56;
-      const Slot& slot = buckets_[index_of(key)].proven;
-      if (slot.holds(key) && slot.count <= static_cast<int32_t>(kInSlot)) {
-        std::memcpy(out, slot.ids, sizeof(int32_t) * (kInSlot + 1));  // the count with them: one store
-        out += slot.count;
-      } else {
-        out = short_piece(encoder, {bytes, size}, key, out);
-      }
+      char padded[16] = {};
+      std::memcpy(padded, bytes, size);
+      key = {load(padded), load(padded + 8)};
     }
-    begin = end;
+    key.low &= kMasks[size][0];
+    key.high = (key.high & kMasks[size][1]) | uint64_t{size} << 56;
+    keys_[i] = key;
+    __builtin_prefetch(&buckets_[places_[i] = index_of(key)]);
+    at = ends[i];
+  }
+  at = begin;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const Slot& slot = buckets_[places_[i]].proven;
+    const size_t size = ends[i] - at;
+    if (size <= kShort && slot.holds(keys_[i]) && slot.count <= static_cast<int32_t>(kInSlot)) {
+      std::memcpy(out, slot.ids, sizeof(int32_t) * (kInSlot + 1));  // the count with them: one store
+      out += slot.count;
+    } else {
+      const std::string_view piece = text.substr(at, size);
+      const bool grown = missed_ == 0;
+      out = size > kShort ? long_piece(encoder, piece, out) : short_piece(encoder, piece, keys_[i], out);
+      if (missed_ == 0 && !grown)
+        for (size_t k = i + 1; k < ends.size(); ++k) places_[k] = index_of(keys_[k]);
+    }
+    at = ends[i];
   }
   return out;
 }

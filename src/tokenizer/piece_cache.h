@@ -2,6 +2,7 @@
 // of the same hash; memory is bounded.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -63,6 +64,8 @@ class PieceCache {
   int shift_;           // 64 - log2 of the number of buckets
   size_t missed_ = 0;   // since the table had its present size
   std::vector<int32_t> new_ids_, out_;
+  std::array<Key, PieceReader::kMost> keys_;  // of a group of pieces, and their buckets
+  std::array<size_t, PieceReader::kMost> places_;
 };
 
 // The caches of one encoder, each lent to one thread at a time. Thread-safe.

@@ -42,9 +42,9 @@ class PieceReader {
   // The ends of the next pieces, ascending; the first of them begins at the last end before. Nothing: the text is at
   // its end. Valid until the next call.
   std::span<const size_t> next();
+  static constexpr size_t kMost = 512;  // of one group
 
  private:
-  static constexpr size_t kMost = 512;
   const SplitPattern& split_;
   std::string_view text_;
   size_t begin_ = 0;

@@ -46,6 +46,7 @@ BpeEncoder::BpeEncoder(const BpeVocabulary& vocabulary) : whole_pieces_(vocabula
     for (size_t id = 0; id < vocabulary.tokens.size(); ++id)
       add_every_split(vocabulary.tokens[id], static_cast<int32_t>(id), pairs);
     merger_ = BpeMerger(std::move(pairs));
+    merger_ = BpeMerger(possible_merges(vocabulary));
     return;
   }
   for (const auto& [left, right] : vocabulary.merges)
@@ -60,6 +61,21 @@ void BpeEncoder::add_every_split(std::string_view token, int32_t id, std::vector
     const int32_t right = find(token.substr(cut));
     if (right >= 0) pairs.push_back({left, right, id});
   }
+}
+
+// Of all ways to cut a token in two, merging by rank comes to one at most, whatever stands around the token: while its
+// two last parts are being made no merge reaches out of them, so they are made as from the token's bytes alone. The
+// other pairs are never joined, and without them the table is a fraction as large.
+std::vector<PairRanks::Pair> BpeEncoder::possible_merges(const BpeVocabulary& vocabulary) const {
+  std::vector<PairRanks::Pair> pairs;
+  std::vector<int32_t> symbols;
+  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    symbols.clear();
+    for (const char byte : vocabulary.tokens[id]) symbols.push_back(byte_id(byte));
+    if (const auto [left, right] = merger_.last_merge(symbols); left >= 0)
+      pairs.push_back({left, right, static_cast<int32_t>(id)});
+  }
+  return pairs;
 }
 
 int32_t BpeEncoder::whole_token(std::string_view piece) const {

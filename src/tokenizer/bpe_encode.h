@@ -46,6 +46,7 @@ class BpeEncoder {
     return index < 0 ? -1 : id_of_index_[static_cast<size_t>(index)];
   }
   void add_every_split(std::string_view token, int32_t id, std::vector<PairRanks::Pair>& pairs) const;
+  std::vector<PairRanks::Pair> possible_merges(const BpeVocabulary& vocabulary) const;
   int32_t byte_id(char byte) const { return byte_ids_[static_cast<uint8_t>(byte)]; }
 
   BytesMap tokens_;

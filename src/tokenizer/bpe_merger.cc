@@ -28,6 +28,23 @@ int64_t BpeMerger::merge(std::span<int32_t> symbols, std::vector<int32_t>& ids) 
   return merge_long(symbols, ids);
 }
 
+std::pair<int32_t, int32_t> BpeMerger::last_merge(std::vector<int32_t> symbols) const {
+  while (symbols.size() > 1) {
+    uint32_t least = kNoMerge;
+    size_t place = 0;
+    for (size_t i = 0; i + 1 < symbols.size(); ++i)
+      if (const uint32_t rank = ranks_.find(symbols[i], symbols[i + 1]); rank < least) {
+        least = rank;
+        place = i;
+      }
+    if (least == kNoMerge) break;
+    if (symbols.size() == 2) return {symbols[0], symbols[1]};
+    symbols[place] = id_of(least);
+    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(place) + 1);
+  }
+  return {-1, -1};
+}
+
 // The parts stay where they begin; a bit says whether a part begins there.
 int64_t BpeMerger::merge_short(std::span<int32_t> symbols, std::vector<int32_t>& ids) const {
   std::array<uint32_t, kShort + 1> pairs;  // rank of the pair that begins here, then the place: the least is the next merge

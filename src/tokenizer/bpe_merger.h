@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "tokenizer/pair_ranks.h"
@@ -22,6 +23,8 @@ class BpeMerger {
   // elementary steps: at most a constant times the symbols for rows of one repeated pattern, O(n log n) at worst
   // (trap T3).
   int64_t merge(std::span<int32_t> symbols, std::vector<int32_t>& ids) const;
+  // The two symbols that the last merge of a row joins when the row becomes one symbol; {-1, -1}: it does not.
+  std::pair<int32_t, int32_t> last_merge(std::vector<int32_t> symbols) const;
 
  private:
   int64_t merge_short(std::span<int32_t> symbols, std::vector<int32_t>& ids) const;

@@ -7,7 +7,7 @@
 namespace lathe::tokenizer {
 namespace {
 
-constexpr int kFirstBits = 13, kLastBits = 17;  // log2 of the buckets
+constexpr int kFirstBits = 12, kLastBits = 18;  // log2 of the buckets
 constexpr size_t kLongSlots = size_t{1} << 12, kMostMany = size_t{1} << 20, kFlush = size_t{1} << 16;
 constexpr size_t kShort = 15, kLong = 31;
 

@@ -23,7 +23,7 @@ class PieceCache {
   void encode(const BpeEncoder& encoder, const SplitPattern& split, std::string_view text, std::vector<int32_t>& ids);
 
   // Bytes that a cache holds at most, beside its output's buffer.
-  static constexpr size_t kMostBytes = size_t{14} << 20;
+  static constexpr size_t kMostBytes = size_t{21} << 20;
 
  private:
   static constexpr size_t kInSlot = 3, kInLongSlot = 7;

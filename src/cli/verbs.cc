@@ -10,6 +10,7 @@ std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
+std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_corpus();
 std::unique_ptr<Verb> make_doctor();
@@ -43,6 +44,7 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
   verbs.push_back(make_bench_data());
+  verbs.push_back(make_bench_tokenizer());
   verbs.push_back(make_doctor());
   verbs.push_back(make_chat());
   verbs.push_back(make_eval_bpb());

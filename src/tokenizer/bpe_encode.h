@@ -45,10 +45,13 @@ class BpeEncoder {
     const int64_t index = tokens_.find(bytes);
     return index < 0 ? -1 : id_of_index_[static_cast<size_t>(index)];
   }
-  void add_every_split(std::string_view token, int32_t id);
+  void add_every_split(std::string_view token, int32_t id, std::vector<PairRanks::Pair>& pairs) const;
+  std::vector<PairRanks::Pair> possible_merges(const BpeVocabulary& vocabulary) const;
   int32_t byte_id(char byte) const { return byte_ids_[static_cast<uint8_t>(byte)]; }
 
   BytesMap tokens_;
+  // Bit h: a token with the hash h; tells of most pieces that they are none, without a look at the table.
+  std::vector<uint64_t> token_bits_;
   std::vector<int32_t> id_of_index_, index_of_id_;
   std::array<int32_t, 256> byte_ids_;
   BpeMerger merger_;

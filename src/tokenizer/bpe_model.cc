@@ -1,7 +1,6 @@
 #include "tokenizer/bpe_model.h"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_set>
 
 #include "core/check.h"
@@ -11,84 +10,6 @@
 
 namespace lathe::tokenizer {
 namespace {
-
-// Pieces with their ids, remembered during one call: text repeats its words. Direct-mapped, so a piece may push out
-// another; one cache line answers for a piece of at most 15 bytes, and those of up to 32 point into the call's texts.
-class PieceCache {
- public:
-  PieceCache() : slots_(kSlots), long_pieces_(kSlots) {}
-
-  void encode(const BpeEncoder& encoder, std::string_view piece, std::vector<int32_t>& ids) {
-    if (piece.size() > kLongestPiece) {
-      encoder.encode_piece(piece, ids);
-      return;
-    }
-    const Key key = key_of(piece);
-    const uint64_t mixed = (key.low ^ (key.high * 0xC2B2AE3D27D4EB4F)) * 0x9E3779B97F4A7C15;
-    const size_t index = mixed >> (64 - kSlotBits);
-    Slot& slot = slots_[index];
-    if (slot.key != key || (piece.size() > kInKey && long_pieces_[index] != piece)) {
-      const size_t before = ids.size();
-      encoder.encode_piece(piece, ids);
-      remember(slot, key, std::span(ids).subspan(before));
-      long_pieces_[index] = piece;
-      return;
-    }
-    if (slot.count == 1) {
-      ids.push_back(slot.ids[0]);
-      return;
-    }
-    const int32_t* first = slot.count <= kInSlot ? slot.ids : many_.data() + slot.ids[0];
-    ids.insert(ids.end(), first, first + slot.count);
-  }
-
- private:
-  static constexpr size_t kSlotBits = 14, kSlots = 1 << kSlotBits, kInKey = 15, kLongestPiece = 32;
-  static constexpr size_t kMostIds = 1 << 20;
-  static constexpr int32_t kInSlot = 3;
-  struct Key {
-    uint64_t low, high;  // up to 15 bytes of the piece and in the last one its length; else its hash and length
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct Slot {
-    Key key{0, 0};              // no piece has the length 0
-    int32_t ids[kInSlot] = {};  // with more: ids[0] is where they begin in many_
-    int32_t count = 0;
-  };
-
-  static Key key_of(std::string_view piece) {
-    const size_t n = piece.size();
-    const uint64_t length = uint64_t{n} << 56;
-    const auto load = [&](size_t at, auto word) {
-      std::memcpy(&word, piece.data() + at, sizeof word);
-      return uint64_t{word};
-    };
-    if (n > kInKey) return {hash_bytes(piece), length};
-    if (n > 8) return {load(0, uint64_t{}), load(n - 8, uint64_t{}) >> (16 - n) * 8 | length};
-    if (n == 8) return {load(0, uint64_t{}), length};
-    if (n >= 4) return {load(0, uint32_t{}) | load(n - 4, uint32_t{}) << (n - 4) * 8, length};
-    return {load(0, uint8_t{}) | load(n / 2, uint8_t{}) << (n / 2) * 8 | load(n - 1, uint8_t{}) << (n - 1) * 8, length};
-  }
-
-  void remember(Slot& slot, const Key& key, std::span<const int32_t> ids) {
-    if (many_.size() > kMostIds) {
-      slots_.assign(kSlots, Slot{});
-      many_.clear();
-    }
-    slot.key = key;
-    slot.count = static_cast<int32_t>(ids.size());
-    if (slot.count <= kInSlot) {
-      std::copy(ids.begin(), ids.end(), slot.ids);
-    } else {
-      slot.ids[0] = static_cast<int32_t>(many_.size());
-      many_.insert(many_.end(), ids.begin(), ids.end());
-    }
-  }
-
-  std::vector<Slot> slots_;
-  std::vector<std::string_view> long_pieces_;
-  std::vector<int32_t> many_;
-};
 
 constexpr size_t kWorthCaching = 32768;  // bytes of text that pay for the cache's memory
 
@@ -158,16 +79,15 @@ void BpeModel::encode(std::span<const std::string_view> texts, std::span<std::ve
   }
   size_t bytes = 0;
   for (const std::string_view text : texts) bytes += text.size();
-  if (bytes < kWorthCaching) {
+  auto cache = caches_.take();
+  if (!cache && bytes < kWorthCaching) {
     for (size_t i = 0; i < texts.size(); ++i)
       for_each_piece(split_, texts[i], [&](std::string_view piece) { encoder_.encode_piece(piece, ids[i]); });
     return;
   }
-  PieceCache cache;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    ids[i].reserve(ids[i].size() + texts[i].size() / 4);
-    for_each_piece(split_, texts[i], [&](std::string_view piece) { cache.encode(encoder_, piece, ids[i]); });
-  }
+  if (!cache) cache = std::make_unique<PieceCache>();
+  for (size_t i = 0; i < texts.size(); ++i) cache->encode(encoder_, split_, texts[i], ids[i]);
+  caches_.give(std::move(cache));
 }
 
 Json BpeModel::to_json() const {

@@ -3,6 +3,7 @@
 
 #include "core/result.h"
 #include "tokenizer/bpe_encode.h"
+#include "tokenizer/piece_cache.h"
 #include "tokenizer/split.h"
 #include "tokenizer/token_model.h"
 
@@ -38,6 +39,7 @@ class BpeModel : public TokenModel {
   BpeVocabulary vocabulary_;
   bool nfc_;
   BpeEncoder encoder_;
+  mutable PieceCachePool caches_;  // what they remember changes the time of encoding, never its result
 };
 
 }  // namespace lathe::tokenizer

@@ -7,6 +7,7 @@
 #include "tokenizer/hf_file.h"
 #include "tokenizer/hf_merges.h"
 #include "tokenizer/hf_text.h"
+#include "tokenizer/pair_map.h"
 
 namespace lathe::tokenizer {
 namespace {

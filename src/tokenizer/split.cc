@@ -48,24 +48,44 @@ constexpr std::string_view kQwen35 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|)"
     R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+template <class Rules>
+constexpr WindowRules windows() {
+  using enum WindowRules::Words;
+  return {Rules::kWords == Words::kSpaced  ? kSpaced
+          : Rules::kWords == Words::kCased ? kCased
+                                           : kSigned,
+          Rules::kDigits, Rules::kContractions != Contractions::kNone};
+}
+
 constexpr SplitPattern kPatterns[] = {
-    {"chat", kChat, kChat, piece_end<Chat>},
+    {"chat", kChat, kChat, piece_end<Chat>, windows<Chat>()},
     {"gpt2", R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)",
-     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", piece_end<Gpt2>},
+     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", piece_end<Gpt2>, windows<Gpt2>()},
     {"cl100k",
      R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|)"
      R"(\s+(?!\S)|\s)",
      R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++\z|\s*[\r\n]|)"
      R"(\s+(?!\S)|\s)",
-     piece_end<Cl100k>},
-    {"o200k", kO200k, kO200k, piece_end<O200k>},
-    {"llama3", kLlama3, kLlama3, piece_end<Llama3>},
-    {"qwen2", kQwen2, kQwen2, piece_end<Qwen2>},
-    {"qwen3.5", kQwen35, kQwen35, piece_end<Qwen35>},
-    {"tekken", kTekken, kTekken, piece_end<Tekken>},
+     piece_end<Cl100k>, windows<Cl100k>()},
+    {"o200k", kO200k, kO200k, piece_end<O200k>, windows<O200k>()},
+    {"llama3", kLlama3, kLlama3, piece_end<Llama3>, windows<Llama3>()},
+    {"qwen2", kQwen2, kQwen2, piece_end<Qwen2>, windows<Qwen2>()},
+    {"qwen3.5", kQwen35, kQwen35, piece_end<Qwen35>, windows<Qwen35>()},
+    {"tekken", kTekken, kTekken, piece_end<Tekken>, windows<Tekken>()},
 };
 
 }  // namespace
+
+std::span<const size_t> PieceReader::next() {
+  const CharTable& table = CharTable::get();
+  size_t count = 0;
+  while (begin_ < text_.size() && count + kWindowEnds < kMost) {
+    begin_ = split_windows(split_.windows, text_, begin_, ends_, count);
+    if (begin_ < text_.size() && count + kWindowEnds < kMost)
+      ends_[count++] = begin_ = split_.piece_end(table, text_, begin_);
+  }
+  return std::span(ends_).first(count);
+}
 
 std::span<const SplitPattern> split_patterns() { return kPatterns; }
 

@@ -3,10 +3,12 @@
 // piece, and a text is scanned in linear time whatever it holds. A byte that is not valid UTF-8 is a sign.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string_view>
 
 #include "tokenizer/char_class.h"
+#include "tokenizer/split_windows.h"
 
 namespace lathe::tokenizer {
 
@@ -17,6 +19,7 @@ struct SplitPattern {
   std::string_view portable;
   // End of the piece that begins at `begin` < text.size(); always > begin.
   size_t (*piece_end)(const CharTable& table, std::string_view text, size_t begin);
+  WindowRules windows = {};
 };
 
 // All known patterns: "chat" (row C-2.2), "gpt2" (gpt2, r50k and p50k), "cl100k" and "o200k" as tiktoken 0.14 has them,
@@ -31,15 +34,33 @@ const SplitPattern& chat_split();
 const SplitPattern* find_split_name(std::string_view name);
 const SplitPattern* find_split(std::string_view regex);
 
+// The pieces of one text in groups. Not thread-safe; pattern and text must outlive it.
+class PieceReader {
+ public:
+  PieceReader(const SplitPattern& split, std::string_view text) : split_(split), text_(text) {}
+
+  // The ends of the next pieces, ascending; the first of them begins at the last end before. Nothing: the text is at
+  // its end. Valid until the next call.
+  std::span<const size_t> next();
+  static constexpr size_t kMost = 512;  // of one group
+
+ private:
+  const SplitPattern& split_;
+  std::string_view text_;
+  size_t begin_ = 0;
+  std::array<size_t, kMost> ends_;
+};
+
 // Calls visit(std::string_view piece) for all pieces from left to right.
 template <class Visit>
 void for_each_piece(const SplitPattern& split, std::string_view text, Visit&& visit) {
-  const CharTable& table = CharTable::get();
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = split.piece_end(table, text, begin);
-    visit(text.substr(begin, end - begin));
-    begin = end;
-  }
+  PieceReader reader(split, text);
+  size_t begin = 0;
+  for (auto ends = reader.next(); !ends.empty(); ends = reader.next())
+    for (const size_t end : ends) {
+      visit(text.substr(begin, end - begin));
+      begin = end;
+    }
 }
 
 }  // namespace lathe::tokenizer

@@ -66,9 +66,10 @@ Status TextBpeModel::build() {
     if (index < 0) return error("merge ", results.size(), " makes a token that is not in the vocabulary");
     results.push_back(id_of_index_[static_cast<size_t>(index)]);
   }
-  merger_ = BpeMerger(std::move(results));
-  for (size_t rank = 0; rank < settings_.merges.size(); ++rank)
-    merger_.add(settings_.merges[rank].first, settings_.merges[rank].second, static_cast<int32_t>(rank));
+  std::vector<PairRanks::Pair> pairs;
+  for (const auto& [left, right] : settings_.merges)
+    pairs.push_back({left, right, static_cast<int32_t>(pairs.size())});
+  merger_ = BpeMerger(std::move(pairs), std::move(results));
   return {};
 }
 

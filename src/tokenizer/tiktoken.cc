@@ -7,12 +7,14 @@
 #include "core/sha256.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/zstd_file.h"
 
 namespace lathe::tokenizer {
 namespace {
 
 // Building an encoder looks at every cut of every token: bounds what a hostile file costs.
 constexpr uint64_t kMostCutBytes = uint64_t{1} << 32;
+constexpr size_t kMostRankBytes = size_t{256} << 20;
 
 Status check_lengths(const std::vector<std::string>& tokens, const std::string& path) {
   uint64_t work = 0;
@@ -97,12 +99,33 @@ Result<Tokenizer> tiktoken_from_ranks(const TiktokenEncoding& encoding, std::str
 }
 
 Result<Tokenizer> load_tiktoken(const TiktokenEncoding& encoding, const fs::path& path) {
-  LATHE_TRY(const std::string text, read_file(path));
+  LATHE_TRY(const std::string text, read_unpacked(path, kMostRankBytes));
   const std::string hash = sha256_hex(text);
   if (!encoding.sha256.empty() && hash != encoding.sha256)
     return error_at(path.string(), -1, "not the published rank file of ", encoding.name, ": its SHA-256 is ", hash,
                     ", expected ", encoding.sha256, "; give a vocabulary of your own another name");
   return tiktoken_from_ranks(encoding, text, path.string());
+}
+
+// NAME of NAME.tiktoken and NAME.tiktoken.zst.
+static std::string rank_file_name(const fs::path& path) {
+  return (path.extension() == ".zst" ? path.stem() : path.filename()).stem().string();
+}
+
+bool is_rank_file(const fs::path& path) {
+  return (path.extension() == ".zst" ? path.stem() : path.filename()).extension() == ".tiktoken";
+}
+
+Result<Tokenizer> load_ranks(const fs::path& path, const SplitPattern* split) {
+  if (!split)
+    if (const TiktokenEncoding* encoding = find_tiktoken_encoding(rank_file_name(path)))
+      return load_tiktoken(*encoding, path);
+  LATHE_TRY(const std::string text, read_unpacked(path, kMostRankBytes));
+  LATHE_TRY(std::vector<std::string> tokens, parse_ranks(text, path.string()));
+  auto model = BpeModel::make(split ? *split : chat_split(), BpeVocabulary{std::move(tokens)});
+  if (!model.ok()) return error_at(path.string(), -1, model.error().message);
+  return Tokenizer::from_model(std::move(model).value(),
+                               split ? std::vector<std::string>() : chat_special_tokens());
 }
 
 Result<std::vector<std::string>> read_gpt2_tokens(const fs::path& vocabulary, const fs::path& merges) {

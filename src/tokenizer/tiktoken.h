@@ -32,7 +32,13 @@ Result<std::vector<std::string>> parse_ranks(std::string_view text, const std::s
 
 // A public encoding from its rank file, whose SHA-256 must be the published one.
 Result<Tokenizer> load_tiktoken(const TiktokenEncoding& encoding, const fs::path& path);
-// The same with text that need not be the published file: for ranks cut short.
+// A rank file NAME.tiktoken or NAME.tiktoken.zst. `split` null: that of the public encoding NAME with its special tokens
+// and its published content, else the chat family's with its special tokens. A `split` that is given makes ordinary
+// tokens of all ranks, without special tokens.
+Result<Tokenizer> load_ranks(const fs::path& path, const SplitPattern* split = nullptr);
+// True for the names that load_ranks reads.
+bool is_rank_file(const fs::path& path);
+// The same as load_tiktoken with text that need not be the published file: for ranks cut short.
 Result<Tokenizer> tiktoken_from_ranks(const TiktokenEncoding& encoding, std::string_view text, const std::string& path);
 
 // GPT-2's tokens by id, without <|endoftext|>, which must follow them (other models' files of these names have other

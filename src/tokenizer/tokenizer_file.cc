@@ -93,18 +93,6 @@ TokenizerParts with_specials(const fs::path& path, std::shared_ptr<const TokenMo
   return {path, std::move(model), std::move(added), ""};
 }
 
-Result<TokenizerParts> read_ranks(const fs::path& path) {
-  if (const TiktokenEncoding* encoding = find_tiktoken_encoding(path.stem().string())) {
-    LATHE_TRY(const Tokenizer tokenizer, load_tiktoken(*encoding, path));
-    return parts_of(path, tokenizer);
-  }
-  LATHE_TRY(const std::string text, read_file(path));
-  LATHE_TRY(const std::vector<std::string> tokens, parse_ranks(text, path.string()));
-  auto model = BpeModel::make(chat_split(), tokens);
-  if (!model.ok()) return error_at(path.string(), -1, model.error().message);
-  return with_specials(path, std::move(model).value(), chat_special_tokens());
-}
-
 Result<TokenizerParts> read_gpt2(const fs::path& vocabulary, const fs::path& merges) {
   LATHE_TRY(std::vector<std::string> tokens, read_gpt2_tokens(vocabulary, merges));
   const auto id = static_cast<int32_t>(tokens.size());
@@ -133,7 +121,10 @@ Result<TokenizerParts> read_any(const fs::path& path) {
   for (const auto& [vocabulary, merges] : kGpt2Files)
     if (path.filename() == vocabulary) return read_gpt2(path, path.parent_path() / merges);
   if (path.extension() == ".pkl") return read_pickle(path);
-  if (path.extension() == ".tiktoken") return read_ranks(path);
+  if (is_rank_file(path)) {
+    LATHE_TRY(const Tokenizer tokenizer, load_ranks(path));
+    return parts_of(path, tokenizer);
+  }
   return read_json_file(path);
 }
 

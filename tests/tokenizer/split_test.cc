@@ -120,6 +120,32 @@ TEST(Split, EqualsTheRegularExpression) {
   }
 }
 
+// The windows of 64 bytes cut as the scanner does, which the test above compares with the regular expression.
+// C-2.2, C-2.20
+TEST(Split, WindowsEqualTheScanner) {
+  const CharTable& table = CharTable::get();
+  const std::vector<std::string> units = {"a",  "b",  "Z",  "word", "Word", "s",  "ll",  "1",  "22", "333", "7777", " ", " ", " ", "  ",
+                                          "\t", "\n", "\r\n", "\n\n", "\v", ".",  ",",   "-",  "!!", "'",   "'",    "'s", "'LL", "'re", "/",
+                                          "//", "_",  "\x1C", "\x7F", "('",  "\"", "[",   "{"};
+  const std::vector<std::string> rare = {"\u00E9", "\u017F", "\u2019", "\u4E2D", "\u00A0", "\u0301", "\x80", "\U0001F600"};
+  Rng rng(3, "windows");
+  for (int round = 0; round < 20000; ++round) {
+    const uint64_t kinds = 1 + rng.below(units.size()), every = round % 3 == 0 ? 0 : 1 + rng.below(60);
+    std::vector<std::string> few;
+    for (uint64_t i = 0; i < kinds; ++i) few.push_back(units[rng.below(units.size())]);
+    std::string text;
+    for (uint64_t n = rng.below(200); n > 0; --n)
+      text += every > 0 && rng.below(every) == 0 ? rare[rng.below(rare.size())] : few[rng.below(few.size())];
+    for (const SplitPattern& pattern : split_patterns()) {
+      std::vector<size_t> expected, found;
+      for (size_t at = 0; at < text.size();) expected.push_back(at = pattern.piece_end(table, text, at));
+      size_t end = 0;
+      for_each_piece(pattern, text, [&](std::string_view piece) { found.push_back(end += piece.size()); });
+      ASSERT_EQ(found, expected) << pattern.name << ": " << ::testing::PrintToString(text);
+    }
+  }
+}
+
 // C-2.20: where the public patterns differ from each other.
 TEST(Split, PublicPatterns) {
   EXPECT_EQ(split("gpt2", "I'M don't 12345 a\n \n b  "),

@@ -7,7 +7,9 @@
 #include "core/parallel.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/hf_file.h"
 #include "tokenizer/piece_counter.h"
+#include "tokenizer/tokenizer_file.h"
 #include "tokenizer/utf8.h"
 
 namespace lathe::tokenizer {
@@ -67,7 +69,7 @@ Result<Tokenizer> hugging_face_tokenizer(const TrainSettings& settings, std::vec
     token.text = special;
     token.id = static_cast<int32_t>(added.size());
     added.push_back(std::move(token));
-    vocabulary.tokens.emplace_back();
+    vocabulary.tokens.push_back(special);  // that library lists them there too; no merge makes them
   }
   for (std::string& token : tokens_of_merges(merges, rules_of(settings))) vocabulary.tokens.push_back(std::move(token));
   const auto shift = static_cast<int32_t>(added.size());
@@ -155,6 +157,13 @@ Result<TrainResult> train_bpe(const TrainSettings& settings, std::span<const std
   training.choose(documents);
   LATHE_TRY_STATUS(training.count());
   return training.finish();
+}
+
+Status save_trained(const Tokenizer& tokenizer, TrainStyle style, const fs::path& folder) {
+  if (style == TrainStyle::kChat) return tokenizer.save(folder);
+  LATHE_TRY(Json file, to_hugging_face(tokenizer));
+  file["model"]["byte_fallback"] = true;  // as the row asks; without effect, because every byte has a token
+  return write_json_atomic(folder / kTokenizerFile, file);
 }
 
 }  // namespace lathe::tokenizer

@@ -60,4 +60,7 @@ Result<TrainResult> train_bpe(const TrainSettings& settings, const NextDocuments
 // The same for texts that are in memory.
 Result<TrainResult> train_bpe(const TrainSettings& settings, std::span<const std::string> documents);
 
+// Writes <folder>/tokenizer.json in the form of the style: this program's, or Hugging Face's (row C-2.21).
+Status save_trained(const Tokenizer& tokenizer, TrainStyle style, const fs::path& folder);
+
 }  // namespace lathe::tokenizer

@@ -69,14 +69,16 @@ Result<Tokenizer> hugging_face_tokenizer(const TrainSettings& settings, std::vec
     token.text = special;
     token.id = static_cast<int32_t>(added.size());
     added.push_back(std::move(token));
-    vocabulary.tokens.push_back(special);  // that library lists them there too; no merge makes them
+    vocabulary.tokens.emplace_back();
   }
   for (std::string& token : tokens_of_merges(merges, rules_of(settings))) vocabulary.tokens.push_back(std::move(token));
   const auto shift = static_cast<int32_t>(added.size());
   for (auto& [left, right] : merges) left += shift, right += shift;
   vocabulary.merges = std::move(merges);
   LATHE_TRY(auto model, BpeModel::make(*settings.split, std::move(vocabulary)));
-  return Tokenizer::from_added(std::move(model), std::move(added));
+  LATHE_TRY(const Tokenizer tokenizer, Tokenizer::from_added(std::move(model), std::move(added)));
+  LATHE_TRY(const Json file, to_hugging_face(tokenizer));
+  return from_hugging_face(file, kTokenizerFile);  // so that it has the hash of what will be loaded
 }
 
 // One training from the first document to the tokenizer.

@@ -23,6 +23,7 @@ std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_synth();
 std::unique_ptr<Verb> make_tokenizer_decode();
 std::unique_ptr<Verb> make_tokenizer_encode();
+std::unique_ptr<Verb> make_tokenizer_eval();
 std::unique_ptr<Verb> make_tokenizer_info();
 std::unique_ptr<Verb> make_tokenizer_render();
 std::unique_ptr<Verb> make_tokenizer_train();
@@ -31,6 +32,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_tokenizer_train());
+  verbs.push_back(make_tokenizer_eval());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());
   verbs.push_back(make_tokenizer_decode());

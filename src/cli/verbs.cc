@@ -59,6 +59,7 @@ const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
+      {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
   };
   return list;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/report_section.h"
+#include "cli/tokenizer_train_spm.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -76,13 +77,16 @@ class TokenizerTrain : public Verb {
     table.group("run");
     table.add("output_dir", &output_dir_, "where the tokenizer goes; empty: <base>/tokenizer");
     table.add("memory", &memory_mb_, "MB for counting; what does not fit waits on disk, with the same result");
+    frozen_.describe(table, {&settings_.vocab_size, &data_, &output_dir_});
   }
+  Status read_config(SettingsTable& table, const Json& config, const std::string& path) override { return frozen_.read_config(table, config, path); }
   Result<Exit> run(Context& context) override;
 
  private:
   Status write_manifest_of(const Context& context, const fs::path& folder, const TrainText& text, const tokenizer::TrainResult& trained,
                            const std::string& started) const;
 
+  FrozenTraining frozen_;
   std::string data_, style_ = "chat", output_dir_;
   int64_t min_frequency_ = 1, memory_mb_ = 1024;
   tokenizer::TrainSettings settings_;
@@ -120,6 +124,7 @@ Status TokenizerTrain::write_manifest_of(const Context& context, const fs::path&
 }
 
 Result<Exit> TokenizerTrain::run(Context& context) {
+  if (frozen_.chosen(context)) return frozen_.run(context);
   const std::string started = Clock::real().local_time();
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data, given_or_base(context, data_, "base_data"));

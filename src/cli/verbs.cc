@@ -66,6 +66,8 @@ const std::vector<Alias>& aliases() {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"20_train_tokenizer", "tokenizer train", false},
+      {"chat_cli", "chat", false},             {"chat_web", "serve", false},
   };
   return list;
 }

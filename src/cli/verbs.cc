@@ -11,6 +11,7 @@ std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
@@ -30,6 +31,7 @@ std::unique_ptr<Verb> make_tokenizer_train();
 VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
+  verbs.push_back(make_download());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());
@@ -57,7 +59,7 @@ const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
-      {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
   };
   return list;
 }
@@ -65,7 +67,7 @@ const std::vector<Alias>& aliases() {
 namespace {
 
 std::string without_script_dress(std::string word) {
-  for (const std::string_view prefix : {"scripts/", "scripts."})
+  for (const std::string_view prefix : {"scripts/", "scripts.", "nanochat/", "nanochat."})
     if (word.starts_with(prefix)) word.erase(0, prefix.size());
   if (word.ends_with(".py")) word.erase(word.size() - 3);
   return word;

@@ -1,4 +1,5 @@
 #include "data/parquet.h"
+#include "data/parquet_rows.h"
 
 namespace lathe::data {
 namespace {
@@ -13,5 +14,6 @@ bool parquet_available() { return false; }
 Result<std::unique_ptr<DocumentFile>> open_parquet(const fs::path& path) { return missing(path); }
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t) { return missing(path); }
 Result<ParquetShape> parquet_shape(const fs::path& path) { return missing(path); }
+Status read_parquet_rows(const fs::path& path, const std::function<Status(Json)>&) { return missing(path); }
 
 }  // namespace lathe::data

@@ -18,6 +18,7 @@ std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
@@ -32,6 +33,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_download());
+  verbs.push_back(make_repackage());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());

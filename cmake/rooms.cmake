@@ -23,7 +23,7 @@ function(lathe_room name)
     list(APPEND sources ${more})
   endforeach()
   # X_missing.cc says that this build has no X; it stands in for the files of X.
-  lathe_choose(sources ${LATHE_PARQUET} "/parquet_(rows_)?io\\.cc$" "/parquet_missing\\.cc$")
+  lathe_choose(sources ${LATHE_PARQUET} "/parquet_([a-z]*_)?io\\.cc$" "/parquet_missing\\.cc$")
   lathe_choose(sources ${LATHE_PARQUET} "/s3_source\\.cc$" "/s3_missing\\.cc$")
   lathe_choose(sources ${LATHE_MPI} "/mpi_[a-z_]*\\.cc$" "/mpi_missing\\.cc$")
   list(TRANSFORM ROOM_DEPS PREPEND lathe_)

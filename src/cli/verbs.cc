@@ -14,12 +14,14 @@ std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_corpus();
 std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
@@ -35,6 +37,8 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_download());
+  verbs.push_back(make_repackage());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_eval());
   verbs.push_back(make_tokenizer_info());
@@ -68,6 +72,7 @@ const std::vector<Alias>& aliases() {
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
   };
   return list;
 }
@@ -75,7 +80,7 @@ const std::vector<Alias>& aliases() {
 namespace {
 
 std::string without_script_dress(std::string word) {
-  for (const std::string_view prefix : {"scripts/", "scripts."})
+  for (const std::string_view prefix : {"scripts/", "scripts.", "nanochat/", "nanochat."})
     if (word.starts_with(prefix)) word.erase(0, prefix.size());
   if (word.ends_with(".py")) word.erase(word.size() - 3);
   return word;

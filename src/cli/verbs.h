@@ -29,10 +29,10 @@ struct Found {
   Verb* verb = nullptr;
   const Alias* alias = nullptr;  // when an old name was used
   size_t words = 0;              // how many words the name took
-  std::string program;           // the name used, without "scripts/" and ".py"
+  std::string program;           // the name used, without its folder and ".py"
 };
-// The verb that `words` begin with: two-word names first, then one word, then aliases (a leading "scripts/" or
-// "scripts." and a final ".py" are ignored). The error names the nearest verb.
+// The verb that `words` begin with: two-word names first, then one word, then aliases (a leading "scripts/",
+// "scripts." or "nanochat." and a final ".py" are ignored). The error names the nearest verb.
 Result<Found> find_verb(const VerbList& verbs, const std::vector<std::string>& words);
 
 }  // namespace lathe::cli

@@ -15,6 +15,7 @@ constexpr double kQuietSeconds = 2.0, kBarInterval = 0.1, kLineInterval = 5.0;
 }  // namespace
 
 void Progress::set_quiet(bool quiet) { quiet_output = quiet; }
+bool Progress::quiet() { return quiet_output; }
 
 Progress::Progress(std::string title, int64_t total, std::string unit)
     : title_(std::move(title)),

@@ -17,6 +17,7 @@ class Progress {
   void finish();
 
   static void set_quiet(bool quiet);
+  static bool quiet();
 
  private:
   void draw(bool last);

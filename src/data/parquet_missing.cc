@@ -1,4 +1,5 @@
 #include "data/parquet.h"
+#include "data/parquet_json.h"
 #include "data/parquet_rows.h"
 
 namespace lathe::data {
@@ -20,5 +21,6 @@ Result<std::unique_ptr<ParquetTexts>> ParquetTexts::open(const fs::path& path, c
 Result<std::unique_ptr<ParquetStrings>> ParquetStrings::create(const fs::path& path, const std::vector<std::string>&) {
   return missing(path);
 }
+Status read_parquet_rows(const fs::path& path, const std::function<Status(Json)>&) { return missing(path); }
 
 }  // namespace lathe::data

@@ -6,6 +6,7 @@
 
 #include "cli/command_line.h"
 #include "cli/common_options.h"
+#include "cli/config_files.h"
 #include "cli/help.h"
 #include "cli/version.h"
 #include "core/environment.h"
@@ -103,8 +104,9 @@ class Runner {
   static Status read_config_file(Verb& verb, const CommandLine& line, SettingsTable& table) {
     for (const Flag& flag : line.flags) {
       if (flag.name != "config") continue;
-      LATHE_TRY(const Json config, read_json(flag.words.at(0)));
-      LATHE_TRY_STATUS(verb.read_config(table, config, flag.words.at(0)));
+      LATHE_TRY(const fs::path path, find_config(flag.words.at(0)));
+      LATHE_TRY(const Json config, read_json(path));
+      LATHE_TRY_STATUS(verb.read_config(table, config, path.string()));
     }
     return {};
   }

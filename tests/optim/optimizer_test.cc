@@ -220,6 +220,9 @@ class TwoRanks : public dist::Communicator {
   }
   Status all_gather(const void*, void*, int64_t, dist::ElementType) override { return error("not used"); }
   Status broadcast(void*, int64_t, dist::ElementType, int) override { return error("not used"); }
+  Status all_to_all(const void*, std::span<const int64_t>, dist::ElementType, std::vector<std::byte>&, std::vector<int64_t>&) override {
+    return error("not used");
+  }
   Status barrier() override { return {}; }
   size_t calls() const { return next_; }
 

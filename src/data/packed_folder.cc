@@ -50,7 +50,10 @@ Status verify(const fs::path& folder, const Manifest& manifest) {
     std::error_code code;
     const auto bytes = fs::file_size(error.path, code);
     if (code) break;
-    if (static_cast<int64_t>(bytes) != record.bytes) error.offset = std::min(static_cast<int64_t>(bytes), record.bytes);
+    if (static_cast<int64_t>(bytes) != record.bytes) {
+      error.offset = std::min(static_cast<int64_t>(bytes), record.bytes);
+      break;
+    }
     const Json* blocks = manifest.details.find("blocks");
     const Json* sums = blocks != nullptr ? blocks->find(record.path) : nullptr;
     if (sums == nullptr) break;

@@ -1,11 +1,9 @@
 #include "data/record_reader.h"
 
-#include <simdjson.h>
+#include "core/json.h"
 
 namespace lathe::data {
 namespace {
-
-namespace dom = simdjson::dom;  // chooses the machine's instructions when the program runs
 
 constexpr int64_t kSmallGroup = 64;  // documents of a text file taken at a time
 
@@ -20,33 +18,25 @@ std::string relative_name(const fs::path& file, const fs::path& root) {
 }
 
 // A name may be a string, or a whole number that becomes its text; anything else is as if it were missing.
-void name_of(const dom::object& object, const char* key, std::string& out) {
-  dom::element value;
-  if (object.at_key(key).get(value) != simdjson::SUCCESS) return;
-  std::string_view text;
-  int64_t number = 0;
-  if (value.get_string().get(text) == simdjson::SUCCESS) out.assign(text);
-  else if (value.get_int64().get(number) == simdjson::SUCCESS) out = std::to_string(number);
+std::string name_of(const Json& record, const char* key) {
+  const Json* value = record.find(key);
+  if (value == nullptr) return "";
+  return value->is_string() ? value->as_string() : value->is_int() ? std::to_string(value->as_int()) : "";
 }
 
-// `line` has simdjson's padding behind it.
-Status decode_line(dom::parser& parser, std::string_view line, Record& record) {
-  dom::element root;
-  dom::object object;
-  if (const auto code = parser.parse(line.data(), line.size(), false).get(root); code != simdjson::SUCCESS)
-    return error("is not JSON: ", simdjson::error_message(code));
-  if (root.get_object().get(object) != simdjson::SUCCESS) return error("is not a JSON object");
-  for (const char* key : {"text", "content"}) {
-    dom::element value;
-    if (object.at_key(key).get(value) != simdjson::SUCCESS) continue;
-    std::string_view text;
-    if (value.get_string().get(text) != simdjson::SUCCESS) return error("has a \"", key, "\" that is not a string");
-    record.text.assign(text);
-    name_of(object, "source", record.source);
-    name_of(object, "id", record.id);
-    return {};
-  }
-  return error("has neither \"text\" nor \"content\"");
+Status decode_line(std::string_view line, Record& record) {
+  JsonLimits limits;
+  limits.allow_comments = limits.allow_bare_words = false;
+  Result<Json> parsed = parse_json(line, "", limits);
+  if (!parsed.ok()) return error("is not JSON: ", parsed.error().message);
+  Json& json = parsed.value();
+  if (!json.is_object()) return error("is not a JSON object");
+  Json* text = json.find("text");
+  if (text == nullptr) text = json.find("content");
+  if (text == nullptr) return error("has neither \"text\" nor \"content\"");
+  if (!text->is_string()) return error("has a text that is not a string");
+  record = {text->as_string(), name_of(json, "source"), name_of(json, "id")};
+  return {};
 }
 
 }  // namespace
@@ -96,8 +86,6 @@ Result<bool> RecordReader::next_group(RecordBlock& block) {
 Status decode(RecordBlock& block) {
   if (block.lines.empty()) return {};
   block.records.clear();
-  block.lines.reserve(block.lines.size() + simdjson::SIMDJSON_PADDING);
-  dom::parser parser;
   int64_t number = block.first_line;
   const std::string_view all = block.lines;
   for (size_t begin = 0; begin < all.size(); ++number) {
@@ -106,7 +94,7 @@ Status decode(RecordBlock& block) {
     begin = end + 1;
     if (trim_text(line).empty()) continue;
     Record record;
-    if (const Status status = decode_line(parser, line, record); !status.ok())
+    if (const Status status = decode_line(line, record); !status.ok())
       return error_at(block.file, number, "line ", number, " ", status.error().message);
     if (record.text.empty()) continue;
     if (record.source.empty()) record.source = block.file;

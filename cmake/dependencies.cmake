@@ -25,6 +25,10 @@ lathe_library(simdjson::simdjson simdjson simdjson.h)
 lathe_library(sentencepiece::sentencepiece sentencepiece sentencepiece_processor.h)
 lathe_library(sentencepiece::train sentencepiece_train sentencepiece_trainer.h)
 set_property(TARGET sentencepiece::train PROPERTY INTERFACE_LINK_LIBRARIES sentencepiece::sentencepiece)
+# The version is recorded beside every model it trains, and stands in no header.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LATHE_SENTENCEPIECE REQUIRED sentencepiece)
+target_compile_definitions(sentencepiece::train INTERFACE LATHE_SENTENCEPIECE_VERSION="${LATHE_SENTENCEPIECE_VERSION}")
 
 # Ranks on several machines; without it a job has one rank.
 add_library(lathe_mpi INTERFACE)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "core/result.h"
 
 namespace lathe::tokenizer {
 
@@ -25,6 +26,11 @@ class TokenModel {
   virtual void encode_part(std::string_view part, bool at_start, std::vector<int32_t>& ids) const {
     (void)at_start;
     encode(std::span(&part, 1), std::span(&ids, 1));
+  }
+  // Error when encoding would lose a part of the text: for training, where nothing may be lost (row L-3.25).
+  virtual Status check(std::string_view text) const {
+    (void)text;
+    return {};
   }
   // True when a decoded text loses the one space that encoding put before it.
   virtual bool drops_first_space() const { return false; }

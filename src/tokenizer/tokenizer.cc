@@ -148,13 +148,14 @@ std::optional<int32_t> Tokenizer::find_special(std::string_view name) const {
 }
 
 std::optional<int32_t> Tokenizer::find_bos() const {
-  const std::optional<int32_t> bos = find_special(kBos);
-  return bos ? bos : find_special(kEndOfText);
+  for (const char* name : {kBos, kEndOfText, "<s>"})
+    if (const std::optional<int32_t> bos = find_special(name)) return bos;
+  return std::nullopt;
 }
 
 int32_t Tokenizer::bos_id() const {
   const std::optional<int32_t> id = find_bos();
-  require(id.has_value(), "[tokenizer] no special token ", kBos, " or ", kEndOfText);
+  require(id.has_value(), "[tokenizer] no special token ", kBos, ", ", kEndOfText, " or <s>");
   return *id;
 }
 

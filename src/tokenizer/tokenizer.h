@@ -49,8 +49,9 @@ enum class TokenBytes {
 
 class Tokenizer {
  public:
-  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl, or GPT-2's encoder.json and vocab.bpe),
-  // or such a file; tokenizer.json may be Hugging Face's. A tiktoken rank file NAME.tiktoken has the split and the
+  // A folder that holds tokenizer.json (else the chat origin's tokenizer.pkl, SentencePiece's spm.model or
+  // tokenizer.model, or GPT-2's encoder.json and vocab.bpe), or such a file; tokenizer.json may be Hugging Face's.
+  // Where tokenizer_config.json states a sha256_hash, a SentencePiece model beside it must have it. A tiktoken rank file NAME.tiktoken has the split and the
   // special tokens of the public encoding NAME, else the chat family's.
   static Result<Tokenizer> load(const fs::path& file_or_folder);
   // <base>/tokenizer, the place every verb reads (row C-2.33).
@@ -87,7 +88,7 @@ class Tokenizer {
   bool is_special(int32_t id) const;
   std::optional<int32_t> find_special(std::string_view name) const;
   int32_t special_id(std::string_view name) const;  // throws when there is none
-  // <|bos|>, else <|endoftext|> (row C-2.20); throws when there is neither.
+  // <|bos|>, else <|endoftext|> (row C-2.20), else <s>; throws when there is none.
   int32_t bos_id() const;
   std::optional<int32_t> find_bos() const;
   const std::vector<AddedToken>& added_tokens() const;  // by id

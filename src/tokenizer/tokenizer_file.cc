@@ -2,7 +2,10 @@
 
 #include "core/json.h"
 #include "tokenizer/bpe_model.h"
+#include "tokenizer/char_model.h"
+#include "tokenizer/frozen.h"
 #include "tokenizer/hf_file.h"
+#include "tokenizer/spm_model.h"
 #include "tokenizer/text_bpe_model.h"
 #include "tokenizer/tiktoken.h"
 #include "tokenizer/tiktoken_pickle.h"
@@ -50,6 +53,22 @@ TokenizerParts parts_of(const fs::path& path, const Tokenizer& tokenizer) {
   return {path, tokenizer.shared_model(), tokenizer.added_tokens(), ""};
 }
 
+Result<std::shared_ptr<const TokenModel>> read_model(const std::string& kind, const Json& file, const std::string& name) {
+  std::shared_ptr<const TokenModel> model;
+  if (kind == "bpe") {
+    LATHE_TRY(model, BpeModel::from_json(file, name));
+  } else if (kind == "text_bpe") {
+    LATHE_TRY(model, TextBpeModel::from_json(file, name));
+  } else if (kind == "sentencepiece") {
+    LATHE_TRY(model, SpmModel::from_json(file, name));
+  } else if (kind == "char") {
+    LATHE_TRY(model, CharModel::from_json(file, name));
+  } else {
+    return error_at(name, -1, "\"kind\" must be bpe, text_bpe, sentencepiece or char");
+  }
+  return model;
+}
+
 Result<TokenizerParts> read_json_file(const fs::path& path) {
   LATHE_TRY(const Json file, read_json(path));
   const std::string name = path.string();
@@ -62,16 +81,9 @@ Result<TokenizerParts> read_json_file(const fs::path& path) {
     return error_at(name, -1, "not a lathe tokenizer: \"format\" must be \"", kFormat, "\"");
   if (!version || !version->is_int() || version->as_int() != kVersion)
     return error_at(name, -1, "\"version\" must be ", kVersion, ": the file is damaged or newer than this program");
-  const bool bpe = kind && kind->is_string() && kind->as_string() == "bpe";
-  if (!bpe && !(kind && kind->is_string() && kind->as_string() == "text_bpe"))
-    return error_at(name, -1, "\"kind\" must be \"bpe\" or \"text_bpe\"");
   TokenizerParts parts;
   parts.path = path;
-  if (bpe) {
-    LATHE_TRY(parts.model, BpeModel::from_json(file, name));
-  } else {
-    LATHE_TRY(parts.model, TextBpeModel::from_json(file, name));
-  }
+  LATHE_TRY(parts.model, read_model(kind && kind->is_string() ? kind->as_string() : "", file, name));
   const Json *specials = file.find("special_tokens"), *hash = file.find("sha256");
   if (!specials || !specials->is_array()) return error_at(name, -1, "\"special_tokens\" must be an array of names");
   for (const Json& special : specials->as_array()) {
@@ -122,6 +134,27 @@ Result<TokenizerParts> read_pickle(const fs::path& path) {
   return with_specials(path, std::move(model).value(), encoding.special_tokens);
 }
 
+// The hash that tokenizer_config.json beside a model states; empty when there is none of lathe's.
+Result<std::string> stated_hash(const fs::path& folder) {
+  std::error_code code;
+  const fs::path path = folder / kTokenizerConfigFile;
+  if (!fs::exists(path, code)) return std::string();
+  LATHE_TRY(const Json config, read_json(path));
+  const Json* hash = config.find("sha256_hash");
+  if (!hash) return std::string();
+  if (!hash->is_string() || hash->as_string().size() != 64)
+    return error_at(path.string(), -1, "\"sha256_hash\" must be 64 hexadecimal digits");
+  return hash->as_string();
+}
+
+Result<TokenizerParts> read_spm(const fs::path& path) {
+  LATHE_TRY(std::string bytes, read_file(path));
+  LATHE_TRY(std::shared_ptr<const SpmModel> model, SpmModel::make(std::move(bytes), path.string()));
+  LATHE_TRY(std::string hash, stated_hash(path.parent_path()));
+  std::vector<AddedToken> added = model->added_tokens();
+  return TokenizerParts{path, std::move(model), std::move(added), std::move(hash)};
+}
+
 // The files of GPT-2's vocabulary under either pair of names.
 constexpr std::pair<const char*, const char*> kGpt2Files[] = {{"encoder.json", "vocab.bpe"},
                                                               {"vocab.json", "merges.txt"}};
@@ -133,6 +166,7 @@ Result<TokenizerParts> read_any(const fs::path& path) {
   for (const auto& [vocabulary, merges] : kGpt2Files)
     if (path.filename() == vocabulary) return read_gpt2(path, path.parent_path() / merges);
   if (path.extension() == ".pkl") return read_pickle(path);
+  if (path.extension() == ".model") return read_spm(path);
   if (path.extension() == ".tiktoken") return read_ranks(path);
   return read_json_file(path);
 }
@@ -145,7 +179,7 @@ Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder) {
   const bool file = !fs::is_directory(file_or_folder, code) && file_or_folder.has_extension();
   fs::path path = file ? file_or_folder : file_or_folder / kTokenizerFile;
   if (!file)
-    for (const char* other : {kPickleFile, kGpt2Files[0].first, kGpt2Files[1].first})
+    for (const char* other : {kPickleFile, kSpmFile, "tokenizer.model", kGpt2Files[0].first, kGpt2Files[1].first})
       if (!fs::exists(path, code) && fs::exists(file_or_folder / other, code)) path = file_or_folder / other;
   if (!fs::exists(path, code))
     return error_at(path.string(), -1, "no tokenizer found; train one with: lathe tokenizer train");

@@ -6,11 +6,16 @@
 
 #include "core/text.h"
 #include "tokenizer/base64.h"
+#include "tokenizer/utf8.h"
 
 namespace lathe::tokenizer {
 namespace {
 
-constexpr std::string_view kBlank = "\u2581";
+constexpr std::string_view kBlank = "\u2581", kReplacement = "\uFFFD";
+
+void check_library(const sentencepiece::util::Status& status) {
+  if (!status.ok()) throw std::runtime_error(join_text("[encode] the SentencePiece library failed: ", status.message()));
+}
 
 std::string text_of(const SpmPiece& piece, const SpmProto& proto) {
   switch (piece.type) {
@@ -40,11 +45,13 @@ SpmModel::SpmModel(std::string bytes, SpmProto proto)
     const auto id = static_cast<int32_t>(texts_.size());
     texts_.push_back(text_of(piece, proto_));
     if (piece.type == SpmPieceType::kUnknown) ids_.unk = id;
+    if (piece.type == SpmPieceType::kByte) bytes_of_names_.emplace(piece.text, id);
     if (piece.type != SpmPieceType::kControl) continue;
     if (piece.text == proto_.bos_piece) ids_.bos = id;
     if (piece.text == proto_.eos_piece) ids_.eos = id;
     if (piece.text == proto_.pad_piece) ids_.pad = id;
   }
+  if (proto_.unigram) unigram_.emplace(proto_);
 }
 
 SpmModel::~SpmModel() = default;
@@ -59,16 +66,46 @@ Result<std::shared_ptr<const SpmModel>> SpmModel::make(std::string bytes, const 
   return std::shared_ptr<const SpmModel>(std::move(model));
 }
 
+std::string SpmModel::normalised(std::string_view text) const {
+  std::string normal;
+  if (!proto_.has_charsmap && !proto_.remove_extra_whitespaces) {
+    // Nothing but blanks changes: not worth the library's round trip through its pieces.
+    if (proto_.add_dummy_prefix && !text.empty()) normal = kBlank;
+    for (size_t at = 0; at < text.size();) {
+      const CodePoint point = read_code_point(text, at);
+      normal += point.value == ' ' ? kBlank : point.value == kInvalidByte ? kReplacement : text.substr(at, point.length);
+      at += point.length;
+    }
+    return normal;
+  }
+  std::vector<std::string> pieces;
+  check_library(library_->processor.Encode(text, &pieces));
+  for (const std::string& piece : pieces) {
+    const auto byte = bytes_of_names_.find(piece);
+    normal += byte == bytes_of_names_.end() ? piece : std::string(token(byte->second));
+  }
+  return normal;
+}
+
 void SpmModel::encode(std::span<const std::string_view> texts, std::span<std::vector<int32_t>> ids) const {
   std::vector<int> found;
   for (size_t i = 0; i < texts.size(); ++i) {
-    const auto status = library_->processor.Encode(texts[i], &found);
-    if (!status.ok()) throw std::runtime_error(join_text("[encode] the SentencePiece library failed: ", status.message()));
+    if (unigram_) {
+      unigram_->encode(normalised(texts[i]), ids[i]);
+      continue;
+    }
+    check_library(library_->processor.Encode(texts[i], &found));
     ids[i].insert(ids[i].end(), found.begin(), found.end());
   }
 }
 
-bool SpmModel::drops_first_space() const { return proto_.add_dummy_prefix || proto_.remove_extra_whitespaces; }
+std::string_view SpmModel::token_at_start(int32_t id) const {
+  const SpmPiece& piece = proto_.pieces[static_cast<size_t>(id)];
+  std::string_view text = token(id);
+  const bool drops = proto_.add_dummy_prefix || proto_.remove_extra_whitespaces;
+  if (drops && piece.type != SpmPieceType::kUnknown && piece.text.starts_with(kBlank)) text.remove_prefix(1);
+  return text;
+}
 
 std::vector<AddedToken> SpmModel::added_tokens() const {
   std::vector<AddedToken> added;

@@ -89,9 +89,9 @@ Status read_normaliser(std::string_view bytes, SpmProto& proto) {
   bool escapes = true;
   LATHE_TRY_STATUS(read_fields(bytes, "the normaliser", [&](const Field& field) -> Status {
     switch (field.number) {
-      case 1: return take_text(field, "name", proto.normaliser);
       case 2:
         LATHE_TRY_STATUS(expect(field, Kind::kBytes, "precompiled_charsmap"));
+        proto.has_charsmap = !field.bytes.empty();
         return check_charsmap(field.bytes);
       case 3: return take_flag(field, "add_dummy_prefix", proto.add_dummy_prefix);
       case 4: return take_flag(field, "remove_extra_whitespaces", proto.remove_extra_whitespaces);

@@ -24,7 +24,7 @@ struct SpmProto {
   bool byte_fallback = false;
   bool add_dummy_prefix = true;  // a blank is put before each text
   bool remove_extra_whitespaces = true;
-  std::string normaliser;        // name of its rule, "identity"
+  bool has_charsmap = false;     // it changes characters
   std::string unk_surface;       // what the unknown piece decodes to
   std::string bos_piece = "<s>", eos_piece = "</s>", pad_piece = "<pad>";
 };

@@ -34,6 +34,10 @@ class TokenModel {
   }
   // True when a decoded text loses the one space that encoding put before it.
   virtual bool drops_first_space() const { return false; }
+  // token(id) where a text begins: without the blank that the token brings there and that decoding takes away again.
+  virtual std::string_view token_at_start(int32_t id) const { return token(id); }
+  // True when a text still begins after a token that was such a blank alone.
+  virtual bool drops_all_first_spaces() const { return false; }
   // The model's own keys of tokenizer.json ("kind" first), and the bytes of its part of the tokenizer's hash.
   virtual Json to_json() const = 0;
   virtual std::string canonical_bytes() const = 0;

@@ -215,9 +215,18 @@ std::string_view Tokenizer::token_bytes_of(int32_t id) const {
 }
 
 std::string Tokenizer::decode_bytes(std::span<const int32_t> ids) const {
+  const TokenModel& model = *state_->model;
   std::string bytes;
-  for (const int32_t id : ids) bytes += token_bytes_of(id);
-  if (state_->model->drops_first_space() && bytes.starts_with(' ')) bytes.erase(0, 1);
+  bool at_start = true;  // no token of the model has given text yet
+  for (const int32_t id : ids) {
+    std::string_view text = token_bytes_of(id);
+    if (at_start && id < model.size() && state_->added_of_id[static_cast<size_t>(id)] < 0) {
+      text = model.token_at_start(id);
+      at_start = text.empty() && model.drops_all_first_spaces();
+    }
+    bytes += text;
+  }
+  if (model.drops_first_space() && bytes.starts_with(' ')) bytes.erase(0, 1);
   return bytes;
 }
 

@@ -31,7 +31,7 @@ struct MixedSample {
 // none above 0, an empty source with a weight (row L-5.23).
 Result<std::vector<double>> mix_shares(const std::vector<MixedSource>& sources, const std::vector<double>& weights);
 
-// Copies share nothing. One thread at a time (it keeps the block in use); make one per thread.
+// Copies share nothing. One thread at a time, because it keeps the block in use: make one per thread.
 class MixedSampler {
  public:
   // `shares` from mix_shares. Phase 0, 1, ...: row L-5.34.
@@ -44,7 +44,7 @@ class MixedSampler {
   const std::vector<double>& shares() const { return shares_; }
   // One line a source: share wanted and had, samples, epochs begun.
   std::vector<std::string> mix_lines(int64_t k);
-  // Row L-5.28, trap R6: one warning for each source with fewer sequences than a global batch takes from it.
+  // Row L-5.28, trap R6: one warning for each source in the mix with fewer sequences than a global batch.
   std::vector<std::string> small_source_warnings(int64_t global_batch) const;
 
  private:
@@ -52,6 +52,7 @@ class MixedSampler {
   void deal(int64_t block);
   void counts_at_block(int64_t block, std::vector<int64_t>& counts) const;
   const Permutation& epoch_of(int64_t source, int64_t epoch);
+  std::string epoch_purpose(int64_t source) const;
 
   std::vector<MixedSource> sources_;
   std::vector<double> shares_;

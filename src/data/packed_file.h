@@ -51,25 +51,24 @@ class PackedFile {
   std::span<const uint64_t> starts_;
 };
 
-// Writes one shard. Nothing stands under its names before close().
+// Writes one shard. Nothing stands under its names before close(). Memory: 8 bytes a document of the shard.
 class PackedFileWriter {
  public:
   static Result<PackedFileWriter> create(const fs::path& bin, int64_t token_bytes, int64_t sequence_length,
                                          const TokenizerHash& tokenizer);
-  // ids in the width of the shard, as they stand in the file; the byte count must be a multiple of the width.
+  // Ids as they stand in the file; a whole number of tokens.
   Status add_tokens(std::span<const std::byte> ids);
-  void start_document();  // the next token is a document's first
-  int64_t tokens() const { return tokens_; }
-  // The tokens must be a whole number of sequences and one more.
+  void start_document() { starts_.push_back(static_cast<uint64_t>(header_.tokens)); }  // the next token is its first
+  int64_t tokens() const { return header_.tokens; }
+  // The tokens must be a whole number of sequences and one more; no document may start with the last, which is only a target.
   Status close();
 
  private:
-  PackedFileWriter(fs::path bin, AtomicFileWriter writer, AtomicFileWriter index, PackedHeader header);
-  Status flush_starts();
+  PackedFileWriter(fs::path path, AtomicFileWriter bin, PackedHeader header)
+      : path_(std::move(path)), bin_(std::move(bin)), header_(header) {}
   fs::path path_;
-  AtomicFileWriter bin_, idx_;
+  AtomicFileWriter bin_;
   PackedHeader header_;
-  int64_t tokens_ = 0;
   std::vector<uint64_t> starts_;
 };
 

@@ -1,6 +1,6 @@
 // Packs a corpus into shards of token sequences of one length (rows L-4.1 to L-4.15). Two passes: documents are encoded
-// on all workers into one file of tokens per split, then written in their final order. Memory: a few blocks of text, 12
-// bytes a document, and the window of the best-fit strategy. The bytes depend on the text, the tokenizer and the
+// on all workers into one file of tokens per split, then written in their final order. Memory: a few blocks of text, 16
+// bytes a document at most, and the window of the best-fit strategy. The bytes depend on the text, the tokenizer and the
 // settings alone, never on the number of workers (row L-4.9).
 #pragma once
 

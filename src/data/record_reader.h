@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/file.h"
+#include "data/document_file.h"
+#include "data/line_reader.h"
 
 namespace lathe::data {
 
@@ -16,9 +17,9 @@ struct Record {
   std::string id;
 };
 
-// Either records, or lines of JSON that decode() turns into records.
+// Lines of JSON, or records as they are.
 struct RecordBlock {
-  fs::path file;
+  std::string file;        // of all of it, relative to the reader's root
   int64_t first_line = 0;  // number of the first of `lines`, from 1
   std::string lines;       // each ended by LF
   std::vector<Record> records;
@@ -27,18 +28,29 @@ struct RecordBlock {
 // One thread at a time.
 class RecordReader {
  public:
-  virtual ~RecordReader() = default;
-  // The next block, about `bytes` of text; false at the end.
-  virtual Result<bool> next(RecordBlock& block, int64_t bytes) = 0;
+  // Any files with the endings of data::document_endings(). JSON lines are {"text", "source", "id"} objects as a corpus
+  // folder has them: "content" stands in for "text", a missing source is the file's name, a missing id file#line. In the
+  // other forms the source is the file's name and the id file#number. Names are relative to `root`.
+  RecordReader(std::vector<fs::path> files, fs::path root) : files_(std::move(files)), root_(std::move(root)) {}
 
-  // JSON lines of {"text", "source", "id"} (a corpus folder): "content" stands in for "text", a missing source is the
-  // file's name, a missing id the file's name and the line.
-  static std::unique_ptr<RecordReader> jsonl(std::vector<fs::path> files);
-  // Anything data::Corpus reads: source and id are the file's name, the id with group and place (formats/corpus.md).
-  static Result<std::unique_ptr<RecordReader>> corpus(const fs::path& file_or_folder);
+  // The next block, about `bytes` of text; false at the end.
+  Result<bool> next(RecordBlock& block, int64_t bytes);
+
+ private:
+  Result<bool> next_lines(RecordBlock& block, int64_t bytes);
+  Result<bool> next_group(RecordBlock& block);
+
+  std::vector<fs::path> files_;
+  fs::path root_;
+  size_t file_ = 0;  // that is read
+  std::unique_ptr<LineReader> lines_;
+  std::unique_ptr<DocumentFile> documents_;
+  int64_t group_ = 0, document_ = 0;
+  std::vector<std::string> texts_;
 };
 
-// Turns lines into records. A line that is not such an object is an error that names file and line.
+// Turns lines into records, in place of what `records` held. Documents without text are left out. A line that is not such
+// an object is an error that names file and line.
 Status decode(RecordBlock& block);
 
 }  // namespace lathe::data

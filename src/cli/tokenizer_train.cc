@@ -1,16 +1,17 @@
-// lathe tokenizer train: learns a byte-level BPE from the train split of a corpus (rows C-2.9 to C-2.11, C-2.14, C-2.36).
+// lathe tokenizer train: learns a byte-level BPE from the train split of a corpus (rows C-2.9 to C-2.11, C-2.14, C-2.21,
+// C-2.36, L-3.26).
 #include <algorithm>
 #include <optional>
 #include <set>
 
 #include "cli/report_section.h"
+#include "cli/tokenizer_train_spm.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
-#include "core/environment.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/manifest.h"
 #include "core/progress.h"
-#include "core/sha256.h"
 #include "data/corpus.h"
 #include "tokenizer/tokenizer_file.h"
 #include "tokenizer/train_report.h"
@@ -19,7 +20,6 @@ namespace lathe::cli {
 namespace {
 
 constexpr int64_t kBlockBytes = 16 << 20;  // of text handed over at a time
-constexpr int kSchema = 1;
 
 // The train split group by group, with progress; remembers which files were read.
 class TrainText {
@@ -60,14 +60,6 @@ class TrainText {
   int64_t bytes_ = 0;
 };
 
-Result<Json> file_entry(const fs::path& path) {
-  LATHE_TRY(std::string hash, sha256_file(path));
-  std::error_code code;
-  const auto bytes = fs::file_size(path, code);
-  if (code) return error_at(path.string(), -1, "cannot ask for the size: ", code.message());
-  return Json(Json::Object{{"path", path.string()}, {"bytes", static_cast<int64_t>(bytes)}, {"sha256", std::move(hash)}});
-}
-
 class TokenizerTrain : public Verb {
  public:
   VerbInfo info() const override {
@@ -80,55 +72,69 @@ class TokenizerTrain : public Verb {
     table.add("doc_cap", &settings_.doc_cap, "characters read of each document");
     table.group("vocabulary");
     table.add("vocab_size", &settings_.vocab_size, "tokens, the special ones included");
+    table.add("min_frequency", &min_frequency_, "pairs seen less often are not joined; the vocabulary may end smaller");
+    table.add("style", &style_, "chat: special tokens last; hf: as Hugging Face's trainer has it, in its file form").choices = {"chat", "hf"};
+    table.group("run");
+    table.add("output_dir", &output_dir_, "where the tokenizer goes; empty: <base>/tokenizer");
+    table.add("memory", &memory_mb_, "MB for counting; what does not fit waits on disk, with the same result");
+    frozen_.describe(table, {&settings_.vocab_size, &data_, &output_dir_});
   }
+  Status read_config(SettingsTable& table, const Json& config, const std::string& path) override { return frozen_.read_config(table, config, path); }
   Result<Exit> run(Context& context) override;
 
  private:
-  Status write_manifest(const Context& context, const fs::path& folder, const TrainText& text, const tokenizer::TrainResult& trained,
-                        const std::string& started) const;
+  Status write_manifest_of(const Context& context, const fs::path& folder, const TrainText& text, const tokenizer::TrainResult& trained,
+                           const std::string& started) const;
 
-  std::string data_;
+  FrozenTraining frozen_;
+  std::string data_, style_ = "chat", output_dir_;
+  int64_t min_frequency_ = 1, memory_mb_ = 1024;
   tokenizer::TrainSettings settings_;
 };
 
-Status TokenizerTrain::write_manifest(const Context& context, const fs::path& folder, const TrainText& text, const tokenizer::TrainResult& trained,
-                                      const std::string& started) const {
-  Json inputs = Json::array(), outputs = Json::array();
-  for (const fs::path& path : text.files_read()) {
-    LATHE_TRY(Json entry, file_entry(path));
-    inputs.push_back(std::move(entry));
-  }
-  LATHE_TRY(Json output, file_entry(folder / tokenizer::kTokenizerFile));
-  output["path"] = tokenizer::kTokenizerFile;
-  outputs.push_back(std::move(output));
+Status TokenizerTrain::write_manifest_of(const Context& context, const fs::path& folder, const TrainText& text,
+                                         const tokenizer::TrainResult& trained, const std::string& started) const {
   const tokenizer::TrainReport& report = trained.report;
-  Json manifest = Json::object();
-  manifest["schema"] = kSchema;
-  manifest["kind"] = "tokenizer";
-  manifest["tool"] = "lathe";
-  manifest["tool_version"] = tool_version();
-  manifest["tokenizer_sha256"] = trained.tokenizer.hash();
-  manifest["settings"] = context.settings();
-  manifest["seed"] = context.common().seed;
-  manifest["inputs"] = std::move(inputs);
-  manifest["outputs"] = std::move(outputs);
-  manifest["counts"] = Json(Json::Object{{"documents", report.documents},
-                                         {"characters", report.characters},
-                                         {"bytes", report.bytes},
-                                         {"distinct_pieces", report.distinct_pieces},
-                                         {"merges", report.merges},
-                                         {"vocab_size", trained.tokenizer.vocab_size()}});
-  manifest["started"] = started;
-  manifest["ended"] = Clock::real().local_time();
-  manifest["seconds"] = report.seconds();
-  return write_json_atomic(folder / "manifest.json", manifest);
+  Manifest manifest;
+  manifest.kind = "tokenizer";
+  manifest.settings = context.settings();
+  manifest.config_sha256 = config_hash(Json(Json::Object{{"max_chars", settings_.max_chars},
+                                                         {"doc_cap", settings_.doc_cap},
+                                                         {"vocab_size", settings_.vocab_size},
+                                                         {"min_frequency", settings_.min_pair_count},
+                                                         {"style", style_}}));
+  manifest.seed = context.common().seed;
+  manifest.tokenizer_sha256 = trained.tokenizer.hash();
+  for (const fs::path& path : text.files_read()) {
+    LATHE_TRY(FileRecord input, record_file(path));
+    manifest.inputs.push_back(std::move(input));
+  }
+  LATHE_TRY(FileRecord output, record_file(folder / tokenizer::kTokenizerFile, tokenizer::kTokenizerFile));
+  manifest.outputs.push_back(std::move(output));
+  manifest.counts = Json(Json::Object{{"documents", report.documents},
+                                      {"characters", report.characters},
+                                      {"bytes", report.bytes},
+                                      {"distinct_pieces", report.distinct_pieces},
+                                      {"merges", report.merges},
+                                      {"vocab_size", trained.tokenizer.vocab_size()}});
+  manifest.started = started;
+  manifest.ended = Clock::real().local_time();
+  manifest.seconds = report.seconds();
+  return write_manifest(folder, manifest);
 }
 
 Result<Exit> TokenizerTrain::run(Context& context) {
+  if (frozen_.chosen(context)) return frozen_.run(context);
   const std::string started = Clock::real().local_time();
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data, given_or_base(context, data_, "base_data"));
-  const fs::path folder = base / "tokenizer";
+  const fs::path folder = output_dir_.empty() ? base / "tokenizer" : fs::path(output_dir_);
+  if (min_frequency_ < 0) return error("min_frequency must be 0 or more, got ", min_frequency_);
+  if (memory_mb_ < 1) return error("memory must be at least 1 MB, got ", memory_mb_);
+  settings_.min_pair_count = std::max<int64_t>(1, min_frequency_);  // a pair that never occurs cannot be joined
+  settings_.memory = memory_mb_ << 20;
+  settings_.style = style_ == "hf" ? tokenizer::TrainStyle::kHuggingFace : tokenizer::TrainStyle::kChat;
+  settings_.spill_folder = folder;
   LATHE_TRY_STATUS(make_folders(folder));  // before the long work, not after it
   LATHE_TRY(const auto corpus, data::Corpus::open(data));
   for (const std::string& line : tokenizer::settings_lines(settings_)) context.print(line);
@@ -139,14 +145,15 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   const tokenizer::Tokenizer& tokenizer = trained.tokenizer;
   context.print(tokenizer::time_line(trained.report));
   if (tokenizer.vocab_size() < settings_.vocab_size)
-    log_warning("tokenizer", "the text has no more pairs to join: the vocabulary has ", tokenizer.vocab_size(), " tokens, not ",
-                settings_.vocab_size, "; give more text or a smaller --vocab-size");
+    log_warning("tokenizer", "the text has no more pairs that occur at least ", settings_.min_pair_count, " times: the vocabulary has ",
+                tokenizer.vocab_size(), " tokens, not ", settings_.vocab_size,
+                "; give more text, a smaller --vocab-size or a smaller --min-frequency");
 
   LATHE_TRY_STATUS(tokenizer::check_round_trip(tokenizer));
-  LATHE_TRY_STATUS(tokenizer.save(folder));
+  LATHE_TRY_STATUS(tokenizer::save_trained(tokenizer, settings_.style, folder));
   LATHE_TRY(const tokenizer::Tokenizer saved, tokenizer::Tokenizer::load(folder));
   LATHE_TRY_STATUS(tokenizer::check_round_trip(saved));
-  LATHE_TRY_STATUS(write_manifest(context, folder, text, trained, started));
+  LATHE_TRY_STATUS(write_manifest_of(context, folder, text, trained, started));
   const Json section = tokenizer::training_section(settings_, trained.report, tokenizer);
   LATHE_TRY(const fs::path report, write_report_section(base, "Tokenizer training", {section}));
   context.print("Saved tokenizer to ", (folder / tokenizer::kTokenizerFile).string());
@@ -160,6 +167,7 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   figures["characters"] = trained.report.characters;
   figures["bytes"] = trained.report.bytes;
   figures["distinct_pieces"] = trained.report.distinct_pieces;
+  figures["runs"] = trained.report.runs;
   figures["peak_rss_mb"] = peak_rss_mb();
   figures["tokenizer"] = (folder / tokenizer::kTokenizerFile).string();
   figures["sha256"] = tokenizer.hash();

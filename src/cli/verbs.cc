@@ -25,6 +25,7 @@ std::unique_ptr<Verb> make_train_tinyllm();
 std::unique_ptr<Verb> make_synth();
 std::unique_ptr<Verb> make_tokenizer_decode();
 std::unique_ptr<Verb> make_tokenizer_encode();
+std::unique_ptr<Verb> make_tokenizer_eval();
 std::unique_ptr<Verb> make_tokenizer_info();
 std::unique_ptr<Verb> make_tokenizer_render();
 std::unique_ptr<Verb> make_tokenizer_train();
@@ -33,6 +34,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_tokenizer_train());
+  verbs.push_back(make_tokenizer_eval());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());
   verbs.push_back(make_tokenizer_decode());
@@ -61,6 +63,7 @@ const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
+      {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
   };

@@ -1,23 +1,43 @@
 // Learning byte-pair merges from weighted distinct pieces (Gage 1994; Sennrich et al. 2016; rows C-2.7, C-2.8).
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "core/result.h"
-#include "tokenizer/bytes_map.h"
+#include "tokenizer/weighted_pieces.h"
 
 namespace lathe::tokenizer {
 
 using Merge = std::pair<int32_t, int32_t>;  // ids of the two tokens joined; merge i makes id 256 + i
 
-// The first `count` merges over `pieces`, piece i occurring weights[i] times; ids 0..255 are the bytes. Each step joins
-// the adjacent pair with the highest 64-bit weighted count (overlapping windows counted), ties going to the smaller
-// first and then second id, from left to right without overlap. Ends early when no pair occurs min_count (>= 1) times.
-// Time: linear in the occurrences that are merged. Error when the distinct pieces exceed 2^32 - 2 bytes.
-Result<std::vector<Merge>> learn_merges(const BytesMap& pieces, std::span<const int64_t> weights, int64_t count,
-                                        int64_t min_count = 1);
+// Which of two equally frequent pairs is joined first.
+enum class Ties {
+  kSmallerIds,    // the smaller first, then second id
+  kGreaterBytes,  // the greater first, then second token, compared as bytes
+};
+
+struct MergeRules {
+  int64_t min_count = 1;  // a pair seen less often is not joined
+  Ties ties = Ties::kSmallerIds;
+  std::array<uint8_t, 256> bytes = byte_values();  // the byte of id i: each once
+
+  static constexpr std::array<uint8_t, 256> byte_values() {
+    std::array<uint8_t, 256> bytes{};
+    for (size_t i = 0; i < 256; ++i) bytes[i] = static_cast<uint8_t>(i);
+    return bytes;
+  }
+};
+
+// The first `count` merges over `pieces`, which are given up. Each step joins the adjacent pair with the highest 64-bit
+// weighted count (overlapping windows counted), from left to right without overlap. Ends early when no pair is frequent
+// enough. One thread. Time: linear in the occurrences that are merged. Memory: 20 bytes a byte of distinct pieces, and
+// up to 8 more and 28 a distinct pair for what merging makes. Error when the pieces exceed 2^31 - 2 bytes.
+Result<std::vector<Merge>> learn_merges(WeightedPieces pieces, int64_t count, const MergeRules& rules = {});
+
+// The vocabulary that merges make, by id: the bytes, then merge i as id 256 + i.
+std::vector<std::string> tokens_of_merges(const std::vector<Merge>& merges, const MergeRules& rules = {});
 
 }  // namespace lathe::tokenizer

@@ -58,9 +58,16 @@ Result<Json> to_hugging_face(const Tokenizer& tokenizer) {
   if (!model) return error("this kind of tokenizer has no form in tokenizer.json");
   const BpeVocabulary& vocabulary = model->vocabulary();
   Json vocab = Json::object(), merges = Json::array(), added = Json::array();
-  for (int32_t id = 0; id < model->size(); ++id)
-    if (const std::string_view token = model->token(id); !token.empty())
+  // An added token between the model's must be in the vocabulary too: that library numbers the others after it.
+  auto between = tokenizer.added_tokens().begin();
+  for (int32_t id = 0; id < model->size(); ++id) {
+    while (between != tokenizer.added_tokens().end() && between->id < id) ++between;
+    if (const std::string_view token = model->token(id); !token.empty()) {
       vocab.as_object().emplace_back(to_byte_level(token), int64_t{id});
+    } else if (between != tokenizer.added_tokens().end() && between->id == id) {
+      vocab.as_object().emplace_back(between->text, int64_t{id});
+    }
+  }
   for (const AddedToken& token : tokenizer.added_tokens()) added.push_back(added_token(token));
   const bool implied = vocabulary.merges.empty();
   for (const auto& [left, right] : implied ? merges_of_ranks(vocabulary.tokens) : vocabulary.merges)

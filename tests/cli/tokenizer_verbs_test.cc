@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/manifest.h"
 #include "core/sha256.h"
 #include "real_verbs.h"
 #include "tokenizer/tokenizer.h"
@@ -119,6 +120,54 @@ TEST_F(TokenizerVerbs, TheManifestNamesWhatWasReadAndWritten) {
   EXPECT_EQ(manifest.at("settings").at("vocab_size").as_int(), 300);
   EXPECT_EQ(manifest.at("counts").at("documents").as_int(), 57);
   EXPECT_EQ(manifest.at("schema").as_int(), 1);
+}
+
+TEST_F(TokenizerVerbs, TheManifestIsVerifiedByWhatComesNext) {
+  ASSERT_EQ(train().exit, Exit::kDone);
+  const fs::path folder = fs::path(base()) / "tokenizer";
+  const Manifest manifest = testing::take(read_manifest(folder, "tokenizer", "train it again"));
+  EXPECT_TRUE(verify_outputs(folder, manifest, "train it again").ok());
+  put(folder / "tokenizer.json", testing::take(read_file(folder / "tokenizer.json")) + " ");
+  EXPECT_FALSE(verify_outputs(folder, manifest, "train it again").ok());
+}
+
+// L-3.26
+TEST_F(TokenizerVerbs, MergesStopBelowTheMinimumFrequencyAndTheRealSizeIsReported) {
+  const Outcome all = train({"--vocab-size", "1000", "--output-dir", base() + "/all"});
+  const Outcome frequent = train({"--vocab-size", "1000", "--min-frequency", "20", "--output-dir", base() + "/frequent"});
+  ASSERT_EQ(frequent.exit, Exit::kDone) << frequent.err;
+  const int64_t size = frequent.figures().at("vocab_size").as_int();
+  EXPECT_LT(size, all.figures().at("vocab_size").as_int());
+  EXPECT_EQ(testing::take(tokenizer::Tokenizer::load(base() + "/frequent")).vocab_size(), size);
+  EXPECT_NE(frequent.err.find(join_text("has ", size, " tokens, not 1000")), std::string::npos) << frequent.err;
+  EXPECT_NE(frequent.err.find("at least 20 times"), std::string::npos) << frequent.err;
+  EXPECT_EQ(testing::read_json_or_fail(base() + "/frequent/manifest.json").at("counts").at("vocab_size").as_int(), size);
+  EXPECT_FALSE(fs::exists(base() + "/tokenizer")) << "--output-dir stands in for it";
+}
+
+// C-2.21
+TEST_F(TokenizerVerbs, TheOtherStyleIsSavedInThatLibrarysForm) {
+  const Outcome outcome = train({"--style", "hf"});
+  ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;
+  const Json file = testing::read_json_or_fail(base() + "/tokenizer/tokenizer.json");
+  EXPECT_EQ(file.at("model").at("type").as_string(), "BPE");
+  EXPECT_EQ(file.at("model").at("vocab").size(), 300u);
+  EXPECT_EQ(run({"info", "--json"}).figures().at("special_tokens").at("<|bos|>").as_int(), 0);
+  EXPECT_EQ(run({"info", "--json"}).figures().at("sha256").as_string(), outcome.figures().at("sha256").as_string());
+  EXPECT_EQ(train({"--style", "word"}).exit, Exit::kUsage);
+}
+
+TEST_F(TokenizerVerbs, LittleMemoryGivesTheSameTokenizer) {
+  std::string lines;
+  for (int i = 0; i < 40'000; ++i) lines += join_text("{\"text\": \"the w", i * 7919 % 100'000, "x", i, "y sat\"}\n");
+  put(corpus(), lines);
+  const Outcome whole = train(), little = train({"--memory", "1", "--output-dir", base() + "/little"});
+  ASSERT_EQ(little.exit, Exit::kDone) << little.err;
+  EXPECT_EQ(whole.figures().at("runs").as_int(), 0);
+  EXPECT_GT(little.figures().at("runs").as_int(), 0);
+  EXPECT_EQ(little.figures().at("sha256").as_string(), whole.figures().at("sha256").as_string());
+  EXPECT_EQ(train({"--memory", "0"}).exit, Exit::kBadInput);
+  EXPECT_EQ(train({"--min-frequency", "-1"}).exit, Exit::kBadInput);
 }
 
 TEST_F(TokenizerVerbs, AVocabularyThatCannotHoldTheBytesIsRefused) {

@@ -26,13 +26,11 @@ NextDocuments source_of(std::vector<std::string> documents, size_t per_call = 10
 
 std::vector<Merge> learn(const std::vector<std::pair<std::string, int64_t>>& weighted, int64_t count,
                          int64_t min_count = 1) {
-  BytesMap pieces;
-  std::vector<int64_t> weights;
-  for (const auto& [piece, weight] : weighted) {
-    pieces.insert(piece);
-    weights.push_back(weight);
-  }
-  return take(learn_merges(pieces, weights, count, min_count));
+  WeightedPieces pieces;
+  for (const auto& [piece, weight] : weighted) pieces.add(piece, weight);
+  MergeRules rules;
+  rules.min_count = min_count;
+  return take(learn_merges(std::move(pieces), count, rules));
 }
 
 // Recounts everything before every merge.

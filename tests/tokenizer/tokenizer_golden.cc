@@ -4,6 +4,7 @@
 
 #include "tests/ref/testing.h"
 #include "tokenizer/bpe_trainer.h"
+#include "tokenizer/byte_level.h"
 #include "tokenizer/render.h"
 
 namespace lathe::tokenizer {
@@ -64,6 +65,30 @@ TEST(TokenizerGolden, TrainingGivesTheSameTokens) {
     for (int32_t id = 0; id < expected.vocab_size(); ++id)
       ASSERT_EQ(trained.token_bytes_of(id), expected.token_bytes_of(id)) << "token " << id;
     EXPECT_EQ(trained.hash(), expected.hash());
+  }
+}
+
+// C-2.8: the merges of a published course's reference trainer, which breaks ties by the greater bytes.
+TEST(TokenizerGolden, TrainingGivesTheReferenceMergesOfAnotherTrainer) {
+  const fs::path folder = testing::real_data("tokenizers/bpe_train_reference");
+  LATHE_NEEDS(folder);
+  TrainSettings settings;
+  settings.vocab_size = 500;
+  settings.special_tokens = {kEndOfText};
+  settings.split = find_split_name("gpt2");
+  settings.ties = Ties::kGreaterBytes;
+  settings.doc_cap = 1 << 30;
+  const std::vector<std::string> text = {take(read_file(folder / "corpus.en"))};
+  const Tokenizer trained = take(train_bpe(settings, text)).tokenizer;
+  std::vector<std::string> merges;
+  for (const std::string& line : split_text(take(read_file(folder / "train-bpe-reference-merges.txt")), '\n'))
+    if (!line.empty()) merges.push_back(line);
+  ASSERT_EQ(merges.size(), 243u);
+  ASSERT_EQ(trained.vocab_size(), 500);
+  for (size_t i = 0; i < merges.size(); ++i) {
+    std::string joined;
+    for (const std::string& half : split_text(merges[i], ' ')) joined += from_byte_level(half).value();
+    ASSERT_EQ(trained.token_bytes_of(static_cast<int32_t>(256 + i)), joined) << "merge " << i;
   }
 }
 

@@ -26,6 +26,7 @@ std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
+std::unique_ptr<Verb> make_train_tinyllm();
 std::unique_ptr<Verb> make_synth();
 std::unique_ptr<Verb> make_tokenizer_decode();
 std::unique_ptr<Verb> make_tokenizer_encode();
@@ -63,6 +64,7 @@ VerbList make_verbs() {
   verbs.push_back(make_report());
   verbs.push_back(make_sft());
   verbs.push_back(make_train());
+  verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;
 }

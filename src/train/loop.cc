@@ -27,6 +27,7 @@ std::optional<double> number_or_none(const Json& json, std::string_view key) {
 
 Json LoopState::to_json() const {
   Json out = Json::object();
+  out["tokens"] = tokens;
   out["min_val_bpb"] = optional_number(min_val_bpb);
   out["smooth_train_loss"] = smooth_loss;
   out["total_training_time"] = total_training_time;
@@ -34,6 +35,7 @@ Json LoopState::to_json() const {
 }
 
 void LoopState::from_json(const Json& json) {
+  tokens = json.get_int("tokens", 0);
   min_val_bpb = number_or_none(json, "min_val_bpb");
   smooth_loss = json.get_double("smooth_train_loss", 0);
   total_training_time = json.get_double("total_training_time", 0);
@@ -52,6 +54,7 @@ Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, op
       clock_(clock),
       tape_(ctx_, true) {
   batches_.resize(static_cast<size_t>(settings_.accumulation));
+  columns_ = settings_.sequence_len;
   factor_ = Tensor::zeros({settings_.batch * settings_.sequence_len}, DType::kFloat32);
 }
 
@@ -78,7 +81,6 @@ Error Loop::not_finite(const char* what) const {
 
 Result<Loop::StepOutcome> Loop::train_step() {
   LATHE_TRY_STATUS(reserve_memory());
-  const int64_t micro = settings_.batch * settings_.sequence_len;
   StepOutcome outcome;
   const auto count_valid = [](const data::TokenBatch& b) {
     return static_cast<double>(std::count_if(b.targets().begin(), b.targets().end(), [](int32_t t) { return t >= 0; }));
@@ -90,13 +92,17 @@ Result<Loop::StepOutcome> Loop::train_step() {
       const TimedPart part(clock_, split.data, ctx_, "data");
       LATHE_TRY_STATUS(data_.loader->next(batch));
     }
-    LATHE_CHECK(batch.rows == settings_.batch && batch.columns == settings_.sequence_len, "a batch of ", batch.rows, " x ", batch.columns);
+    // The batches of a curriculum are narrower at first; those of one step are of one width.
+    LATHE_CHECK(batch.rows == settings_.batch && batch.columns <= settings_.sequence_len && batch.columns == batches_[0].columns,
+                "a batch of ", batch.rows, " x ", batch.columns);
     valid += count_valid(batch);
   }
   if (data_.progress) progress_ = data_.progress();
   outcome.valid_targets = static_cast<int64_t>(valid);
   LATHE_TRY_STATUS(world_.all_reduce(&valid, 1, dist::ElementType::kFloat64, dist::Reduction::kMean));
 
+  columns_ = batches_[0].columns;
+  const int64_t micro = settings_.batch * columns_;
   double sum = 0;
   for (int64_t m = 0; m < settings_.accumulation; ++m) {
     data::TokenBatch& tokens = batches_[static_cast<size_t>(m)];
@@ -119,7 +125,8 @@ Result<Loop::StepOutcome> Loop::train_step() {
     Tensor nll;
     {
       const TimedPart part(clock_, split.head, ctx_, "head");
-      nll = model_.loss(tape_, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32), factor_);
+      nll = model_.loss(tape_, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32),
+                        Tensor::borrow(factor_.data<float>(), {micro}, DType::kFloat32));
     }
     double micro_sum = 0;
     for (const float x : nll.span<float>()) micro_sum += static_cast<double>(x);
@@ -138,6 +145,7 @@ Result<Loop::StepOutcome> Loop::train_step() {
   if (settings_.grad_clip > 0) clip = optim::clip_factor(optimizer_.gradient_norm(ctx_), settings_.grad_clip);
   optimizer_.step(ctx_, clip);
   ++state_.step;
+  state_.tokens += static_cast<int64_t>(step_tokens());
   return outcome;
 }
 
@@ -152,6 +160,7 @@ Status Loop::resume() {
   LATHE_TRY_STATUS(data_.loader->restore(saved.loader_state, data_.resume_mode));
   state_.from_json(saved.loop_state);
   state_.step = step;
+  if (!saved.loop_state.contains("tokens")) state_.tokens = step * static_cast<int64_t>(step_tokens());  // of an earlier version
   state_.val_bpb = saved.val_bpb;
   if (data_.progress) progress_ = data_.progress();  // the checkpoint may be the one after the data's last batch
   return {};
@@ -208,12 +217,14 @@ Status Loop::validate_and_sample(bool last) {
 }
 
 double Loop::step_tokens() const {
-  return static_cast<double>(settings_.accumulation * settings_.batch * settings_.sequence_len * world_.size());
+  return static_cast<double>(settings_.accumulation * settings_.batch * columns_ * world_.size());
 }
 
 Status Loop::log_metrics(int64_t step, Json values) const {
   if (!hooks_.log) return {};
-  values["total_training_flops"] = settings_.flops_per_token * step_tokens() * static_cast<double>(step);
+  const int64_t tokens = state_.tokens - (step < state_.step ? static_cast<int64_t>(step_tokens()) : 0);  // before `step`
+  values["total_training_tokens"] = tokens;
+  values["total_training_flops"] = settings_.flops_per_token * static_cast<double>(tokens);
   values["total_training_time"] = state_.total_training_time;
   return hooks_.log(step, values);
 }

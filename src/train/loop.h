@@ -68,6 +68,7 @@ struct LoopHooks {
 
 struct LoopState {
   int64_t step = 0;
+  int64_t tokens = 0;  // trained on by all ranks
   std::optional<double> val_bpb, min_val_bpb;
   double smooth_loss = 0, total_training_time = 0;  // seconds of steps with index > 10 (row C-5.22)
   Json to_json() const;
@@ -120,7 +121,7 @@ class Loop {
   void warn_of_waiting();
   bool profiles(int64_t steps_done) const;
   double mfu_percent(double seconds) const;
-  double step_tokens() const;  // of all ranks
+  double step_tokens() const;  // of all ranks, of the step done last
   std::string step_line(double loss, double multiplier, double seconds) const;
   Error not_finite(const char* what) const;
 
@@ -144,6 +145,7 @@ class Loop {
   bool warned_of_waiting_ = false;
   double logged_at_ = 0, cpu_seconds_at_ = 0;  // when the last line of metrics was written
   Tensor factor_;                       // (B*T) float32
+  int64_t columns_ = 0;                 // T of the step done last; before the first: of the settings
 };
 
 }  // namespace lathe::train

@@ -225,10 +225,10 @@ TEST_F(LoopTest, LogsTheKeysOfTheMetrics) {
   for (const auto& [step, values] : tiny.logged) {
     if (values.contains("val/bpb")) {
       val_steps.push_back(step);
-      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "val/bpb"}));
+      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "val/bpb"}));
     } else {
       train_steps.push_back(step);
-      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "train/dt", "train/epoch", "train/loss",
+      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "train/dt", "train/epoch", "train/loss",
                                                         "train/lrm", "train/mfu", "train/tok_per_sec"}));
       EXPECT_EQ(values.at("total_training_flops").as_double(), 1000.0 * 32 * static_cast<double>(step));
       EXPECT_EQ(values.at("train/tok_per_sec").as_double(), 32);

@@ -175,8 +175,8 @@ TEST_F(Pipeline, DuplicatesAreTakenBeforeFiltersLook) {
   EXPECT_EQ(facts.at("bands").as_int(), 8);
   EXPECT_EQ(facts.at("rows").as_int(), 16);
   EXPECT_EQ(facts.at("exact_pairs").dump(),
-            R"([{"kept":"a","removed":"b","documents":1},{"kept":"b","removed":"b","documents":1}])");
-  EXPECT_EQ(facts.at("near_pairs").dump(), R"([{"kept":"a","removed":"b","documents":1}])");
+            R"([{"kept": "a", "removed": "b", "documents": 1}, {"kept": "b", "removed": "b", "documents": 1}])");
+  EXPECT_EQ(facts.at("near_pairs").dump(), R"([{"kept": "a", "removed": "b", "documents": 1}])");
 }
 
 // L-2.19, L-2.18, L-2.17

@@ -33,7 +33,7 @@ void describe_common(SettingsTable& table, CommonOptions& options) {
   table.add("tag", &options.tag, "name of the model").aliases = {"model_tag"};
 }
 
-Status resolve_common(CommonOptions& options) {
+Status resolve_common(CommonOptions& options, bool ranks) {
   if (options.mixed_precision == "fp16") return error("--mixed-precision fp16 is not offered; use bf16 or no");
   if (options.mixed_precision == "bf16") options.dtype = "bf16";
   if (options.mixed_precision == "no") options.dtype = "fp32";
@@ -49,8 +49,11 @@ Status resolve_common(CommonOptions& options) {
   if (options.threads < 0) return error("--threads ", options.threads, " is negative; 0 takes all");
   LATHE_TRY(const Rank rank, rank_from_environment());
   if (options.nproc < 1) return error("--nproc ", options.nproc, " is not a number of processes");
+  LATHE_TRY(const Rank launched, rank_from_launcher());
+  if (ranks && options.nproc == 1 && launched.world == rank.world) return {};
   if (const int64_t world = std::max<int64_t>(options.nproc, rank.world); world > 1)
-    return error("this build runs as one process, ", world, " were asked for; use --nproc 1 and unset WORLD_SIZE");
+    return error("this verb runs as one process, ", world, " were asked for; use --nproc 1, ",
+                 launched.world > 1 ? "and no mpirun" : ranks ? "or start it with mpirun" : "and unset WORLD_SIZE");
   return {};
 }
 

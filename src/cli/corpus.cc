@@ -19,7 +19,7 @@ class Corpus : public Verb {
  public:
   VerbInfo info() const override {
     return {"corpus", "data", "turn raw text into cleaned, deduplicated, filtered shards",
-            "lathe corpus --config configs/lab/pretrain/sources/c4_english.json --source-map c4_english=texts/c4.jsonl.zst", "", 0};
+            "lathe corpus --config configs/lab/pretrain/sources/c4_english.json --source-map c4_english=texts/c4.jsonl.zst", "", 0, 0, true};
   }
   void describe(SettingsTable& table) override {
     table.group("corpus");

@@ -77,7 +77,7 @@ class Runner {
 
     if (const Status status = read_config_file(verb, line.value(), table); !status.ok()) return fail(title, status.error(), Exit::kBadInput);
     if (const Status status = apply_flags(line.value().flags, table); !status.ok()) return fail(title, status.error(), Exit::kUsage, true);
-    if (const Status status = resolve_common(common); !status.ok()) return fail(title, status.error(), Exit::kBadInput);
+    if (const Status status = resolve_common(common, info.ranks); !status.ok()) return fail(title, status.error(), Exit::kBadInput);
     if (common.print_config) return print(out_, table.to_json().dump(2) + "\n", Exit::kDone);
     if (const Status status = apply_common(common, table.given("log_level")); !status.ok()) return fail(title, status.error(), Exit::kBadInput);
 

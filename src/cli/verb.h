@@ -90,6 +90,7 @@ struct VerbInfo {
   std::string operands;  // shown in the usage line, "[FILE ...]"; empty: the verb takes none
   int64_t max_operands = 0;
   int64_t min_operands = 0;  // fewer is wrong usage
+  bool ranks = false;        // its work may be shared by the ranks of an mpirun (dist/communicator.h)
 };
 
 class Verb {

@@ -17,7 +17,8 @@ namespace {
 
 std::string fingerprint_of(const SignatureSet& documents, const DuplicateSettings& settings, const LshBands& bands) {
   return sha256_hex(join_text("duplicates 1\nthreshold ", shortest_double(settings.threshold), "\nbands ", bands.bands,
-                              "\nrows ", bands.rows, "\n", documents.hashes()));
+                              "\nrows ", bands.rows, "\ncandidates ", settings.most_candidates, "\n",
+                              documents.hashes()));
 }
 
 LshBands bands_of(const DuplicateSettings& settings) {
@@ -115,30 +116,36 @@ class Finder {
   }
 
   Status join_near(const SortRecord& record) {
-    if (record.key != bucket_key_) bucket_.clear();
+    if (record.key != bucket_key_) bucket_.clear(), bucket_documents_ = 0;
     bucket_key_ = record.key;
     return exact_.kept(static_cast<int64_t>(record.value)) ? Status() : add_to(bucket_, record.value);
   }
 
-  // Documents of equal band key seen so far, those of one cluster together.
+  // The first documents of equal band key, those of one cluster together.
   using Bucket = std::vector<std::vector<uint64_t>>;
 
   // Compares the document with every cluster of the bucket until one pair is confirmed: further pairs with the same
   // cluster would not change the components.
   Status add_to(Bucket& bucket, uint64_t document) {
-    size_t own = bucket.size();
-    for (size_t i = 0; i < bucket.size() && own == bucket.size(); ++i)
+    constexpr size_t kNone = ~size_t{0};
+    size_t own = kNone;
+    for (size_t i = 0; i < bucket.size() && own == kNone; ++i)
       if (clusters_.find(bucket[i].front()) == clusters_.find(document)) own = i;
-    if (own == bucket.size()) bucket.emplace_back();
     for (size_t i = bucket.size(); i-- > 0;) {
       if (i == own) continue;
       LATHE_TRY(const bool joined, near_any(bucket[i], document));
       if (!joined) continue;
       clusters_.unite(bucket[i].front(), document);
-      bucket[own].insert(bucket[own].end(), bucket[i].begin(), bucket[i].end());
-      bucket.erase(bucket.begin() + static_cast<std::ptrdiff_t>(i));
-      if (i < own) --own;
+      if (own != kNone) {
+        bucket[i].insert(bucket[i].end(), bucket[own].begin(), bucket[own].end());
+        bucket.erase(bucket.begin() + static_cast<std::ptrdiff_t>(own));
+        if (own < i) --i;
+      }
+      own = i;
     }
+    if (bucket_documents_ == settings_.most_candidates) return {};
+    ++bucket_documents_;
+    if (own == kNone) own = bucket.size(), bucket.emplace_back();
     bucket[own].push_back(document);
     return {};
   }
@@ -227,6 +234,7 @@ class Finder {
   SortRecord exact_first_;               // of the key at hand
   std::map<uint64_t, uint64_t> firsts_;  // second half -> smallest rank; read from disk only when two keys are equal
   uint64_t bucket_key_ = 0;
+  int64_t bucket_documents_ = 0;  // in bucket_
   Bucket bucket_;
   int64_t needed_ = 0;  // equal entries of a confirmed pair
   Loaded document_, member_;
@@ -240,6 +248,7 @@ Result<Duplicates> find_duplicates(const std::vector<SignatureSource>& sources, 
   if (settings.memory_bytes < kMinDuplicateMemory)
     return error("a memory bound of ", settings.memory_bytes, " bytes is too small to find duplicates with; at least ",
                  kMinDuplicateMemory, " are needed");
+  if (settings.most_candidates < 1) return error("most_candidates must be at least 1, got ", settings.most_candidates);
   LATHE_TRY(SignatureSet documents, SignatureSet::open(sources, settings.minhash));
   return Finder(sources, settings, std::move(documents), job).run();
 }

@@ -2,13 +2,15 @@
 //
 // Documents are ranked through all sources (order of sources, files, places). Exact duplicates have the same exact
 // hash; only the first of them goes on. Two of those are near-duplicates when they have a shingle each, agree in a band
-// (LSH candidates) and at least `threshold` of the entries of their signatures are equal. A cluster is a connected
+// (LSH candidates), one of them is among the first `most_candidates` of that band's bucket by rank, and at least
+// `threshold` of the entries of their signatures are equal. A cluster is a connected
 // component of both relations; its survivor is its smallest rank. So the result is a function of the signature files
 // and the settings, whatever the memory bound.
 //
-// Memory: the bound, 8 bytes and 2 bits a document, 8 to 16 bytes a member of the largest band bucket, and 2 MiB.
+// Memory: the bound, 8 bytes and 2 bits a document, and 2 MiB.
 // Disk (`folder`): 16 * (bands + 1) bytes a document for the sorts, removed at the end and on error.
-// Time: a bucket of m documents takes m comparisons when they are mutual near-duplicates, m^2 / 2 when none are.
+// Time: a bucket of m documents takes m comparisons when they are mutual near-duplicates, at most m * most_candidates
+// when none are (pages of one template, say).
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,7 @@ struct DuplicateSettings {
   MinHashSettings minhash;
   double threshold = 0.85;                                          // between 0 and 1
   double false_positive_weight = 0.5, false_negative_weight = 0.5;  // choose_bands
+  int64_t most_candidates = 1000;  // of a band's bucket, that further ones are compared with
   int64_t memory_bytes = 256 << 20;                                 // at least kMinDuplicateMemory
   fs::path folder;                                                  // for the sorts
   int64_t sample_clusters = 5;                                      // samples of each kind in the report

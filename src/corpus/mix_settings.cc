@@ -74,12 +74,12 @@ bool plain_name(const std::string& name) {
 
 Status check_source(const SourceSettings& source, const std::string& where) {
   const auto bad = [&](const char* key, const auto&... what) { return error_at(where, -1, "key \"", key, "\": ", what...); };
-  if (!plain_name(source.name))
-    return bad("name", "\"", source.name, "\" must be of letters, digits, \"-\", \"_\" and \".\"");
   if (source.trust_remote_code) return bad("trust_remote_code", "must be false: no code of a data set is ever run");
   if (source.type == "local" && source.path.empty()) return bad("path", "missing; a source of type local needs one");
   if (source.type == "hf" && source.dataset_name.empty())
     return bad("dataset_name", "missing; a source of type hf needs one");
+  if (!plain_name(source.name))
+    return bad("name", "\"", source.name, "\" must be of letters, digits, \"-\", \"_\" and \".\"");
   if (source.text_keys.empty()) return bad("text_keys", "names no column");
   for (const std::string& key : source.text_keys)
     if (key.empty() || key.starts_with('.') || key.ends_with('.') || key.find("..") != std::string::npos)

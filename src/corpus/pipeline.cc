@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -45,6 +46,47 @@ Json evaluation_hashes(const Decontaminator* decontaminator) {
 int64_t grown(int64_t characters, double by) {
   const double more = static_cast<double>(characters) * by + static_cast<double>(kLeastMore);
   return more >= 9e18 ? INT64_MAX : static_cast<int64_t>(more);
+}
+
+// Inputs by the names that they have in the manifest; hashed on all threads.
+Result<std::vector<FileRecord>> record_files(const Prepared& prepared, const MixSettings& mix, const std::set<std::string>& wanted) {
+  std::vector<std::pair<fs::path, std::string>> files;
+  const auto add = [&](const fs::path& path, const std::string& name) {
+    if (wanted.contains(name)) files.emplace_back(path, name);
+  };
+  for (size_t i = 0; i < mix.sources.size(); ++i)
+    for (const SourceFile& file : prepared.files[i]) add(file.path, mix.sources[i].name + "/" + file.name);
+  for (const EvaluationFile& file : prepared.evaluation_files) add(file.path, "evaluation/" + file.name);
+  std::vector<std::optional<Result<FileRecord>>> found(files.size());
+  parallel_for(static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) found[i].emplace(record_file(files[i].first, files[i].second));
+  });
+  std::vector<FileRecord> records;
+  for (auto& record : found) {
+    if (!record->ok()) return record->error();
+    records.push_back(std::move(*record).value());
+  }
+  return records;
+}
+
+// A finished folder belongs to these settings by names and sizes; by content only when the hashes of its inputs fit, too.
+Status check_inputs(const Prepared& prepared, const MixSettings& mix, const Manifest& manifest, const fs::path& folder) {
+  std::set<std::string> wanted;
+  for (const FileRecord& input : manifest.inputs) wanted.insert(input.path);
+  LATHE_TRY(const auto now, record_files(prepared, mix, wanted));
+  for (const FileRecord& input : manifest.inputs)
+    if (std::find(now.begin(), now.end(), input) == now.end())
+      return error_at(folder.string(), -1, "was made when ", input.path, " had other content; --force makes it again");
+  return {};
+}
+
+// A folder that holds nothing but the plan of --analyze-only is as good as empty.
+Status remove_lone_plan(const fs::path& folder) {
+  std::error_code code;
+  if (!fs::exists(folder / "plan.json", code) || std::distance(fs::directory_iterator(folder, code), {}) != 1) return {};
+  fs::remove(folder / "plan.json", code);
+  if (code) return error_at((folder / "plan.json").string(), -1, "cannot remove: ", code.message());
+  return {};
 }
 
 // One run, from the prepared sources to the finished folder.
@@ -252,23 +294,13 @@ class Run {
 
   // The files that were read, and the evaluation sets.
   Result<std::vector<FileRecord>> record_inputs() const {
-    std::vector<std::pair<fs::path, std::string>> files;
+    std::set<std::string> read;
     for (size_t i = 0; i < sources_.size(); ++i) {
-      const int64_t read = sources_[i]->parts().empty() ? 0 : sources_[i]->parts().back().files_read;
-      for (size_t f = 0; f < static_cast<size_t>(read); ++f)
-        files.emplace_back(prepared_.files[i][f].path, mix_.sources[i].name + "/" + prepared_.files[i][f].name);
+      const int64_t files = sources_[i]->parts().empty() ? 0 : sources_[i]->parts().back().files_read;
+      for (size_t f = 0; f < static_cast<size_t>(files); ++f) read.insert(mix_.sources[i].name + "/" + prepared_.files[i][f].name);
     }
-    for (const EvaluationFile& file : prepared_.evaluation_files) files.emplace_back(file.path, "evaluation/" + file.name);
-    std::vector<std::optional<Result<FileRecord>>> found(files.size());
-    parallel_for(static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
-      for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) found[i].emplace(record_file(files[i].first, files[i].second));
-    });
-    std::vector<FileRecord> records;
-    for (auto& record : found) {
-      if (!record->ok()) return record->error();
-      records.push_back(std::move(*record).value());
-    }
-    return records;
+    for (const EvaluationFile& file : prepared_.evaluation_files) read.insert("evaluation/" + file.name);
+    return record_files(prepared_, mix_, read);
   }
 
   const PipelineSettings& settings_;
@@ -313,9 +345,11 @@ Result<Prepared> prepare(const PipelineSettings& settings) {
     files.push_back(file_list(found, false));
     prepared.files.push_back(std::move(found));
   }
-  for (const auto& [name, path] : settings.source_map)
+  for (const auto& entry : settings.source_map) {
+    const std::string& name = entry.first;
     if (std::none_of(mix.sources.begin(), mix.sources.end(), [&](const SourceSettings& s) { return s.name == name || s.dataset_name == name; }))
       return error_at("source-map", -1, "the config has no source \"", name, "\"");
+  }
   if (mix.decontamination.enabled) {
     LATHE_TRY(prepared.evaluation_files, find_evaluation_files(mix.decontamination.sets, settings.base));
     if (!prepared.evaluation_files.empty()) {
@@ -366,6 +400,7 @@ Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
   manifest.started = Clock::real().local_time();
   LATHE_TRY(const Prepared prepared, prepare(settings));
   if (!job.is_main()) return help(settings, prepared, job);
+  LATHE_TRY_STATUS(remove_lone_plan(settings.output));
   LATHE_TRY(OutputFolder folder, OutputFolder::open(settings.output, prepared.config_sha256, settings.force));
   result.folder = folder.path();
   std::string config = prepared.config_sha256, work = folder.done() ? "" : folder.work().string();
@@ -373,6 +408,7 @@ Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
   LATHE_TRY_STATUS(broadcast_text(job, work));
   if (folder.done()) {
     LATHE_TRY(manifest, read_manifest(folder.path(), "corpus", ""));
+    LATHE_TRY_STATUS(check_inputs(prepared, settings.mix, manifest, folder.path()));
     result.already_done = true;
     LATHE_TRY_STATUS(job.barrier());
     return result;

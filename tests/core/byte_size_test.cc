@@ -20,7 +20,7 @@ TEST(ByteSize, ReadsNumbersAndUnits) {
 }
 
 TEST(ByteSize, RefusesTheRest) {
-  for (const char* text : {"", "GB", "-1", "nan", "inf", "1XB", "1 GBB", "1G2", "1 KIIB", "1I", "1e30", "9000000000 GB"})
+  for (const char* text : {"", "GB", "-1", "nan", "inf", "1XB", "1 GBB", "1G2", "1 KIIB", "1I", "1e30", "10000000000 GB"})
     EXPECT_FALSE(parse_byte_size(text).ok()) << text;
 }
 

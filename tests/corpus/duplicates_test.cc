@@ -113,7 +113,7 @@ struct Reference {
   std::vector<int64_t> root, source, first_of_text;
   int64_t unconfirmed = 0;  // pairs of equal band key that are not similar enough
 
-  Reference(const std::vector<Texts>& sources, const LshBands& lsh, double threshold) {
+  Reference(const std::vector<Texts>& sources, const LshBands& lsh, double threshold, int64_t most_candidates = 1000) {
     const MinHasher hasher;
     std::vector<std::vector<uint32_t>> signatures;
     std::vector<bool> has_shingle;
@@ -128,18 +128,26 @@ struct Reference {
       }
     const size_t n = source.size();
     std::vector<std::pair<size_t, size_t>> edges;
+    std::vector<std::vector<int64_t>> before(n, std::vector<int64_t>(static_cast<size_t>(lsh.bands)));  // in the bucket
+    const auto agree = [&](size_t a, size_t b, int64_t band) {
+      const auto from = signatures[a].begin() + band * lsh.rows;
+      return std::equal(from, from + lsh.rows, signatures[b].begin() + band * lsh.rows);
+    };
+    const auto compared = [&](size_t a) { return first_of_text[a] == static_cast<int64_t>(a) && has_shingle[a]; };
+    for (size_t a = 0; a < n; ++a)
+      for (size_t b = a + 1; b < n; ++b)
+        for (int64_t band = 0; band < lsh.bands; ++band)
+          before[b][static_cast<size_t>(band)] += compared(a) && compared(b) && agree(a, b, band);
     for (size_t a = 0; a < n; ++a) {
       if (first_of_text[a] != static_cast<int64_t>(a)) {
         edges.push_back({static_cast<size_t>(first_of_text[a]), a});
         continue;
       }
       for (size_t b = a + 1; b < n; ++b) {
-        if (first_of_text[b] != static_cast<int64_t>(b) || !has_shingle[a] || !has_shingle[b]) continue;
+        if (!compared(a) || !compared(b)) continue;
         bool candidate = false;
-        for (int64_t band = 0; band < lsh.bands; ++band) {
-          const auto from = signatures[a].begin() + band * lsh.rows;
-          candidate = candidate || std::equal(from, from + lsh.rows, signatures[b].begin() + band * lsh.rows);
-        }
+        for (int64_t band = 0; band < lsh.bands; ++band)
+          candidate = candidate || (agree(a, b, band) && before[a][static_cast<size_t>(band)] < most_candidates);
         if (!candidate) continue;
         if (estimated_similarity(signatures[a], signatures[b]) >= threshold)
           edges.push_back({a, b});
@@ -201,6 +209,32 @@ TEST(Duplicates, AreTheComponentsOfAllConfirmedPairs) {
   EXPECT_GT(near, 100);  // else the test would prove little
   EXPECT_GT(across, 20);
   EXPECT_GT(unconfirmed, 5);  // L-2.22: a collision alone must not join
+}
+
+// L-2.23: a large bucket costs no square of its members; what is left out is a function of ranks alone
+TEST(Duplicates, AreComparedWithTheFirstOfTheirBucketOnly) {
+  int64_t fewer = 0;
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    const TemporaryFolder folder;
+    const std::vector<Texts> sources = random_sources(seed, 400);
+    const std::vector<SignatureSource> files = sign(folder.path(), sources);
+    DuplicateSettings settings = settings_in(folder.path());
+    const Duplicates all = take(find_duplicates(files, settings));
+    for (const int64_t most : {1, 2}) {
+      settings.most_candidates = most;
+      const Duplicates found = take(find_duplicates(files, settings));
+      EXPECT_NE(found.report.fingerprint, all.report.fingerprint);
+      const Reference reference(sources, found.report.bands, 0.85, most);
+      for (size_t i = 0; i < reference.root.size(); ++i)
+        ASSERT_EQ(found.survivors.kept(static_cast<int64_t>(i)), reference.root[i] == static_cast<int64_t>(i))
+            << "seed " << seed << " document " << i << " of " << most;
+      EXPECT_LE(found.report.compared, most * found.report.bands.bands * found.report.documents);
+      fewer += all.report.compared - found.report.compared;
+    }
+    settings.most_candidates = 0;
+    EXPECT_FALSE(find_duplicates(files, settings).ok());
+  }
+  EXPECT_GT(fewer, 0);
 }
 
 bool same(const Duplicates& a, const Duplicates& b) {

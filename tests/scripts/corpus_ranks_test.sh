@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# A corpus made by 1, 2 and 4 ranks is the same, byte for byte, also where a rank was killed and others went on, where a
+# budget ends a source early, and where there are more ranks than parts. L-1.25, L-2.24, L-2.38
+set -euo pipefail
+lathe=${LATHE:?}
+command -v mpirun >/dev/null || exit 77
+ldd "$lathe" | grep -q libmpi || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LATHE_BASE_DIR=$work/base OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
+cd "$work"
+fail() { echo "$1"; exit 1; }
+ranks() { timeout -k 5 240 mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$1" "$lathe" corpus --config mix.json --output-dir "$2" "${@:3}" >"$2.log" 2>&1; }
+
+# Short documents: a part has at most 64 blocks of 2048. Some stand twice, some differ in a word.
+documents() {  # COUNT SEED
+  awk -v n="$1" -v seed="$2" 'BEGIN {srand(seed); for (i = 0; i < n; i++) {
+    if (i < 9 || rand() < 0.9) {old = line; line = "the river"; for (k = 0; k < 6; k++) line = line " of w" int(rand() * 90000) " and to"}
+    else if (rand() < 0.5) line = old
+    print "{\"text\": \"" line (rand() < 0.02 ? " and more" : "") "\"}"}}'
+}
+documents 420000 1 >long.jsonl       # four parts
+documents 300000 2 >budget.jsonl     # ends within its second
+documents 3000 3 >short.jsonl
+cat >mix.json <<END
+{"name": "ranks", "quality": {"quality": []}, "sources": [
+  {"name": "long", "path": "$work/long.jsonl"},
+  {"name": "budget", "path": "$work/budget.jsonl", "token_budget": 3800000},
+  {"name": "short", "path": "$work/short.jsonl"}]}
+END
+same() {
+  local file
+  for file in "$1"/*; do
+    if [ "${file##*/}" = manifest.json ]; then
+      diff <(grep -vE '"(started|ended|seconds)"' "$file") <(grep -vE '"(started|ended|seconds)"' "$2/manifest.json") || fail "$2: another manifest"
+    else
+      cmp "$file" "$2/${file##*/}" || fail "$2: another ${file##*/}"
+    fi
+  done
+  [ "$(ls "$1")" = "$(ls "$2")" ] || fail "$2: other files"
+}
+
+ranks 1 one || fail "one rank: $(tail -n 5 one.log)"
+for n in 2 4; do
+  ranks "$n" "by$n" || fail "$n ranks: $(tail -n 5 "by$n.log")"
+  same one "by$n"
+  [ "$(grep -c '^Saved corpus' "by$n.log")" = 1 ] || fail "$n ranks print once"
+done
+grep -q '"near"' one/manifest.json || fail "no near-duplicates counted"
+
+# Again: nothing to do, on any rank.
+ranks 2 one || fail "already done: $(tail -n 5 one.log)"
+grep -q '^already done' one.log || fail "an existing corpus was not recognised"
+
+# A rank is killed once parts are there; then another number of ranks goes on.
+ranks 2 killed &
+job=$!
+for _ in $(seq 600); do
+  if [ -n "$(find killed.partial/.passes -name '*.json' 2>/dev/null | head -n 1)" ]; then break; fi
+  sleep 0.05
+done
+children() { local parent; for parent in "$@"; do pgrep -P "$parent" || true; done; }
+family=$job  # the shell, timeout, mpirun, the ranks
+for _ in 1 2 3; do
+  # shellcheck disable=SC2086  # several ids
+  if [ -n "$(children $family)" ]; then family=$(children $family); fi
+done
+victim=$(tail -n 1 <<<"$family")
+kill -9 "$victim"
+if wait "$job"; then fail "a killed rank went unnoticed"; fi
+[ ! -e killed ] || fail "a killed run left a result"
+ranks 4 killed || fail "going on: $(tail -n 5 killed.log)"
+grep -q '^going on with the interrupted run' killed.log || fail "nothing was taken up"
+same one killed
+
+# What fails on all ranks ends, and says why.
+if ranks 2 wrong --source-map nobody=long.jsonl; then fail "a wrong source map"; fi
+grep -q 'no source "nobody"' wrong.log || fail "no reason: $(cat wrong.log)"
+# Other verbs are no ranks.
+if mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2 "$lathe" doctor >doctor.log 2>&1; then fail "doctor as two ranks"; fi
+grep -q 'runs as one process, 2 were asked for' doctor.log || fail "doctor: $(cat doctor.log)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lathe corpus as a process: killed at any moment it goes on with the same bytes; two at once do not disturb each other; memory is bounded;
-# ranks of threads give one result. Rows L-2.1, L-2.38, L-2.39, L-1.14.
+# the number of threads changes nothing. Rows L-2.1, L-2.38, L-2.39, L-1.14.
 set -uo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
-// A part: the results of up to 16 blocks of a source that follow each other, on disk between the passes. Part p of a
-// source has its blocks 16 p to 16 p + 15, so parts may be made in any order, by any thread, process or machine that sees
+// A part: the results of up to 32 blocks of a source that follow each other, on disk between the passes. Part p of a
+// source has its blocks 32 p to 32 p + 31, so parts may be made in any order, by any thread, process or machine that sees
 // the folder, with the same bytes. Rows L-2.1, L-2.38, L-2.39.
 //
 // Files <folder>/<p>.texts.zst (frames of the kept texts, corpus/block.h), .records (16 bytes a cleaned document,
@@ -18,7 +18,7 @@
 
 namespace lathe::corpus {
 
-constexpr int64_t kPartBlocks = 16;
+constexpr int64_t kPartBlocks = 32;
 
 struct Part {
   fs::path folder;

@@ -74,6 +74,18 @@ status=$?
 [ "$(digest one)" = "$(digest both)" ] || fail "two processes at once: other bytes"
 if [ "$second" != 0 ]; then grep -q "another process" both2.err || fail "the second process: $(cat both2.err)"; fi
 
+# Four times the text: no more memory.
+cat a.jsonl a.jsonl a.jsonl a.jsonl >four.jsonl
+peak() { # peak FILE: of a run over it, in MB
+  echo "{\"name\": \"p\", \"path\": \"$1\", \"quality\": {\"quality\": []}}" >peak.json
+  OMP_NUM_THREADS=2 "$LATHE" corpus --config peak.json --base-dir base --output-dir peak --force --memory-mb 16 --json 2>peak.err | tail -1 |
+    grep -oE '"peak_rss_mb": [0-9]+' | grep -oE '[0-9]+$'
+}
+once=$(peak a.jsonl)
+often=$(peak four.jsonl)
+echo "peak memory: $once MB for one text, $often MB for four times as much"
+[ "$often" -le $((once + 30)) ] || fail "memory grows with the corpus: $once MB, then $often MB"
+
 # Interrupted by a signal: status 3.
 "$LATHE" corpus --config mix.json --base-dir base --output-dir stopped >stopped.out 2>stopped.err &
 process=$!

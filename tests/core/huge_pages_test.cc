@@ -17,7 +17,8 @@ TEST(HugePages, VectorsOfAnySizeHoldTheirValues) {
     values.push_back(1);
     for (size_t i = 0; i < count; ++i) ASSERT_EQ(values[i], i + 7);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(values.data()) % 64, 0u);
-    if (count * 8 >= size_t{2} << 20) EXPECT_EQ(reinterpret_cast<uintptr_t>(values.data()) % (size_t{2} << 20), 0u);
+    const uintptr_t place = reinterpret_cast<uintptr_t>(values.data());
+    EXPECT_EQ(count * 8 >= size_t{2} << 20 ? place % (size_t{2} << 20) : 0, 0u);
   }
 }
 

@@ -11,6 +11,7 @@ PairRanks::PairRanks(std::vector<Pair> pairs) {
   LATHE_CHECK(pairs.size() <= kMostEntries / 4, "more than 2^25 pairs");
   std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.left < b.left; });
   if (!pairs.empty()) groups_.resize(static_cast<size_t>(pairs.back().left) + 1);
+  entries_.reserve(4 * pairs.size());
   for (size_t begin = 0; begin < pairs.size();) {
     size_t end = begin;
     while (end < pairs.size() && pairs[end].left == pairs[begin].left) ++end;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/huge_pages.h"
+
 namespace lathe::tokenizer {
 
 // Immutable once built: safe to use from any number of threads. At most 2^25 pairs, symbols are ids >= 0.
@@ -48,8 +50,8 @@ class PairRanks {
     uint32_t bits = 0;   // bit h: a partner whose hash begins with h
   };
   std::vector<uint32_t> dense_ = std::vector<uint32_t>(kDense * kDense, kNone);
-  std::vector<Group> groups_;  // by left symbol
-  std::vector<Entry> entries_;
+  std::vector<Group, HugePages<Group>> groups_;  // by left symbol
+  std::vector<Entry, HugePages<Entry>> entries_;
 };
 
 }  // namespace lathe::tokenizer

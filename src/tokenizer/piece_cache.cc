@@ -148,7 +148,7 @@ void PieceCache::remember(const Key& key) {
 }
 
 void PieceCache::grow() {
-  const std::vector<Bucket> old = std::move(buckets_);
+  const Buckets old = std::move(buckets_);
   buckets_.assign(old.size() * 4, Bucket{});
   shift_ -= 2;
   missed_ = 0;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/huge_pages.h"
 #include "tokenizer/bpe_encode.h"
 #include "tokenizer/split.h"
 
@@ -58,7 +59,8 @@ class PieceCache {
   void put(const Slot& slot);
   size_t index_of(const Key& key) const;
 
-  std::vector<Bucket> buckets_;
+  using Buckets = std::vector<Bucket, HugePages<Bucket>>;
+  Buckets buckets_;
   std::vector<LongSlot> long_slots_;
   std::vector<int32_t> many_;
   int shift_;           // 64 - log2 of the number of buckets

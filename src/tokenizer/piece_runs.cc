@@ -91,7 +91,9 @@ PieceRuns::~PieceRuns() {
 
 Status PieceRuns::open() {
   if (file_ >= 0) return {};
-  std::string name = (folder_ / ".pieces-XXXXXX").string();
+  file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file_ >= 0) return {};
+  std::string name = (folder_ / ".pieces-XXXXXX").string();  // not every file system has files without a name
   file_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (file_ < 0) return error_at(folder_.string(), -1, "cannot make a temporary file: ", std::strerror(errno));
   ::unlink(name.c_str());

@@ -21,6 +21,7 @@ std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_synth();
+std::unique_ptr<Verb> make_tokenizer_convert();
 std::unique_ptr<Verb> make_tokenizer_decode();
 std::unique_ptr<Verb> make_tokenizer_encode();
 std::unique_ptr<Verb> make_tokenizer_eval();
@@ -37,6 +38,7 @@ VerbList make_verbs() {
   verbs.push_back(make_tokenizer_encode());
   verbs.push_back(make_tokenizer_decode());
   verbs.push_back(make_tokenizer_render());
+  verbs.push_back(make_tokenizer_convert());
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());

@@ -69,10 +69,18 @@ TEST(Frozen, FolderOrAFileInItIsTheSameTokenizer) {
   check(write_file_atomic(folder.path() / "spm.vocab", "x"));
   for (const fs::path& path : {folder.path(), folder.path() / kSpmFile, folder.path() / kTokenizerConfigFile, folder.path() / "spm.vocab"})
     EXPECT_EQ(take(load_frozen(path)).hash, small_spm().hash()) << path;
+}
+
+// L-1.13, L-3.22
+TEST(Frozen, AbsentItNamesTheCommandAndNothingStandsInForIt) {
   const TemporaryFolder empty;
-  const auto absent = load_frozen(empty.path());
-  ASSERT_FALSE(absent.ok());
-  EXPECT_NE(absent.error().message.find("lathe tokenizer train"), std::string::npos);
+  for (const fs::path& path : {empty.path(), empty.path() / "spm_32k"}) {
+    const auto absent = load_frozen(path);
+    ASSERT_FALSE(absent.ok());
+    EXPECT_NE(absent.error().message.find("No tokenizer found"), std::string::npos);
+    EXPECT_NE(absent.error().message.find("lathe 20_train_tokenizer --config config/pretrain/tokenizer/spm32k.json --output-dir " + path.string()),
+              std::string::npos);
+  }
 }
 
 // L-3.16, L-3.11

@@ -91,8 +91,7 @@ Result<Exit> TokenizerEval::run(Context& context) {
   LATHE_TRY(const std::vector<Compression> measured, tokenizer::measure_compression(ours, "ours", texts));
 
   Json sizes = Json::object(), comparisons = Json::object(), skipped = Json::array();
-  std::vector<std::string> tables;
-  std::vector<Json> sections;
+  std::vector<std::string> tables, sections;
   for (const auto& [baseline, given] : {std::pair{&kGpt2, &gpt2_}, {&kGpt4, &gpt4_}}) {
     const fs::path file = find_baseline(base, *baseline, *given);
     if (file.empty()) {
@@ -117,7 +116,7 @@ Result<Exit> TokenizerEval::run(Context& context) {
   for (const auto& [name, size] : sizes.as_object()) context.print("  ", name, ": ", size.as_int());
   for (const std::string& table : tables) context.print("\n", table);
   context.print("Quality of ours:\n\n", tokenizer::quality_markdown(quality, static_cast<size_t>(top_)));
-  LATHE_TRY(const fs::path report, write_report_section(base, "Tokenizer evaluation", sections));
+  LATHE_TRY(const fs::path report, write_report_section(base, "Tokenizer evaluation", {sections.begin(), sections.end()}));
   context.print("Saved report section to ", report.string());
   return context.finish(Json(Json::Object{{"vocab_size", ours.vocab_size()},
                                           {"sha256", ours.hash()},

@@ -144,10 +144,11 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   LATHE_TRY(const tokenizer::TrainResult trained, tokenizer::train_bpe(settings_, next));
   const tokenizer::Tokenizer& tokenizer = trained.tokenizer;
   context.print(tokenizer::time_line(trained.report));
-  if (tokenizer.vocab_size() < settings_.vocab_size)
-    log_warning("tokenizer", "the text has no more pairs that occur at least ", settings_.min_pair_count, " times: the vocabulary has ",
-                tokenizer.vocab_size(), " tokens, not ", settings_.vocab_size,
-                "; give more text, a smaller --vocab-size or a smaller --min-frequency");
+  if (tokenizer.vocab_size() < settings_.vocab_size) {
+    context.print("Vocabulary: ", with_thousands(tokenizer.vocab_size()), " tokens of the ", with_thousands(settings_.vocab_size), " wanted");
+    log_warning("tokenizer", "no pair is left that occurs ", settings_.min_pair_count,
+                " times or more; give more text, a smaller --vocab-size or a smaller --min-frequency");
+  }
 
   LATHE_TRY_STATUS(tokenizer::check_round_trip(tokenizer));
   LATHE_TRY_STATUS(tokenizer::save_trained(tokenizer, settings_.style, folder));

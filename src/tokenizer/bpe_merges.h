@@ -33,8 +33,9 @@ struct MergeRules {
 
 // The first `count` merges over `pieces`, which are given up. Each step joins the adjacent pair with the highest 64-bit
 // weighted count (overlapping windows counted), from left to right without overlap. Ends early when no pair is frequent
-// enough. One thread. Time: linear in the occurrences that are merged. Memory: 20 bytes a byte of distinct pieces, and
-// up to 8 more and 28 a distinct pair for what merging makes. Error when the pieces exceed 2^31 - 2 bytes.
+// enough. One thread. Time: linear in the occurrences that are merged, and a walk over the pieces each time the count has
+// fallen to a sixteenth. Memory: 8 bytes a byte of distinct pieces, at most 4 more for lists of places, and 40 a distinct
+// pair. Error when pieces and the borders between them exceed 2^30 bytes.
 Result<std::vector<Merge>> learn_merges(WeightedPieces pieces, int64_t count, const MergeRules& rules = {});
 
 // The vocabulary that merges make, by id: the bytes, then merge i as id 256 + i.

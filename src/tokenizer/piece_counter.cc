@@ -28,19 +28,14 @@ PieceCounter::PieceCounter(const SplitPattern& split, int64_t memory, fs::path s
 }
 
 Status PieceCounter::count(Part& part, std::string_view text) const {
-  const CharTable& characters = CharTable::get();
   const char* const end = text.data() + text.size();
-  const auto piece_end = split_.piece_end;
-  for (size_t at = 0; at < text.size();) {
-    const size_t stop = piece_end(characters, text, at);
-    const std::string_view piece = text.substr(at, stop - at);
-    if (!part.table.add(piece, end)) {
-      LATHE_TRY_STATUS(spill(part.table, part.runs));
-      part.table.add(piece, end);
-    }
-    at = stop;
-  }
-  return {};
+  Status status;
+  for_each_piece(split_, text, [&](std::string_view piece) {
+    if (part.table.add(piece, end) || !status.ok()) return;
+    status = spill(part.table, part.runs);
+    if (status.ok()) part.table.add(piece, end);
+  });
+  return status;
 }
 
 Status PieceCounter::add(std::span<const std::string_view> documents) {

@@ -12,7 +12,7 @@ namespace lathe::tokenizer {
 
 class PositionLists {
  public:
-  // Room for n positions, as long as this object lives.
+  // Room for n positions, until clear().
   uint32_t* allocate(size_t n) {
     if (n > left_) {
       left_ = std::max(n, kBlock);
@@ -24,9 +24,13 @@ class PositionLists {
     next_ += n;
     return list;
   }
+  void clear() {
+    blocks_.clear();
+    left_ = 0;
+  }
 
  private:
-  static constexpr size_t kBlock = 1 << 18;
+  static constexpr size_t kBlock = 1 << 18;  // positions
   std::vector<std::unique_ptr<uint32_t[]>> blocks_;
   uint32_t* next_ = nullptr;
   size_t left_ = 0;

@@ -139,8 +139,7 @@ TEST_F(TokenizerVerbs, MergesStopBelowTheMinimumFrequencyAndTheRealSizeIsReporte
   const int64_t size = frequent.figures().at("vocab_size").as_int();
   EXPECT_LT(size, all.figures().at("vocab_size").as_int());
   EXPECT_EQ(testing::take(tokenizer::Tokenizer::load(base() + "/frequent")).vocab_size(), size);
-  EXPECT_NE(frequent.err.find(join_text("has ", size, " tokens, not 1000")), std::string::npos) << frequent.err;
-  EXPECT_NE(frequent.err.find("at least 20 times"), std::string::npos) << frequent.err;
+  EXPECT_NE(frequent.out.find(join_text("Vocabulary: ", size, " tokens of the 1,000 wanted")), std::string::npos) << frequent.out;
   EXPECT_EQ(testing::read_json_or_fail(base() + "/frequent/manifest.json").at("counts").at("vocab_size").as_int(), size);
   EXPECT_FALSE(fs::exists(base() + "/tokenizer")) << "--output-dir stands in for it";
 }
@@ -159,7 +158,11 @@ TEST_F(TokenizerVerbs, TheOtherStyleIsSavedInThatLibrarysForm) {
 
 TEST_F(TokenizerVerbs, LittleMemoryGivesTheSameTokenizer) {
   std::string lines;
-  for (int i = 0; i < 40'000; ++i) lines += join_text("{\"text\": \"the w", i * 7919 % 100'000, "x", i, "y sat\"}\n");
+  for (int i = 0; i < 40'000; ++i) {
+    std::string word;
+    for (int rest = i; rest > 0; rest /= 26) word += static_cast<char>('a' + rest % 26);
+    lines += join_text("{\"text\": \"the ", word, " sat\"}\n");
+  }
   put(corpus(), lines);
   const Outcome whole = train(), little = train({"--memory", "1", "--output-dir", base() + "/little"});
   ASSERT_EQ(little.exit, Exit::kDone) << little.err;

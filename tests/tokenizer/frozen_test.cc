@@ -71,7 +71,7 @@ TEST(Frozen, FolderOrAFileInItIsTheSameTokenizer) {
     EXPECT_EQ(take(load_frozen(path)).hash, small_spm().hash()) << path;
 }
 
-// L-1.13, L-3.22
+// L-1.13
 TEST(Frozen, AbsentItNamesTheCommandAndNothingStandsInForIt) {
   const TemporaryFolder empty;
   for (const fs::path& path : {empty.path(), empty.path() / "spm_32k"}) {

@@ -28,6 +28,7 @@ std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
 std::unique_ptr<Verb> make_synth();
+std::unique_ptr<Verb> make_tokenizer_convert();
 std::unique_ptr<Verb> make_tokenizer_decode();
 std::unique_ptr<Verb> make_tokenizer_encode();
 std::unique_ptr<Verb> make_tokenizer_eval();
@@ -48,6 +49,7 @@ VerbList make_verbs() {
   verbs.push_back(make_tokenizer_decode());
   verbs.push_back(make_tokenizer_render());
   verbs.push_back(make_pack());
+  verbs.push_back(make_tokenizer_convert());
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());

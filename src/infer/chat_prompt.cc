@@ -15,10 +15,10 @@ void append_text(const tokenizer::Tokenizer& tokenizer, std::string_view text, s
 Result<ChatTokens> ChatTokens::of(const tokenizer::Tokenizer& tokenizer) {
   for (const char* name : {tokenizer::kBos, tokenizer::kUserStart, tokenizer::kUserEnd, tokenizer::kAssistantStart,
                            tokenizer::kAssistantEnd})
-    if (!tokenizer.find_special(name))
+    if (!(std::string_view(name) == tokenizer::kBos ? tokenizer.find_bos() : tokenizer.find_special(name)))
       return error("the tokenizer has no ", name,
                    " token, so it cannot mark the turns of a chat; use one made by \"lathe tokenizer train\"");
-  return ChatTokens{tokenizer.special_id(tokenizer::kBos), tokenizer.special_id(tokenizer::kUserStart),
+  return ChatTokens{tokenizer.bos_id(), tokenizer.special_id(tokenizer::kUserStart),
                     tokenizer.special_id(tokenizer::kUserEnd), tokenizer.special_id(tokenizer::kAssistantStart),
                     tokenizer.special_id(tokenizer::kAssistantEnd)};
 }

@@ -14,7 +14,7 @@ constexpr int64_t kPrefillPiece = 512;
 tasks::ToolTokens find_tool_tokens(const tokenizer::Tokenizer& tokenizer) {
   const auto id = [&](const char* name) { return tokenizer.find_special(name).value_or(-1); };
   tasks::ToolTokens tokens;
-  tokens.bos = id(tokenizer::kBos);
+  tokens.bos = tokenizer.find_bos().value_or(-1);
   tokens.assistant_end = id(tokenizer::kAssistantEnd);
   tokens.python_start = id(tokenizer::kPythonStart);
   tokens.python_end = id(tokenizer::kPythonEnd);

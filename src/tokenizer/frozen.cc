@@ -85,6 +85,9 @@ Result<FrozenTokenizer> load_frozen(const fs::path& folder_or_file) {
   if (file && (name == kTokenizerConfigFile || name == kManifestFile || path.extension() == ".vocab" ||
                path.extension() == ".md"))
     path = folder.empty() ? fs::path(".") : folder;
+  if (!fs::exists(path, code) || (fs::is_directory(path, code) && fs::is_empty(path, code)))
+    return error_at(path.string(), -1, "No tokenizer found; train it first: lathe 20_train_tokenizer --config ",
+                    "config/pretrain/tokenizer/spm32k.json --output-dir ", path.string());
   LATHE_TRY(const TokenizerParts parts, read_tokenizer(path));
   LATHE_TRY(Tokenizer tokenizer, Tokenizer::load(parts.path));
   LATHE_TRY(const Json record, record_of(parts.path.parent_path()));

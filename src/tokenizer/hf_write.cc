@@ -5,6 +5,7 @@
 #include "tokenizer/byte_level.h"
 #include "tokenizer/hf_file.h"
 #include "tokenizer/hf_merges.h"
+#include "tokenizer/hf_spm.h"
 
 namespace lathe::tokenizer {
 namespace {
@@ -54,6 +55,7 @@ std::vector<std::pair<int32_t, int32_t>> merges_of_ranks(const std::vector<std::
 }
 
 Result<Json> to_hugging_face(const Tokenizer& tokenizer) {
+  if (const auto* spm = dynamic_cast<const SpmModel*>(&tokenizer.model())) return spm_to_hugging_face(tokenizer, *spm);
   const auto* model = dynamic_cast<const BpeModel*>(&tokenizer.model());
   if (!model) return error("this kind of tokenizer has no form in tokenizer.json");
   const BpeVocabulary& vocabulary = model->vocabulary();

@@ -17,7 +17,7 @@ Result<Markers> find_markers(const Tokenizer& tokenizer) {
   std::array<int32_t, 9> ids;
   for (size_t i = 0; i < ids.size(); ++i) {
     const std::string& name = chat_special_tokens()[i];
-    const std::optional<int32_t> id = tokenizer.find_special(name);
+    const std::optional<int32_t> id = name == kBos ? tokenizer.find_bos() : tokenizer.find_special(name);
     if (!id) return error("this tokenizer cannot render conversations: it has no special token ", name);
     ids[i] = *id;
   }

@@ -181,14 +181,22 @@ Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder) {
   return damaged;
 }
 
-Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<AddedToken>& added,
-                       const std::string& hash) {
+static Json content_of(const TokenModel& model, const std::vector<AddedToken>& added, const std::string& hash) {
   Json file(Json::Object{{"format", kFormat}, {"version", kVersion}});
   Json content = model.to_json();
   for (Json::Member& member : content.as_object()) file.as_object().push_back(std::move(member));
   file["special_tokens"] = added_to_json(model, added);
   file["sha256"] = hash;
-  return write_json_atomic(folder / kTokenizerFile, file);
+  return file;
+}
+
+Json tokenizer_json(const Tokenizer& tokenizer) {
+  return content_of(tokenizer.model(), tokenizer.added_tokens(), tokenizer.hash());
+}
+
+Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<AddedToken>& added,
+                       const std::string& hash) {
+  return write_json_atomic(folder / kTokenizerFile, content_of(model, added, hash));
 }
 
 }  // namespace lathe::tokenizer

@@ -14,6 +14,8 @@ namespace lathe::tokenizer {
 
 inline constexpr const char* kTokenizerFile = "tokenizer.json";
 
+class Tokenizer;
+
 struct TokenizerParts {
   fs::path path;  // the file that was read
   std::shared_ptr<const TokenModel> model;
@@ -27,6 +29,9 @@ inline constexpr const char* kTokenizerRemedy = "; put a whole copy back, or tra
 // What Tokenizer::load describes.
 // A missing file is an error that names the path and the command that makes it.
 Result<TokenizerParts> read_tokenizer(const fs::path& file_or_folder);
+
+// The content of lathe's tokenizer.json.
+Json tokenizer_json(const Tokenizer& tokenizer);
 
 Status write_tokenizer(const fs::path& folder, const TokenModel& model, const std::vector<AddedToken>& added,
                        const std::string& hash);

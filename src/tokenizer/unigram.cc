@@ -11,11 +11,10 @@ namespace {
 
 constexpr float kUnknownPenalty = 10;  // below the worst piece, as the library has it
 
-uint64_t slot_of(uint64_t key) { return (key * 0x9E3779B97F4A7C15ull) >> 20; }
-
 }  // namespace
 
-Unigram::Unigram(const SpmProto& proto) : children_(1 << 12), mask_((1 << 12) - 1), piece_of_(1, -1) {
+Unigram::Unigram(const SpmProto& proto) {
+  std::vector<std::pair<std::string_view, int32_t>> sorted;
   float least = std::numeric_limits<float>::max(), most = std::numeric_limits<float>::lowest();
   if (proto.byte_fallback) byte_ids_.resize(256);
   for (size_t id = 0; id < proto.pieces.size(); ++id) {
@@ -30,42 +29,56 @@ Unigram::Unigram(const SpmProto& proto) : children_(1 << 12), mask_((1 << 12) - 
       most = std::max(most, piece.score);
     }
     if (piece.type != SpmPieceType::kNormal && piece.type != SpmPieceType::kUserDefined) continue;
-    int32_t node = 0;
-    for (const char byte : piece.text) node = add_child(node, static_cast<uint8_t>(byte));
-    piece_of_[static_cast<size_t>(node)] = static_cast<int32_t>(id);
+    sorted.emplace_back(piece.text, static_cast<int32_t>(id));
   }
+  std::sort(sorted.begin(), sorted.end());
+  build(sorted);
   max_score_ = most;
   unknown_score_ = least - kUnknownPenalty;
 }
 
-int32_t Unigram::child(int32_t node, uint8_t byte) const {
-  const uint64_t key = static_cast<uint64_t>(node) * 256 + byte;
-  for (uint64_t slot = slot_of(key) & mask_;; slot = (slot + 1) & mask_) {
-    if (children_[slot].key == key) return children_[slot].node;
-    if (children_[slot].key == ~uint64_t{0}) return -1;
+int32_t Unigram::free_base(const std::vector<uint8_t>& labels) {
+  while (first_free_ < units_.size() && units_[first_free_].parent >= 0) ++first_free_;
+  int tries = 0;  // bounded, or building a dense table would take quadratic time
+  for (size_t place = first_free_;; place = ++tries < 1000 ? place + 1 : std::max(place + 1, units_.size())) {
+    const size_t base = place ^ labels[0];
+    if ((base | 0xff) >= units_.size()) units_.resize((base | 0xff) + 1);
+    const bool fits = base > 0 && std::all_of(labels.begin(), labels.end(), [&](uint8_t label) {
+      return (base ^ label) != 0 && units_[base ^ label].parent < 0;
+    });
+    if (fits) return static_cast<int32_t>(base);
   }
 }
 
-int32_t Unigram::add_child(int32_t node, uint8_t byte) {
-  if (const int32_t found = child(node, byte); found >= 0) return found;
-  if (2 * ++used_ > mask_) grow();
-  const uint64_t key = static_cast<uint64_t>(node) * 256 + byte;
-  uint64_t slot = slot_of(key) & mask_;
-  while (children_[slot].key != ~uint64_t{0}) slot = (slot + 1) & mask_;
-  children_[slot] = {key, static_cast<int32_t>(piece_of_.size())};
-  piece_of_.push_back(-1);
-  return children_[slot].node;
-}
-
-void Unigram::grow() {
-  std::vector<Child> old(2 * children_.size());
-  old.swap(children_);
-  mask_ = children_.size() - 1;
-  for (const Child& entry : old) {
-    if (entry.key == ~uint64_t{0}) continue;
-    uint64_t slot = slot_of(entry.key) & mask_;
-    while (children_[slot].key != ~uint64_t{0}) slot = (slot + 1) & mask_;
-    children_[slot] = entry;
+// Nodes in the order of their depth; each stands for the pieces [begin, end) that share its bytes.
+void Unigram::build(const std::vector<std::pair<std::string_view, int32_t>>& sorted) {
+  struct Node {
+    int32_t unit;
+    size_t begin, end, depth;
+  };
+  units_.assign(256, {});
+  std::vector<Node> nodes = {{0, 0, sorted.size(), 0}};
+  for (size_t next = 0; next < nodes.size(); ++next) {
+    Node node = nodes[next];
+    if (node.begin < node.end && sorted[node.begin].first.size() == node.depth)
+      units_[static_cast<size_t>(node.unit)].piece = sorted[node.begin++].second;
+    std::vector<uint8_t> labels;
+    std::vector<size_t> begins;
+    for (size_t i = node.begin; i < node.end; ++i) {
+      const auto label = static_cast<uint8_t>(sorted[i].first[node.depth]);
+      if (!labels.empty() && labels.back() == label) continue;
+      labels.push_back(label);
+      begins.push_back(i);
+    }
+    if (labels.empty()) continue;
+    begins.push_back(node.end);
+    const int32_t base = free_base(labels);
+    units_[static_cast<size_t>(node.unit)].base = base;
+    for (size_t i = 0; i < labels.size(); ++i) {
+      const int32_t unit = base ^ labels[i];
+      units_[static_cast<size_t>(unit)].parent = node.unit;
+      nodes.push_back({unit, begins[i], begins[i + 1], node.depth + 1});
+    }
   }
 }
 
@@ -84,11 +97,14 @@ void Unigram::encode(std::string_view text, std::vector<int32_t>& ids) const {
   for (size_t begin = 0; begin < text.size();) {
     const size_t length = read_code_point(text, begin).length;
     bool covered = false;
-    int32_t node = 0;
-    for (size_t end = begin; end < text.size();) {
-      node = child(node, static_cast<uint8_t>(text[end++]));
-      if (node < 0) break;
-      const int32_t id = piece_of_[static_cast<size_t>(node)];
+    int32_t node = 0, base = units_[0].base;
+    for (size_t end = begin; end < text.size() && base >= 0;) {
+      const int32_t child = base ^ static_cast<uint8_t>(text[end++]);
+      const Unit& unit = units_[static_cast<size_t>(child)];
+      if (unit.parent != node) break;
+      node = child;
+      base = unit.base;
+      const int32_t id = unit.piece;
       if (id < 0) continue;
       // A user-defined piece must win over whatever else could stand there.
       const auto at = static_cast<size_t>(id);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tokenizer/spm_proto.h"
@@ -22,17 +23,17 @@ class Unigram {
   void encode(std::string_view text, std::vector<int32_t>& ids) const;
 
  private:
-  struct Child {
-    uint64_t key = ~uint64_t{0};  // node * 256 + byte
-    int32_t node = 0;
+  // A double array: the child of node n by byte b is units_[n].base ^ b, if its parent is n.
+  struct Unit {
+    int32_t parent = -1;
+    int32_t base = -1;   // -1: no children
+    int32_t piece = -1;  // that ends here; -1: none
   };
-  int32_t child(int32_t node, uint8_t byte) const;
-  int32_t add_child(int32_t node, uint8_t byte);
-  void grow();
+  void build(const std::vector<std::pair<std::string_view, int32_t>>& sorted);
+  int32_t free_base(const std::vector<uint8_t>& labels);
 
-  std::vector<Child> children_;     // open addressing
-  uint64_t mask_ = 0, used_ = 0;
-  std::vector<int32_t> piece_of_;   // by node; -1: none ends there
+  std::vector<Unit> units_;         // 0 is the root
+  size_t first_free_ = 1;
   std::vector<float> scores_;       // by piece
   std::vector<bool> user_defined_;
   std::vector<int32_t> byte_ids_;   // empty without byte fallback

@@ -1,10 +1,13 @@
 #include "tokenizer/frozen.h"
 
+#include <algorithm>
+
 #include "core/json.h"
 #include "core/sha256.h"
 #include "tests/ref/testing.h"
 #include "tests/tokenizer/small_spm.h"
 #include "tokenizer/char_model.h"
+#include "tokenizer/render.h"
 #include "tokenizer/tokenizer_file.h"
 
 namespace lathe::tokenizer {
@@ -69,10 +72,18 @@ TEST(Frozen, FolderOrAFileInItIsTheSameTokenizer) {
   check(write_file_atomic(folder.path() / "spm.vocab", "x"));
   for (const fs::path& path : {folder.path(), folder.path() / kSpmFile, folder.path() / kTokenizerConfigFile, folder.path() / "spm.vocab"})
     EXPECT_EQ(take(load_frozen(path)).hash, small_spm().hash()) << path;
+}
+
+// L-1.13
+TEST(Frozen, AbsentItNamesTheCommandAndNothingStandsInForIt) {
   const TemporaryFolder empty;
-  const auto absent = load_frozen(empty.path());
-  ASSERT_FALSE(absent.ok());
-  EXPECT_NE(absent.error().message.find("lathe tokenizer train"), std::string::npos);
+  for (const fs::path& path : {empty.path(), empty.path() / "spm_32k"}) {
+    const auto absent = load_frozen(path);
+    ASSERT_FALSE(absent.ok());
+    EXPECT_NE(absent.error().message.find("No tokenizer found"), std::string::npos);
+    EXPECT_NE(absent.error().message.find("lathe 20_train_tokenizer --config config/pretrain/tokenizer/spm32k.json --output-dir " + path.string()),
+              std::string::npos);
+  }
 }
 
 // L-3.16, L-3.11
@@ -142,6 +153,19 @@ TEST(Frozen, SavedInAnyFolderItIsTheSameTokenizer) {
   EXPECT_EQ(loaded.hash(), small_spm().hash());
   EXPECT_EQ(loaded.encode("the cat\n"), small_spm().encode("the cat\n"));
   EXPECT_EQ(take(load_frozen(folder.path())).eos, 2);
+}
+
+// L-3.12, L-3.15
+TEST(Frozen, TheChatMarkersRenderConversations) {
+  Conversation conversation;
+  conversation.messages.push_back({Role::kUser, "the <|user_end|> cat\n"});
+  conversation.messages.push_back({Role::kAssistant, "sat"});
+  const auto rendered = render_conversation(small_spm(), conversation);
+  ASSERT_TRUE(rendered.ok()) << rendered.error().message;
+  const std::vector<int32_t>& ids = rendered.value().ids;
+  EXPECT_EQ(ids.front(), small_spm().bos_id());
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), small_spm().special_id(kUserEnd)), 1) << "the typed one is text";
+  EXPECT_EQ(ids.back(), small_spm().special_id(kAssistantEnd));
 }
 
 // L-3.25, L-3.27

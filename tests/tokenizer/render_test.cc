@@ -134,7 +134,7 @@ TEST(Render, ConversationsGoToJsonAndBack) {
 }
 
 TEST(Render, NeedsATokenizerWithTheMarkers) {
-  const Tokenizer plain = take(Tokenizer::from_tokens(tokens_of_merges({}), {"<|endoftext|>"}));
+  const Tokenizer plain = take(Tokenizer::from_tokens(tokens_of_merges({}), {"<|other|>"}));
   const auto result = render_conversation(plain, parse(R"([{"role":"user","content":"u"}])"));
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message.find("<|bos|>"), std::string::npos);

@@ -5,6 +5,7 @@
 
 namespace lathe::cli {
 
+std::unique_ptr<Verb> make_augment();
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
@@ -34,6 +35,7 @@ VerbList make_verbs() {
   verbs.push_back(make_synth());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
+  verbs.push_back(make_augment());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());
@@ -62,6 +64,7 @@ const std::vector<Alias>& aliases() {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"gen_synthetic_data", "augment", false},
   };
   return list;
 }
@@ -69,7 +72,7 @@ const std::vector<Alias>& aliases() {
 namespace {
 
 std::string without_script_dress(std::string word) {
-  for (const std::string_view prefix : {"scripts/", "scripts.", "nanochat/", "nanochat."})
+  for (const std::string_view prefix : {"scripts/", "scripts.", "nanochat/", "nanochat.", "dev/"})
     if (word.starts_with(prefix)) word.erase(0, prefix.size());
   if (word.ends_with(".py")) word.erase(word.size() - 3);
   return word;

@@ -73,7 +73,7 @@ double PythonRandom::random() {
 
 int64_t PythonRandom::below(int64_t n) {
   require(n > 0 && n <= 0xffffffff, "[PythonRandom] below needs 0 < n < 2^32, got ", n);
-  const int bits = std::bit_width(static_cast<uint32_t>(n));
+  const auto bits = static_cast<uint32_t>(std::bit_width(static_cast<uint32_t>(n)));
   int64_t value = n;
   while (value >= n) value = next_u32() >> (32 - bits);
   return value;

@@ -6,6 +6,7 @@
 namespace lathe::cli {
 
 std::unique_ptr<Verb> make_bench_data();
+std::unique_ptr<Verb> make_augment();
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
@@ -42,6 +43,7 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
+  verbs.push_back(make_augment());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_eval());
   verbs.push_back(make_tokenizer_info());
@@ -80,6 +82,7 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"gen_synthetic_data", "augment", false},
   };
   return list;
 }
@@ -87,7 +90,7 @@ const std::vector<Alias>& aliases() {
 namespace {
 
 std::string without_script_dress(std::string word) {
-  for (const std::string_view prefix : {"scripts/", "scripts.", "nanochat/", "nanochat."})
+  for (const std::string_view prefix : {"scripts/", "scripts.", "nanochat/", "nanochat.", "dev/"})
     if (word.starts_with(prefix)) word.erase(0, prefix.size());
   if (word.ends_with(".py")) word.erase(word.size() - 3);
   return word;

@@ -32,7 +32,7 @@ struct Found {
   std::string program;           // the name used, without its folder and ".py"
 };
 // The verb that `words` begin with: two-word names first, then one word, then aliases (a leading "scripts/",
-// "scripts." or "nanochat." and a final ".py" are ignored). The error names the nearest verb.
+// "scripts.", "nanochat/", "nanochat." or "dev/" and a final ".py" are ignored). The error names the nearest verb.
 Result<Found> find_verb(const VerbList& verbs, const std::vector<std::string>& words);
 
 }  // namespace lathe::cli

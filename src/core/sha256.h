@@ -20,9 +20,7 @@ class Sha256 {
   std::string hex_digest();  // 64 lower-case digits
 
  private:
-  friend class Sha256Test;
-  void blocks(const uint8_t* data, size_t count);  // of 64 bytes
-  void plain_block(const uint8_t* data);           // without the processor's own instructions
+  void blocks(const uint8_t* data, size_t count);
   std::array<uint32_t, 8> state_;
   std::array<uint8_t, 64> pending_{};
   uint64_t length_ = 0;

@@ -24,7 +24,7 @@ struct Mirror {
   std::string address() const { return server.address() + "/mirror"; }
 };
 
-// C-1.6, C-1.9
+// C-1.6
 TEST(DownloadVerb, FetchesTheFirstShardsAndSaysSo) {
   Mirror mirror;
   const TemporaryFolder base;

@@ -1,5 +1,7 @@
 #include "net/fetch.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <numeric>
@@ -403,6 +405,83 @@ TEST(Fetch, AFullDiskIsSaidBeforeTheTransfer) {
   ASSERT_FALSE(out.ok());
   EXPECT_NE(out.error().message.find("free"), std::string::npos) << out.error().message;
   EXPECT_EQ(server.requests().size(), 1u);
+}
+
+TEST(Fetch, ADiskThatFillsUpMidWayEndsWithAnErrorAndTheNextRunGoesOn) {
+  const std::string content = content_of(3'000'000);
+  Fixture f(content);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails as on a full disk
+    const rlimit small{1'000'000, 1'000'000};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const auto out = f.fetch();
+    _exit(!out.ok() && out.error().message.find("cannot write") != std::string::npos ? 7 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_FALSE(fs::exists(f.request.path));
+  EXPECT_EQ(take(f.fetch()).resumed_at, 1'000'000);
+  EXPECT_EQ(text_of(f.request.path), content);
+}
+
+// `openssl s_server` with a certificate of its own.
+class TlsServer {
+ public:
+  explicit TlsServer(const fs::path& folder) {
+    const std::string place = folder.string();
+    made_ = std::system(("cd '" + place + "' && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 "
+                         "-keyout key.pem -out cert.pem >/dev/null 2>&1").c_str()) == 0;
+    if (!made_) return;
+    {
+      const TestServer taken([](Connection&, const ServedRequest&) {});
+      port_ = taken.address().substr(taken.address().rfind(':') + 1);
+    }
+    child_ = fork();
+    if (child_ == 0) {
+      if (chdir(place.c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr || std::freopen("/dev/null", "w", stderr) == nullptr) _exit(126);
+      execlp("openssl", "openssl", "s_server", "-accept", port_.c_str(), "-cert", "cert.pem", "-key", "key.pem", "-WWW", static_cast<char*>(nullptr));
+      _exit(127);
+    }
+  }
+  ~TlsServer() {
+    if (child_ <= 0) return;
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+  }
+  TlsServer(const TlsServer&) = delete;
+  TlsServer& operator=(const TlsServer&) = delete;
+  bool made() const { return made_; }
+  std::string url(const std::string& name) const { return "https://127.0.0.1:" + port_ + "/" + name; }
+
+ private:
+  bool made_ = false;
+  std::string port_;
+  pid_t child_ = -1;
+};
+
+TEST(Fetch, CertificatesAreCheckedAgainstTheEnvironmentsRoots) {
+  const TemporaryFolder folder;
+  testing::check(write_file_atomic(folder.path() / "file.txt", "over TLS"));
+  const TlsServer server(folder.path());
+  if (!server.made()) GTEST_SKIP() << "no openssl program";
+  FetchOptions options;
+  options.sleep = [](double) { std::this_thread::sleep_for(std::chrono::milliseconds(200)); };
+  setenv("SSL_CERT_FILE", (folder.path() / "cert.pem").c_str(), 1);
+  options.attempts = 20;  // until it listens
+  const auto trusted = fetch_file({server.url("file.txt"), folder.path() / "trusted", -1, "", {}}, options);
+  unsetenv("SSL_CERT_FILE");
+  ASSERT_TRUE(trusted.ok()) << trusted.error().to_string();
+  EXPECT_EQ(text_of(folder.path() / "trusted"), "over TLS");
+  int attempts = 0;
+  options.on_event = [&](const FetchEvent& event) { attempts += event.kind == FetchEvent::Kind::kFailed; };
+  const auto unknown = fetch_file({server.url("file.txt"), folder.path() / "unknown", -1, "", {}}, options);
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_NE(unknown.error().message.find("certificate"), std::string::npos) << unknown.error().message;
+  EXPECT_EQ(attempts, 1);
+  EXPECT_FALSE(fs::exists(folder.path() / "unknown"));
 }
 
 TEST(Fetch, RedirectsAreFollowedAndLoopsEnd) {

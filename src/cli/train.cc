@@ -118,13 +118,13 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
 Result<std::unique_ptr<const train::PackedData>> Train::open_packed(const Context& context, const fs::path& data, const tokenizer::Tokenizer& tokenizer,
                                                                     const fs::path& tokenizer_path) {
   std::vector<std::string> folders = settings_.data_dirs;
-  if (folders.empty() && data::is_packed_folder(data)) folders.push_back(data.string());
+  if (folders.empty() && train::is_packed_data(data)) folders.push_back(data.string());
   if (folders.empty()) {
     if (!settings_.data_weights.empty()) return error_at("data_weights", -1, "needs --data-dirs");
     return std::unique_ptr<const train::PackedData>();
   }
   if (!settings_.data_dirs.empty() && !settings_.data.empty()) return error_at("data_dirs", -1, "and --data exclude each other");
-  LATHE_TRY(train::PackedData packed, train::PackedData::open(folders, settings_.data_weights, tokenizer, tokenizer_path.string()));
+  LATHE_TRY(train::PackedData packed, train::PackedData::open(folders, settings_.data_weights, tokenizer, tokenizer_path.string(), settings_.max_seq_len));
   if (!context.given("max_seq_len")) settings_.max_seq_len = packed.sequence_length();
   LATHE_TRY_STATUS(packed.check_context(settings_.max_seq_len));
   return std::make_unique<const train::PackedData>(std::move(packed));

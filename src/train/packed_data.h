@@ -14,12 +14,14 @@ namespace lathe::train {
 
 class PackedData {
  public:
-  // Every folder is verified by its manifest. Errors: two tokenizers among them or another than `tokenizer`
-  // (tokenizer_path is for the message), another vocabulary size, two sequence lengths, weights that do not fit.
-  static Result<PackedData> open(const std::vector<std::string>& folders, const std::vector<double>& weights, const tokenizer::Tokenizer& tokenizer,
-                                 const std::string& tokenizer_path);
+  // Each path is a folder of lathe pack, verified by its manifest, or a token file (.bin) of another program
+  // (data/foreign_tokens.h): train.bin, with the val.bin beside it to validate on, if there is one. Such a file is cut into
+  // the sequences of the folders, else into `max_seq_len` tokens. Errors: two tokenizers among the folders or another than
+  // `tokenizer` (tokenizer_path is for the message), another vocabulary size, two sequence lengths, weights that do not fit.
+  static Result<PackedData> open(const std::vector<std::string>& paths, const std::vector<double>& weights, const tokenizer::Tokenizer& tokenizer,
+                                 const std::string& tokenizer_path, int64_t max_seq_len);
 
-  int64_t sequence_length() const { return folders_.front().sequence_length(); }
+  int64_t sequence_length() const { return sets_.front().train->sequence_length(); }
   // Longer than the context is an error that names both, shorter a warning in the log.
   Status check_context(int64_t max_seq_len) const;
   // All sets that have such a part, in their mix; an error where none has.
@@ -29,9 +31,16 @@ class PackedData {
   std::vector<std::string> warnings(int64_t global_batch) const;
 
  private:
+  struct Set {
+    std::shared_ptr<const data::SequenceSet> train, validation;  // validation may be null
+  };
+  static Result<Set> open_file(const fs::path& path, int64_t sequence_length, int64_t vocab_size);
   std::vector<data::MixedSource> sources() const;
-  std::vector<data::PackedFolder> folders_;
+  std::vector<Set> sets_;
   std::vector<double> shares_;
 };
+
+// Whether --data names packed tokens: a folder of lathe pack, or a .bin file.
+bool is_packed_data(const fs::path& path);
 
 }  // namespace lathe::train

@@ -220,5 +220,21 @@ TEST_F(TrainOnPacked, AnotherTokenizerALongerSequenceOrWrongWeightsAreRefused) {
   EXPECT_NE(text.find("lathe pack"), std::string::npos);
 }
 
+TEST_F(TrainOnPacked, TokenFilesOfOtherProgramsTrainToo) {
+  fs::create_directories(at("nano"));
+  std::string bytes;
+  for (int i = 0; i < 4000; ++i) {
+    const auto token = static_cast<uint16_t>('a' + i % 26);
+    bytes.append(reinterpret_cast<const char*>(&token), 2);
+  }
+  check(write_file_atomic(at("nano/train.bin"), bytes));
+  check(write_file_atomic(at("nano/val.bin"), bytes.substr(0, 400)));
+  const Outcome outcome = train({"--data", at("nano/train.bin").string(), "--max-seq-len", "32"});
+  ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;
+  EXPECT_GT(outcome.figures().at("val_bpb").as_double(), 0);
+  const Outcome mixed = train({"--data-dirs", at("nano/train.bin").string(), at("a").string()}, "mixed");
+  EXPECT_EQ(mixed.exit, Exit::kDone) << mixed.err;
+}
+
 }  // namespace
 }  // namespace lathe::cli

@@ -229,6 +229,8 @@ Result<Exit> Pack::run(Context& context) {
   figures["folder"] = output.path().string();
   figures["tokenizer_sha256"] = tokenizer_hash;
   figures["seconds"] = seconds;
+  figures["encode_seconds"] = report.encode_seconds;
+  figures["write_seconds"] = report.write_seconds;
   figures["mb_per_s"] = static_cast<double>(report.total().bytes) / 1e6 / std::max(seconds, 1e-9);
   figures["peak_rss_mb"] = peak_rss_mb();
   return context.finish(figures);

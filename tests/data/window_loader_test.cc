@@ -82,7 +82,7 @@ TEST(WindowLoader, AnyNumberOfWorkersGivesTheSameBatchesInOrder) {
       options.persistent_workers = persistent;
       auto loader = window_loader(stream, {100, 4000}, options);
       auto seen = batches(*loader, 40);
-      loader->pause();  // L-11.28: nothing is lost by ending the workers
+      loader->pause();  // nothing is lost by ending the workers
       for (auto& batch : batches(*loader, 40)) seen.push_back(std::move(batch));
       if (expected.empty()) expected = seen;
       EXPECT_EQ(seen, expected) << workers;

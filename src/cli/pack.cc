@@ -18,6 +18,8 @@ namespace {
 constexpr const char* kCorpusRemedy = "make it: lathe corpus --config pretrain/corpus/tiny_23M_chinchilla_500M.json --output-dir data/datasets/tiny_23M_corpus";
 constexpr const char* kTokenizerRemedy = "make one: lathe tokenizer train --config pretrain/tokenizer/spm32k.json --output-dir data/models/tokenizers/spm_32k";
 
+constexpr int64_t kShownSources = 20;
+
 // Objects of the lab's config files and the settings they hold (row L-4.2).
 const std::vector<std::pair<std::string, std::vector<std::string>>>& config_objects() {
   static const std::vector<std::pair<std::string, std::vector<std::string>>> objects = {
@@ -162,7 +164,11 @@ void print_report(Context& context, const data::PackReport& report, int64_t esti
                               with_thousands(counts.documents).c_str(), with_thousands(counts.tokens).c_str(),
                               static_cast<double>(counts.characters) / tokens, 100 * static_cast<double>(counts.unknown) / tokens));
   };
-  for (const data::SourceCounts& counts : report.sources) line(counts.source, counts);
+  std::vector<data::SourceCounts> largest = report.sources;
+  std::stable_sort(largest.begin(), largest.end(), [](const auto& a, const auto& b) { return a.tokens > b.tokens; });
+  if (std::ssize(largest) > kShownSources) largest.resize(kShownSources);
+  for (const data::SourceCounts& counts : largest) line(counts.source, counts);
+  if (largest.size() < report.sources.size()) context.print("... and ", report.sources.size() - largest.size(), " smaller sources, all in the manifest");
   if (report.sources.size() != 1) line("all", total);
   for (const auto& [name, counts] : {std::pair<const char*, const data::SplitCounts&>{"train", report.train}, {"val", report.validation}})
     context.print(format_text("%-24s %14s documents %16s tokens  %s sequences, %s tokens dropped, %s padding, %s documents cut by a row's end", name,
@@ -223,6 +229,8 @@ Result<Exit> Pack::run(Context& context) {
   figures["folder"] = output.path().string();
   figures["tokenizer_sha256"] = tokenizer_hash;
   figures["seconds"] = seconds;
+  figures["encode_seconds"] = report.encode_seconds;
+  figures["write_seconds"] = report.write_seconds;
   figures["mb_per_s"] = static_cast<double>(report.total().bytes) / 1e6 / std::max(seconds, 1e-9);
   figures["peak_rss_mb"] = peak_rss_mb();
   return context.finish(figures);

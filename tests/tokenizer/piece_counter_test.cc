@@ -1,5 +1,6 @@
 #include "tokenizer/piece_counter.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -188,6 +189,30 @@ TEST(TrapT2, CountsAbove32BitsSurviveTableRunsAndMerging) {
   EXPECT_EQ(counts.at("xy"), 1000);
   // 2^33 + 28 is 28 in 32 bits, and 19 times that is still less than the 1000 of "xy".
   EXPECT_EQ(take(learn_merges(std::move(merged), 1)), (std::vector<Merge>{{'z', 'z'}}));
+}
+
+int64_t heap_bytes() {
+  const struct mallinfo2 heap = mallinfo2();
+  return static_cast<int64_t>(heap.uordblks + heap.hblkhd);
+}
+
+TEST(TrapT4, TheMemoryOfCountingIsBoundedWhateverTheNumberOfDistinctPieces) {
+  constexpr int64_t kMemory = 4 << 20;
+  const int64_t before = heap_bytes();
+  PieceCounter counter(chat_split(), kMemory);
+  int64_t most = 0, number = 0;
+  for (int block = 0; block < 40; ++block) {
+    std::string text;
+    for (int words = 0; words < 10'000; ++words) {
+      text += ' ';
+      for (int64_t rest = ++number; rest > 0; rest /= 26) text += static_cast<char>('a' + rest % 26);
+    }
+    check(counter.add(std::vector<std::string_view>{text}));
+    most = std::max(most, heap_bytes() - before - static_cast<int64_t>(text.capacity()));
+  }
+  EXPECT_GT(counter.runs(), 2);
+  EXPECT_LT(most, kMemory + (1 << 20)) << "400,000 distinct words take about 20 MB in a table";
+  EXPECT_EQ(take(counter.take()).size(), 400'000);
 }
 
 }  // namespace

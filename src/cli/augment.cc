@@ -83,7 +83,7 @@ class Augment : public Verb {
     table.add("save_metadata", &save_metadata_, "topic, persona and dynamic beside the messages");
     table.group("endpoint");
     table.add("endpoint", &endpoint_, "address of the chat completions, or of the API above them");
-    table.add("model", &model_, "");
+    table.add("model", &model_, "name of the model there");
     table.add("api_key_env", &api_key_env_, "environment variable with the key; none: no key is sent");
     table.add("workers", &workers_, "requests at once");
   }

@@ -13,7 +13,7 @@ namespace lathe::tokenizer {
 
 // The defaults keep every character of a text (row L-3.13).
 struct SpmSettings {
-  int64_t vocab_size = 32000;
+  int64_t vocab_size = 32768;
   std::string model_type = "unigram";  // or "bpe"
   double character_coverage = 0.9995;
   std::string normalization_rule = "identity";  // nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf

@@ -174,7 +174,7 @@ TEST(TrainFrozenConfig, ShippedFileHasTheDocumentedValues) {
   ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;
   const Json settings = take(parse_json(outcome.out));
   EXPECT_EQ(settings.at("kind").as_string(), "spm");
-  EXPECT_EQ(settings.at("vocab_size").as_int(), 32000);
+  EXPECT_EQ(settings.at("vocab_size").as_int(), 32768);
   EXPECT_EQ(settings.at("model_type").as_string(), "unigram");
   EXPECT_EQ(settings.at("character_coverage").as_double(), 0.9995);
   EXPECT_EQ(settings.at("max_training_sentences").as_int(), 10'000'000);

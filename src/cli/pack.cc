@@ -50,8 +50,7 @@ class Pack : public Verb {
     return {"pack",
             "data",
             "tokens in shards for training, from a corpus and its tokenizer",
-            "lathe pack --config pretrain/packing/default.json --corpus-dir data/datasets/tiny_23M_corpus "
-            "--tokenizer-dir data/models/tokenizers/spm_32k --output-dir data/processed/tiny_23M_1024",
+            "lathe pack --corpus-dir data/datasets/web --tokenizer-dir data/tokenizer --output-dir data/processed/web",
             "",
             0};
   }

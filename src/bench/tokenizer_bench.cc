@@ -60,7 +60,7 @@ Result<Json> bench_tokenizer(const TokenizerBenchOptions& options) {
     LATHE_TRY(const tokenizer::Tokenizer tokenizer, load(options));
     loads.push_back(clock.seconds() - begin);
     int64_t tokens = 0;
-    for (int pass = 0; pass < 3; ++pass) {
+    for (int pass = 0; pass < 4; ++pass) {
       const double start = clock.seconds();
       const auto ids = tokenizer.encode_batch(views, encode);
       (pass == 0 ? cold : warm).push_back(clock.seconds() - start);

@@ -5,6 +5,7 @@
 
 #include "cli/training.h"
 #include "cli/verbs.h"
+#include "tokenizer/render.h"
 #include "tokenizer/train_report.h"
 
 namespace lathe::cli {
@@ -63,12 +64,19 @@ class TokenizerInfo : public TokenizerVerb {
 class TokenizerEncode : public TokenizerVerb {
  public:
   VerbInfo info() const override {
-    return {"tokenizer encode", "data", "text to token ids", "lathe tokenizer encode \"Hello there\"   (without TEXT: standard input)", "[TEXT]", 1};
+    return {"tokenizer encode", "data", "text to token ids", "lathe tokenizer encode --show \"Hello there\"   (without TEXT: standard input)", "[TEXT]", 1};
+  }
+  void describe(SettingsTable& table) override {
+    TokenizerVerb::describe(table);
+    table.add("show", &show_, "the tokens in colours instead of their ids; special ones would be red");
+    table.add("with_ids", &with_ids_, "with --show: the id after each token");
   }
   Result<Exit> run(Context& context) override {
     LATHE_TRY(const tokenizer::Tokenizer tokenizer, load(context));
     const std::string text = operand_or_input(context);
     const std::vector<int32_t> ids = tokenizer.encode(text);
+    if (show_) context.print(tokenizer::visualize_pieces(tokenizer, ids, with_ids_));
+    if (show_ && !context.common().json) return Exit::kDone;
     if (!context.common().json) {
       std::string line;
       for (const int32_t id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
@@ -82,6 +90,9 @@ class TokenizerEncode : public TokenizerVerb {
                                             {"sha256", tokenizer.hash()},
                                             {"ids", Json(Json::Array(ids.begin(), ids.end()))}}));
   }
+
+ private:
+  bool show_ = false, with_ids_ = false;
 };
 
 // Numbers between white space, commas and brackets, so that a printed list can be pasted as it is.

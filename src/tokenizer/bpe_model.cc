@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "tokenizer/base64.h"
 #include "tokenizer/bpe_json.h"
+#include "tokenizer/foreign_split.h"
 #include "tokenizer/nfc.h"
 
 namespace lathe::tokenizer {
@@ -52,8 +53,8 @@ Result<std::shared_ptr<const BpeModel>> BpeModel::from_json(const Json& file, co
   const Json *regex = file.find("split"), *whole = file.find("whole_pieces");
   const Json *merges = file.find("merges"), *normalizer = file.find("normalizer");
   if (!regex || !regex->is_string()) return error_at(path, -1, "\"split\" must be a string");
-  const SplitPattern* split = find_split(regex->as_string());
-  if (!split) return error_at(path, -1, "unknown split pattern ", regex->as_string());
+  const auto split = split_from_text(regex->as_string());
+  if (!split.ok()) return error_at(path, -1, "\"split\": ", split.error().message);
   if (whole && !whole->is_bool()) return error_at(path, -1, "\"whole_pieces\" must be true or false");
   if (normalizer && !(normalizer->is_string() && normalizer->as_string() == "nfc"))
     return error_at(path, -1, "\"normalizer\" must be \"nfc\" when it is there");
@@ -63,7 +64,7 @@ Result<std::shared_ptr<const BpeModel>> BpeModel::from_json(const Json& file, co
     LATHE_TRY(vocabulary.merges, merges_from_json(*merges, path));
   }
   vocabulary.whole_pieces = !whole || whole->as_bool();
-  auto model = make(*split, std::move(vocabulary), normalizer != nullptr);
+  auto model = make(*split.value(), std::move(vocabulary), normalizer != nullptr);
   if (!model.ok()) return error_at(path, -1, model.error().message);
   return model;
 }

@@ -4,6 +4,7 @@
 
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/foreign_split.h"
 #include "tokenizer/hf_file.h"
 #include "tokenizer/hf_merges.h"
 #include "tokenizer/hf_text.h"
@@ -93,39 +94,50 @@ class Reader {
   Status read_pre_tokenizer() {
     const Json* pre = file_.find("pre_tokenizer");
     if (!pre || pre->is_null()) return refuse("pre_tokenizer", "is missing: only byte-level BPE is supported");
-    const Json *split = nullptr, *level = pre;
+    Json steps = Json::array();
     if (type_of(*pre) == "Sequence") {
-      const Json* steps = pre->find("pretokenizers");
-      if (!steps || !steps->is_array() || steps->size() != 2)
-        return refuse("pre_tokenizer.pretokenizers", "must be a Split and a ByteLevel");
-      split = &steps->at(size_t{0});
-      level = &steps->at(size_t{1});
+      const Json* list = pre->find("pretokenizers");
+      if (!list || !list->is_array() || list->size() == 0)
+        return refuse("pre_tokenizer.pretokenizers", "must be pre-tokenizers, of which the last is a ByteLevel");
+      steps = *list;
+    } else {
+      steps.push_back(*pre);
     }
-    if (type_of(*level) != "ByteLevel")
-      return refuse("pre_tokenizer", "of type ", type_of(*level), " is not supported");
-    LATHE_TRY(const bool prefix, flag(*level, "pre_tokenizer", "add_prefix_space", true));
-    if (prefix) return refuse("pre_tokenizer.add_prefix_space", "is not supported");
-    LATHE_TRY(const bool own_regex, flag(*level, "pre_tokenizer", "use_regex", true));
-    if (own_regex == (split != nullptr))
-      return refuse("pre_tokenizer.use_regex", "must be true without a Split before it and false after one");
-    split_ = find_split_name("gpt2");
-    return split ? read_split(*split) : Status();
+    // A ByteLevel that only writes bytes as letters cuts nothing.
+    const Json& level = steps.at(steps.size() - 1);
+    if (type_of(level) != "ByteLevel")
+      return refuse("pre_tokenizer", "of type ", type_of(level), " is not supported as the last one");
+    LATHE_TRY(const bool prefix, flag(level, "pre_tokenizer", "add_prefix_space", true));
+    LATHE_TRY(const bool own_regex, flag(level, "pre_tokenizer", "use_regex", true));
+    if (!prefix && own_regex && steps.size() == 1) {
+      split_ = find_split_name("gpt2");
+      return {};
+    }
+    if (!prefix && !own_regex) steps.as_array().pop_back();
+    if (steps.size() == 1 && type_of(steps.at(size_t{0})) == "Split") {
+      LATHE_TRY(split_, find_single(steps.at(size_t{0})));
+      if (split_) return {};
+    }
+    const auto split = sequence_split(steps);
+    if (!split.ok()) return error_at(path_, -1, split.error().message);
+    split_ = split.value();
+    return {};
   }
 
-  Status read_split(const Json& split) {
-    if (type_of(split) != "Split") return refuse("pre_tokenizer", "of type ", type_of(split), " is not supported");
+  // The pattern of a Split alone when its regular expression says all; else null.
+  Result<const SplitPattern*> find_single(const Json& split) const {
     const Json* pattern = split.find("pattern");
     const Json* regex = pattern ? pattern->find("Regex") : nullptr;
-    if (!regex || !regex->is_string()) return refuse("pre_tokenizer.pattern.Regex", "must be a string");
-    split_ = find_split(regex->as_string());
-    if (!split_) return refuse("pre_tokenizer.pattern.Regex", "is an unknown split pattern: ", regex->as_string());
+    if (!regex || !regex->is_string()) return static_cast<const SplitPattern*>(nullptr);
     LATHE_TRY(const bool invert, flag(split, "pre_tokenizer", "invert", false));
     const Json* behavior = split.find("behavior");
     const std::string how = behavior && behavior->is_string() ? behavior->as_string() : "";
-    // The patterns match every character, so what they do not match, which Removed and invert drop, is nothing.
-    if (!(how == "Isolated" && !invert) && !(how == "Removed" && invert))
-      return refuse("pre_tokenizer.behavior", how, invert ? " inverted" : "", " is not supported");
-    return {};
+    // The known patterns match every character, so what they do not match, which Removed and invert drop, is nothing.
+    if (how == "Removed" && invert) return find_split(regex->as_string());
+    if (how != "Isolated" || invert) return static_cast<const SplitPattern*>(nullptr);
+    auto found = regex_split(regex->as_string());
+    if (!found.ok()) return refuse("pre_tokenizer.pattern.Regex", found.error().message);
+    return found;
   }
 
   Status read_decoder() const {

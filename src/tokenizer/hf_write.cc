@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/foreign_split.h"
 #include "tokenizer/hf_file.h"
 #include "tokenizer/hf_merges.h"
 #include "tokenizer/hf_spm.h"
@@ -16,6 +17,12 @@ Json byte_level() {
 }
 
 Json pre_tokenizer(const SplitPattern& split) {
+  if (split.foreign) {
+    Json steps = split.foreign->steps();
+    const Json* type = steps.size() > 0 ? steps.at(steps.size() - 1).find("type") : nullptr;
+    if (!type || type->as_string() != "ByteLevel") steps.push_back(byte_level());
+    return Json(Json::Object{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}});
+  }
   const Json cut(Json::Object{{"type", "Split"},
                               {"pattern", Json(Json::Object{{"Regex", split.portable}})},
                               {"behavior", "Isolated"},

@@ -37,6 +37,15 @@ inline size_t PieceCache::index_of(const Key& key) const {
 
 void PieceCache::encode(const BpeEncoder& encoder, const SplitPattern& split, std::string_view text,
                         std::vector<int32_t>& ids) {
+  if (split.foreign) {
+    for_each_piece(split, text, [&](std::string_view piece) {
+      const size_t end = piece.size();
+      if (out_.size() < end + kInSlot + 1) out_.resize(end + kInSlot + 1);
+      const int32_t* last = encode_group(encoder, piece, 0, std::span(&end, 1), out_.data());
+      ids.insert(ids.end(), static_cast<const int32_t*>(out_.data()), last);
+    });
+    return;
+  }
   PieceReader reader(split, text);
   size_t begin = 0, used = 0;
   for (auto ends = reader.next(); !ends.empty(); ends = reader.next()) {

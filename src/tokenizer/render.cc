@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/check.h"
+#include "tokenizer/utf8.h"
 
 namespace lathe::tokenizer {
 namespace {
@@ -145,6 +146,36 @@ std::string visualize(const Tokenizer& tokenizer, const Rendered& rendered, bool
     if (i > 0) text += '|';
     text += (rendered.mask[i] ? kGreen : kRed) + tokenizer.decode(std::span(&rendered.ids[i], 1)) + kReset;
     if (with_ids) text += join_text('|', kGrey, '(', rendered.ids[i], ')', kReset);
+  }
+  return text;
+}
+
+std::string visualize_pieces(const Tokenizer& tokenizer, std::span<const int32_t> ids, bool with_ids) {
+  constexpr const char* kColours[] = {"\033[94m", "\033[93m", "\033[95m", "\033[96m", "\033[92m"};
+  constexpr const char *kRed = "\033[91m", *kGrey = "\033[90m", *kReset = "\033[0m";
+  std::string text;
+  size_t next = 0;
+  for (const int32_t id : ids) {
+    text += tokenizer.is_special(id) ? kRed : kColours[next++ % std::size(kColours)];
+    const std::string_view bytes = tokenizer.token_bytes_of(id);
+    bool ends_line = false;
+    for (size_t at = 0; at < bytes.size();) {
+      const CodePoint point = read_code_point(bytes, at);
+      const auto byte = static_cast<uint8_t>(bytes[at]);
+      if (point.value == kInvalidByte)
+        text += format_text("<%02X>", static_cast<unsigned>(byte));
+      else if (byte == '\n' || byte == '\r' || byte == '\t')
+        text += byte == '\n' ? "\\n" : byte == '\r' ? "\\r" : "\\t";
+      else if (byte < 0x20 || byte == 0x7F || (point.value >= 0x80 && point.value < 0xA0))
+        text += format_text("\\x%02X", static_cast<unsigned>(point.value));
+      else
+        text += bytes.substr(at, point.length);
+      ends_line |= byte == '\n';
+      at += point.length;
+    }
+    text += kReset;
+    if (with_ids) text += join_text(kGrey, '(', id, ')', kReset);
+    if (ends_line) text += '\n';
   }
   return text;
 }

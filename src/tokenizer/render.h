@@ -2,6 +2,7 @@
 // its end marker and its tool calls included; 0 for everything it is given.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,10 @@ Result<std::vector<int32_t>> render_for_completion(const Tokenizer& tokenizer, c
 // The tokens joined by "|" for a terminal: green where mask is 1, red where it is 0; with_ids adds "(id)" in grey
 // after each as an element of its own.
 std::string visualize(const Tokenizer& tokenizer, const Rendered& rendered, bool with_ids = false);
+
+// The tokens of any text for a terminal, each in the next of a row of colours, so that borders are seen without a sign
+// between them. Line ends, tabs and other control characters are shown as escapes, a line end is also one; a token that
+// is not whole characters shows its other bytes as <XX>; special tokens are red.
+std::string visualize_pieces(const Tokenizer& tokenizer, std::span<const int32_t> ids, bool with_ids = false);
 
 }  // namespace lathe::tokenizer

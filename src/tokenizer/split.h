@@ -6,20 +6,24 @@
 #include <array>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "tokenizer/char_class.h"
 #include "tokenizer/split_windows.h"
 
 namespace lathe::tokenizer {
 
+class ForeignSplit;  // foreign_split.h
+
 struct SplitPattern {
   std::string_view name;
   std::string_view regex;  // how files name the pattern
   // The same meaning in the syntax that tokenizer.json's readers use (Oniguruma: no possessive counts, no $).
   std::string_view portable;
-  // End of the piece that begins at `begin` < text.size(); always > begin.
+  // End of the piece that begins at `begin` < text.size(); always > begin. Null when `foreign` splits.
   size_t (*piece_end)(const CharTable& table, std::string_view text, size_t begin);
   WindowRules windows = {};
+  const ForeignSplit* foreign = nullptr;
 };
 
 // All known patterns: "chat" (row C-2.2), "gpt2" (gpt2, r50k and p50k), "cl100k" and "o200k" as tiktoken 0.14 has them,
@@ -34,7 +38,11 @@ const SplitPattern& chat_split();
 const SplitPattern* find_split_name(std::string_view name);
 const SplitPattern* find_split(std::string_view regex);
 
-// The pieces of one text in groups. Not thread-safe; pattern and text must outlive it.
+// For for_each_piece with a foreign pattern.
+void for_each_foreign_piece(const SplitPattern& split, std::string_view text, void* context,
+                            void (*visit)(void* context, std::string_view piece));
+
+// The pieces of one text in groups, of a pattern that is not foreign. Not thread-safe; pattern and text must outlive it.
 class PieceReader {
  public:
   PieceReader(const SplitPattern& split, std::string_view text) : split_(split), text_(text) {}
@@ -51,9 +59,16 @@ class PieceReader {
   std::array<size_t, kMost> ends_;
 };
 
-// Calls visit(std::string_view piece) for all pieces from left to right.
+// Calls visit(std::string_view piece) for all pieces from left to right. The pieces of a foreign pattern need not be all of
+// the text, and it may throw std::runtime_error.
 template <class Visit>
 void for_each_piece(const SplitPattern& split, std::string_view text, Visit&& visit) {
+  if (split.foreign) {
+    using Plain = std::remove_reference_t<Visit>;
+    for_each_foreign_piece(split, text, const_cast<void*>(static_cast<const void*>(&visit)),
+                           [](void* context, std::string_view piece) { (*static_cast<Plain*>(context))(piece); });
+    return;
+  }
   PieceReader reader(split, text);
   size_t begin = 0;
   for (auto ends = reader.next(); !ends.empty(); ends = reader.next())

@@ -1,6 +1,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <exception>
 #include <map>
 
 #include "core/check.h"
@@ -188,13 +189,23 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::s
   const auto shards = std::min({static_cast<size_t>(options.num_threads), static_cast<size_t>(num_threads()),
                                 std::max<size_t>(texts.size(), 1)});
   const std::vector<size_t> bounds = equal_shards(texts, shards);
-  parallel_for(static_cast<int64_t>(shards), 1, [&](int64_t begin, int64_t end) {
+  std::vector<std::exception_ptr> thrown(shards);  // a foreign split pattern may give up on a text
+  const auto encode_shards = [&](int64_t begin, int64_t end) {
     const size_t first = bounds[static_cast<size_t>(begin)], last = bounds[static_cast<size_t>(end)];
     if (finder.empty())
       state_->model->encode(texts.subspan(first, last - first), std::span(ids).subspan(first, last - first));
     else
       for (size_t i = first; i < last; ++i) encode_parts(*state_->model, finder, texts[i], ids[i]);
+  };
+  parallel_for(static_cast<int64_t>(shards), 1, [&](int64_t begin, int64_t end) {
+    try {
+      encode_shards(begin, end);
+    } catch (...) {
+      thrown[static_cast<size_t>(begin)] = std::current_exception();
+    }
   });
+  for (const std::exception_ptr& one : thrown)
+    if (one) std::rethrow_exception(one);
   if (options.append) {
     const int32_t last = resolve(*options.append);
     for (auto& row : ids) row.push_back(last);

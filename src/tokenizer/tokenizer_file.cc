@@ -3,6 +3,7 @@
 #include "core/json.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/char_model.h"
+#include "tokenizer/foreign_split.h"
 #include "tokenizer/frozen.h"
 #include "tokenizer/hf_file.h"
 #include "tokenizer/spm_model.h"
@@ -115,9 +116,9 @@ Result<TokenizerParts> read_gpt2(const fs::path& vocabulary, const fs::path& mer
 
 Result<TokenizerParts> read_pickle(const fs::path& path) {
   LATHE_TRY(TiktokenPickle encoding, read_tiktoken_pickle(path));
-  const SplitPattern* split = find_split(encoding.pattern);
-  if (!split) return error_at(path.string(), -1, "unknown split pattern ", encoding.pattern);
-  auto model = BpeModel::make(*split, encoding.tokens);
+  const auto split = regex_split(encoding.pattern);
+  if (!split.ok()) return error_at(path.string(), -1, split.error().message);
+  auto model = BpeModel::make(*split.value(), encoding.tokens);
   if (!model.ok()) return error_at(path.string(), -1, model.error().message);
   return with_specials(path, std::move(model).value(), encoding.special_tokens);
 }

@@ -3,6 +3,7 @@
 #include "core/manifest.h"
 #include "core/sha256.h"
 #include "real_verbs.h"
+#include "tokenizer/base64.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::cli {
@@ -62,6 +63,35 @@ TEST_F(TokenizerVerbs, TrainReadsTheTrainSplitOnly) {
   EXPECT_EQ(outcome.figures().at("documents").as_int(), 57);
   EXPECT_EQ(run({"encode", "the", "--json"}).figures().at("tokens").as_int(), 1);
   EXPECT_EQ(run({"encode", "zyzz", "--json"}).figures().at("tokens").as_int(), 4);
+}
+
+// C-2.30
+TEST_F(TokenizerVerbs, EncodeShowsThePieces) {
+  ASSERT_EQ(train().exit, Exit::kDone);
+  EXPECT_EQ(run({"encode", "--show", "the x"}).out.substr(0, 12), "\033[94mthe\033[0m");
+  const Outcome with_ids = run({"encode", "--show", "--with-ids", "x"});
+  EXPECT_EQ(with_ids.out, "\033[94mx\033[0m\033[90m(120)\033[0m\n");
+}
+
+// C-2.20
+TEST_F(TokenizerVerbs, BenchNamesItsFigures) {
+  const fs::path ranks = folder_.path() / "some.tiktoken", text = folder_.path() / "some.txt";
+  std::string lines, words;
+  for (int id = 0; id < 256; ++id) lines += join_text(tokenizer::to_base64(std::string(1, static_cast<char>(id))), ' ', id, '\n');
+  for (int i = 0; i < 20000; ++i) words += join_text("some words ", i, '\n');
+  testing::check(write_file_atomic(ranks, lines));
+  testing::check(write_file_atomic(text, words));
+  const auto bench = [&](const char* pattern) {
+    return run_lathe({"bench", "tokenizer", "--tokenizer", ranks.string(), "--pattern", pattern, "--text", text.string(), "--rounds", "1", "--json"});
+  };
+  const Outcome done = bench("cl100k");
+  ASSERT_EQ(done.exit, Exit::kDone) << done.err;
+  for (const char* figure : {"encode_cold_mb_per_s", "encode_warm_mb_per_s", "split_mb_per_s", "bytes_per_token", "load_s", "peak_rss_mb"})
+    EXPECT_GT(done.figures().at(figure).as_double(), 0) << figure;
+  EXPECT_EQ(done.figures().at("tokens"), done.figures().at("bytes")) << "only bytes are tokens";
+  const Outcome unknown = bench("cl200k");
+  EXPECT_EQ(unknown.exit, Exit::kBadInput);
+  EXPECT_NE(unknown.err.find("known are chat, gpt2, cl100k"), std::string::npos) << unknown.err;
 }
 
 // C-2.10

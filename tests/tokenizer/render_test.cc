@@ -148,5 +148,16 @@ TEST(Render, VisualiserColoursByMask) {
             "\033[91ma\033[0m|\033[90m(97)\033[0m|\033[92m<|assistant_end|>\033[0m|\033[90m(261)\033[0m");
 }
 
+// C-2.30: every token has another colour than the one before it; nothing of a text can reach the terminal as a command.
+TEST(Render, PiecesInColours) {
+  EXPECT_EQ(visualize_pieces(small(), Ids{256, 'c'}), "\033[94mab\033[0m\033[93mc\033[0m");
+  EXPECT_EQ(visualize_pieces(small(), Ids{'c', kUs}, true),
+            "\033[94mc\033[0m\033[90m(99)\033[0m\033[91m<|user_start|>\033[0m\033[90m(258)\033[0m");
+  EXPECT_EQ(visualize_pieces(small(), Ids{'\n', '\t', 0x1B, 0xC3}),
+            "\033[94m\\n\033[0m\n\033[93m\\t\033[0m\033[95m\\x1B\033[0m\033[96m<C3>\033[0m");
+  EXPECT_EQ(visualize_pieces(small(), Ids(6, 'c')).substr(0, 6), "\033[94mc");
+  EXPECT_NE(visualize_pieces(small(), Ids(6, 'c')).find("\033[92mc\033[0m\033[94mc"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace lathe::tokenizer

@@ -117,6 +117,7 @@ Result<Exit> Corpus::run(Context& context) {
   LATHE_TRY(corpus::PipelineSettings settings, resolve(context));
   settings.print = [&](const std::string& line) { context.print(line); };
   context.print("settings: ", settings.mix.to_json().dump(2));
+  return_freed_buffers();
   if (analyze_only_) return analyze(context, settings);
   const StopSignals signals;
   const Result<corpus::PipelineResult> result = corpus::prepare_corpus(settings);

@@ -118,6 +118,7 @@ Result<Exit> Corpus::run(Context& context) {
   LATHE_TRY(corpus::PipelineSettings settings, resolve(context));
   settings.print = [&](const std::string& line) { context.print(line); };
   context.print("settings: ", settings.mix.to_json().dump(2));
+  return_freed_buffers();
   if (analyze_only_) return context.rank() == 0 ? analyze(context, settings) : Exit::kDone;
   LATHE_TRY(const std::unique_ptr<dist::Communicator> job, dist::mpi_communicator());
   settings.job = job.get();

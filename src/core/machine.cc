@@ -1,6 +1,7 @@
 #include "core/machine.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <omp.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -177,6 +178,13 @@ std::vector<std::string> loaded_libraries() {
       },
       &paths);
   return paths;
+}
+
+void return_freed_buffers() {
+#ifdef M_MMAP_THRESHOLD
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
 }
 
 }  // namespace lathe

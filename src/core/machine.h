@@ -27,6 +27,9 @@ int container_cpu_limit(const std::string& root, const std::string& own);
 int64_t available_memory_bytes();  // what can be taken now without swapping; 0 if unknown
 double rss_mb();                   // resident memory of this process, in 2^20 bytes; 0 if unknown
 double peak_rss_mb();              // the largest so far
+// From here on buffers above 256 KiB go back to the system when they are freed, whichever thread had them: for work that
+// streams through large buffers, where the allocator would otherwise keep a multiple of them. glibc; elsewhere nothing.
+void return_freed_buffers();
 double process_cpu_seconds();      // processor time of all its threads
 
 // The instruction sets that kernels are written for, each holding those before it. kScalar is what every processor of the

@@ -89,6 +89,23 @@ Status remove_lone_plan(const fs::path& folder) {
   return {};
 }
 
+// A killed run leaves files under temporary names beside the shards.
+Status remove_strays(const fs::path& work, const Manifest& manifest) {
+  std::set<std::string> known = {kManifestFile};
+  for (const FileRecord& output : manifest.outputs) known.insert(output.path);
+  std::vector<fs::path> strays;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(work, code)) {
+    const std::string name = entry.path().filename().string();
+    if (!known.contains(name) && !name.starts_with('.')) strays.push_back(entry.path());
+  }
+  for (const fs::path& stray : strays) {
+    if (!code) fs::remove_all(stray, code);
+    if (code) return error_at(stray.string(), -1, "cannot remove: ", code.message());
+  }
+  return {};
+}
+
 // One run, from the prepared sources to the finished folder.
 class Run {
  public:
@@ -345,8 +362,8 @@ Result<Prepared> prepare(const PipelineSettings& settings) {
     files.push_back(file_list(found, false));
     prepared.files.push_back(std::move(found));
   }
-  for (const auto& entry : settings.source_map) {
-    const std::string& name = entry.first;
+  for (const auto& stand_in : settings.source_map) {
+    const std::string& name = stand_in.first;
     if (std::none_of(mix.sources.begin(), mix.sources.end(), [&](const SourceSettings& s) { return s.name == name || s.dataset_name == name; }))
       return error_at("source-map", -1, "the config has no source \"", name, "\"");
   }
@@ -424,6 +441,7 @@ Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
   manifest.ended = Clock::real().local_time();
   manifest.seconds = Clock::real().seconds() - start;
   LATHE_TRY_STATUS(write_manifest(folder.work(), manifest));
+  LATHE_TRY_STATUS(remove_strays(folder.work(), manifest));
   std::error_code code;
   fs::remove_all(folder.work() / kPasses, code);
   if (code) return error_at((folder.work() / kPasses).string(), -1, "cannot remove: ", code.message());

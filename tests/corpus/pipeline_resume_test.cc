@@ -101,6 +101,7 @@ TEST_F(Resume, ADamagedPartOrShardOfAnInterruptedRunIsMadeAgain) {
   records[5] = static_cast<char>(records[5] ^ 1);
   write_text(parts / "000001.records", records);
   fs::remove(root / "stopped.partial" / ".passes" / "b" / "000000.signatures");
+  write_text(root / "stopped.partial" / "shard_0000.jsonl.zst.tmp.123", "what a killed run leaves behind");
   take(prepare_corpus(wanted));
   EXPECT_TRUE(content(wanted.output) == expected);
 }

@@ -13,6 +13,7 @@
 #include "train/base_settings.h"
 #include "train/loop.h"
 #include "train/metrics.h"
+#include "train/packed_data.h"
 #include "train/step_time.h"
 #include "train/tokenizer_encoder.h"
 
@@ -32,6 +33,11 @@ class Train : public Verb {
 
  private:
   Status check(bool core_metric_asked) const;
+  Result<std::unique_ptr<const train::PackedData>> open_packed(const Context& context, const fs::path& data, const tokenizer::Tokenizer& tokenizer,
+                                                               const fs::path& tokenizer_path);
+  Result<std::unique_ptr<data::TokenLoader>> packed_batches(const train::PackedData& packed, data::Split split, const data::PretrainLoaderOptions& batch,
+                                                            uint64_t seed) const;
+  void print_packed(Context& context, const train::PackedData& packed, int64_t global_batch) const;
   Status write_section(const Context& context, const fs::path& base, const model::Transformer& model, const train::BaseHorizon& horizon,
                        const train::LoopResult& result) const;
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
@@ -47,6 +53,7 @@ Status Train::check(bool core_metric_asked) const {
   };
   LATHE_TRY_STATUS(at_least_one("device_batch_size", settings_.device_batch_size));
   LATHE_TRY_STATUS(at_least_one("max_seq_len", settings_.max_seq_len));
+  if (settings_.num_workers < 0 || settings_.num_workers > 256) return error_at("num_workers", -1, "must be 0 to 256, is ", settings_.num_workers);
   if (settings_.eval_every > 0 && settings_.eval_tokens < settings_.device_batch_size * settings_.max_seq_len)
     return error_at("eval_tokens", -1, settings_.eval_tokens, " is less than one batch of ", settings_.device_batch_size, " x ",
                     settings_.max_seq_len, "; raise it, or --eval-every -1 to go without validation");
@@ -107,14 +114,50 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
   return {};
 }
 
+// Null where the data is text. Packed data says how long a sequence is, unless --max-seq-len was given.
+Result<std::unique_ptr<const train::PackedData>> Train::open_packed(const Context& context, const fs::path& data, const tokenizer::Tokenizer& tokenizer,
+                                                                    const fs::path& tokenizer_path) {
+  std::vector<std::string> folders = settings_.data_dirs;
+  if (folders.empty() && train::is_packed_data(data)) folders.push_back(data.string());
+  if (folders.empty()) {
+    if (!settings_.data_weights.empty()) return error_at("data_weights", -1, "needs --data-dirs");
+    return std::unique_ptr<const train::PackedData>();
+  }
+  if (!settings_.data_dirs.empty() && !settings_.data.empty()) return error_at("data_dirs", -1, "and --data exclude each other");
+  LATHE_TRY(train::PackedData packed, train::PackedData::open(folders, settings_.data_weights, tokenizer, tokenizer_path.string(), settings_.max_seq_len));
+  if (!context.given("max_seq_len")) settings_.max_seq_len = packed.sequence_length();
+  LATHE_TRY_STATUS(packed.check_context(settings_.max_seq_len));
+  return std::make_unique<const train::PackedData>(std::move(packed));
+}
+
+Result<std::unique_ptr<data::TokenLoader>> Train::packed_batches(const train::PackedData& packed, data::Split split,
+                                                                 const data::PretrainLoaderOptions& batch, uint64_t seed) const {
+  data::PackedLoaderOptions options;
+  options.rows = batch.rows;
+  options.rank = batch.rank;
+  options.world = batch.world;
+  options.workers = settings_.num_workers;
+  options.seed = seed;
+  LATHE_TRY(std::unique_ptr<data::PackedLoader> loader, packed.loader(split, options));
+  return std::unique_ptr<data::TokenLoader>(std::move(loader));
+}
+
+void Train::print_packed(Context& context, const train::PackedData& packed, int64_t global_batch) const {
+  for (const std::string& line : packed.describe()) context.print(line);
+  for (const std::string& warning : packed.warnings(global_batch)) log_warning("train", warning);
+}
+
 Result<Exit> Train::run(Context& context) {
   context.print_banner();
-  LATHE_TRY_STATUS(check(context.given("core_metric_every")));
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data_path, given_or_base(context, settings_.data, "base_data"));
   LATHE_TRY(const fs::path tokenizer_path, given_or_base(context, settings_.tokenizer, "tokenizer"));
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(tokenizer_path));
+  LATHE_TRY(const std::unique_ptr<const train::PackedData> packed, open_packed(context, data_path, tokenizer, tokenizer_path));
+  LATHE_TRY_STATUS(check(context.given("core_metric_every")));
   LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, tokenizer.vocab_size()));
+  const Json user_settings = context.settings();
+  if (packed) settings_.max_seq_len = packed->sequence_length();  // of a batch; the model's context stands in `config`
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
 
@@ -122,7 +165,10 @@ Result<Exit> Train::run(Context& context) {
             train::base_horizon(settings_, model::Transformer(config, dtype, Device::kMeta), world->size()));
   LATHE_TRY_STATUS(train::require_memory(train::make_plan(train::plan_request(settings_, config, dtype, horizon))));
 
-  LATHE_TRY(const auto corpus, data::Corpus::open(data_path, split_rule(settings_.split)));
+  std::shared_ptr<const data::Corpus> corpus;
+  if (!packed) {
+    LATHE_TRY(corpus, data::Corpus::open(data_path, split_rule(settings_.split)));
+  }
   model::Transformer model(config, dtype, Device::kCpu, true);
   model.set_recompute(model::recompute_of(settings_.recompute));
   print_model(context, model);
@@ -140,15 +186,19 @@ Result<Exit> Train::run(Context& context) {
   loader_options.columns = settings_.max_seq_len;
   loader_options.rank = world->rank();
   loader_options.world = world->size();
-  const auto make_loader = [&](data::Split split) {
+  const auto make_loader = [&](data::Split split) -> Result<std::unique_ptr<data::TokenLoader>> {
+    if (packed) return packed_batches(*packed, split, loader_options, static_cast<uint64_t>(context.common().seed));
     return settings_.loader == "stream" ? data::stream_loader(corpus, split, encoder, loader_options)
                                         : data::best_fit_loader(corpus, split, encoder, loader_options);
   };
-  const std::unique_ptr<data::TokenLoader> loader = data::prefetch(make_loader(data::Split::kTrain));
+  LATHE_TRY(std::unique_ptr<data::TokenLoader> batches, make_loader(data::Split::kTrain));
+  const auto* mixed = dynamic_cast<const data::PackedLoader*>(batches.get());  // it reads ahead by itself
+  const std::unique_ptr<data::TokenLoader> loader = mixed != nullptr ? std::move(batches) : data::prefetch(std::move(batches));
+  if (packed) print_packed(context, *packed, horizon.plan.total_batch_size / settings_.max_seq_len);
 
   train::CheckpointMeta meta;
   meta.tokenizer_hash = tokenizer.hash();
-  meta.user_config = context.settings();
+  meta.user_config = user_settings;
   LATHE_TRY_STATUS(make_folders(run));
 
   train::LoopSettings loop_settings;
@@ -172,7 +222,11 @@ Result<Exit> Train::run(Context& context) {
       tokenizer.token_byte_lengths(settings_.bpb == "reference" ? tokenizer::TokenBytes::kReference : tokenizer::TokenBytes::kRaw);
   const int64_t eval_batches = settings_.eval_tokens / (settings_.device_batch_size * settings_.max_seq_len * world->size());
   train::LoopHooks hooks;
-  hooks.schedule = [&](optim::Optimizer& o, int64_t step, double) { return train::apply_base_schedule(settings_, config, horizon.plan, o, step); };
+  hooks.schedule = [&](optim::Optimizer& o, int64_t step, double) {
+    if (mixed != nullptr && settings_.log_dataset_mix_steps > 0 && step > 0 && step % settings_.log_dataset_mix_steps == 0)
+      for (const std::string& line : mixed->mix_lines()) context.print("Mix at step ", step, ": ", line);
+    return train::apply_base_schedule(settings_, config, horizon.plan, o, step);
+  };
   hooks.validate = [&](int64_t) {
     return validate(model, eval_context, [&] { return make_loader(data::Split::kValidation); }, eval_batches, token_bytes);
   };

@@ -34,7 +34,7 @@ Result<fs::path> given_or_base(const Context& context, const std::string& given,
 
 Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,
                         const std::vector<int32_t>& token_bytes) {
-  const std::unique_ptr<data::TokenLoader> loader = make_loader();
+  LATHE_TRY(const std::unique_ptr<data::TokenLoader> loader, make_loader());
   LATHE_TRY(const eval::ByteSums sums, eval::measure_batches(model, ctx, *loader, batches, token_bytes));
   return sums.bits_per_byte();
 }

@@ -25,7 +25,7 @@ data::SplitRule split_rule(const std::string& name);
 Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback);
 
 // Bits per byte over `batches` batches of a fresh loader; each call sees the same ones (rows C-1.30, C-5.15).
-using MakeLoader = std::function<std::unique_ptr<data::TokenLoader>()>;
+using MakeLoader = std::function<Result<std::unique_ptr<data::TokenLoader>>()>;
 Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,
                         const std::vector<int32_t>& token_bytes);
 

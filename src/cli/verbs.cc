@@ -17,6 +17,7 @@ std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_report();
@@ -38,6 +39,7 @@ VerbList make_verbs() {
   verbs.push_back(make_tokenizer_encode());
   verbs.push_back(make_tokenizer_decode());
   verbs.push_back(make_tokenizer_render());
+  verbs.push_back(make_pack());
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
@@ -62,6 +64,8 @@ const std::vector<Alias>& aliases() {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"chat_cli", "chat", false},             {"chat_web", "serve", false},
+      {"30_pack_dataset", "pack", false},
   };
   return list;
 }

@@ -19,6 +19,9 @@ struct TokenBatch {
   int64_t rows = 0;
   int64_t columns = 0;
   std::vector<int32_t> ids;  // (2, rows, columns)
+  // (rows, columns): number of the document that each input belongs to, from 0 in every row, so that attention and
+  // positions can be kept inside documents (row L-4.8). Empty unless the loader was told to fill it.
+  std::vector<int32_t> documents;
 
   void resize(int64_t new_rows, int64_t new_columns) {
     rows = new_rows;

@@ -30,10 +30,14 @@ model::ChatSize chat_size(const BaseSettings& s, int64_t vocab_size) {
 
 void describe(SettingsTable& t, BaseSettings& s) {
   t.group("data");
-  t.add("data", &s.data, "corpus: file or folder of txt, jsonl(.gz/.zst), parquet; empty: <base>/base_data");
-  t.add("tokenizer", &s.tokenizer, "empty: <base>/tokenizer");
+  t.add("data", &s.data, "corpus: file or folder of txt, jsonl(.gz/.zst), parquet, or a folder of lathe pack; empty: <base>/base_data");
+  t.add("tokenizer", &s.tokenizer, "empty: <base>/tokenizer").aliases = {"tokenizer_dir", "tokenizer_path"};
   t.add("split", &s.split, "which part validates: the last file, or the last twentieth").choices = {"auto", "last_file", "tail"};
   t.add("loader", &s.loader, "best-fit packing, or one plain stream").choices = {"packed", "stream"};
+  t.add("data_dirs", &s.data_dirs, "data sets of lathe pack, mixed; or one of them as --data");
+  t.add("data_weights", &s.data_weights, "share of each data set; none: by their size");
+  t.add("num_workers", &s.num_workers, "threads that read packed data; 0: the training thread itself");
+  t.add("log_dataset_mix_steps", &s.log_dataset_mix_steps, "steps between lines about the mix of packed data");
   t.add("loader_resume", &s.loader_resume, "exact, or the origin's approximate rule").choices = {"exact", "compatible"};
   t.group("model");
   t.add("architecture", &s.architecture, "family").choices = {"chat", "chat_newest", "chat_old", "llama", "gpt2"};

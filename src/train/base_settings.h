@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/settings.h"
 #include "model/transformer.h"
@@ -41,6 +42,10 @@ struct BaseSettings {
   std::string loader = "packed";      // packed or stream
   std::string split = "auto";
   std::string loader_resume = "exact";
+  std::vector<std::string> data_dirs;  // packed data sets, mixed by data_weights; none: `data`
+  std::vector<double> data_weights;
+  int64_t num_workers = 1;             // of the loader of packed data
+  int64_t log_dataset_mix_steps = 500;
   // Evaluation and saving.
   int64_t eval_every = 250, eval_tokens = 40 * 524288;
   std::string bpb = "raw";            // raw or reference byte lengths

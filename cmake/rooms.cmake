@@ -1,7 +1,7 @@
-# Keeps in the list named `name` the files matching `present` when `on`, else those matching `missing`.
-function(lathe_choose name on present missing)
+# Keeps in the list named `name` the files matching `present` when `enabled`, else those matching `missing`.
+function(lathe_choose name enabled present missing)
   set(files ${${name}})
-  if(on)
+  if(enabled)
     list(FILTER files EXCLUDE REGEX "${missing}")
   else()
     set(kept ${files})

@@ -8,7 +8,7 @@
 namespace lathe::corpus {
 namespace {
 
-constexpr size_t kSamplesOfBlock = 8;
+constexpr size_t kSamplesOfBlock = 4;
 constexpr size_t kExampleBytes = 400;
 constexpr size_t kMostFrameBytes = size_t{1} << 34;
 

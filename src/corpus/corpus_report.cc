@@ -53,7 +53,7 @@ void add_histograms(const CorpusFacts& facts, plot::HtmlPage& page) {
   size_t samples = 0;
   for (const Tally& tally : facts.filtering) samples += tally.samples.size();
   page.paragraph(join_text("Of ", with_thousands(static_cast<int64_t>(samples)),
-                           " documents: the first eight of every block of a mebibyte that the filters of language and length let through."));
+                           " documents: the first four of every block of half a mebibyte that the filters of language and length let through."));
   for (const Figure& figure : figures) {
     plot::Histogram histogram;
     histogram.title = figure.title, histogram.x_label = figure.label, histogram.y_label = "documents";

@@ -11,6 +11,16 @@
 #include "corpus/words.h"
 
 namespace lathe::corpus {
+namespace {
+
+constexpr size_t kAhead = 16;
+
+struct Seen {
+  uint64_t hash;
+  size_t begin, end;  // bytes of the text
+};
+
+}  // namespace
 
 Decontaminator::Decontaminator(const std::vector<NgramSet>& sets) {
   require(sets.size() <= std::numeric_limits<uint16_t>::max(), "[decontaminate] ", sets.size(), " evaluation sets");
@@ -39,15 +49,8 @@ Decontaminator::Decontaminator(const std::vector<NgramSet>& sets) {
 std::vector<Contamination> Decontaminator::find(std::string_view text) const {
   std::vector<Contamination> found;
   if (hashes_.empty()) return found;
-  NgramHash last(ngram_);
-  std::array<size_t, kMaxNgram> begins;
-  const auto size = static_cast<size_t>(ngram_);
-  size_t at = 0;  // where the next word's begin goes: after it, the oldest of the last `size`
-  for_each_word(text, [&](const Word& word) {
-    begins[at] = word.begin;
-    at = at + 1 == size ? 0 : at + 1;
-    if (!last.push(word.hash)) return;
-    const uint64_t hash = last.hash(), slot = hash >> shift_;
+  const auto look = [&](const Seen& seen) {
+    const uint64_t hash = seen.hash, slot = hash >> shift_;
     if ((maybe_[slot / 64] >> (slot % 64) & 1) == 0) return;
     auto same = std::lower_bound(hashes_.begin(), hashes_.end(), hash);
     for (; same != hashes_.end() && *same == hash; ++same) {
@@ -56,9 +59,26 @@ std::vector<Contamination> Decontaminator::find(std::string_view text) const {
       if (known != found.end())
         ++known->matches;
       else
-        found.push_back({set, 1, begins[at], word.end});
+        found.push_back({set, 1, seen.begin, seen.end});
     }
+  };
+  NgramHash last(ngram_);
+  std::array<size_t, kMaxNgram> begins;
+  const auto size = static_cast<size_t>(ngram_);
+  size_t at = 0;  // where the next word's begin goes: after it, the oldest of the last `size`
+  // The table of bits is larger than the caches: an n-gram is looked up kAhead n-grams after its bits were asked for.
+  std::array<Seen, kAhead> waiting;
+  size_t count = 0;
+  for_each_word(text, [&](const Word& word) {
+    begins[at] = word.begin;
+    at = at + 1 == size ? 0 : at + 1;
+    if (!last.push(word.hash)) return;
+    Seen& place = waiting[count % kAhead];
+    if (count++ >= kAhead) look(place);
+    place = {last.hash(), begins[at], word.end};
+    __builtin_prefetch(&maybe_[(place.hash >> shift_) / 64]);
   });
+  for (size_t i = count - std::min(count, kAhead); i < count; ++i) look(waiting[i % kAhead]);
   std::sort(found.begin(), found.end(), [](const Contamination& a, const Contamination& b) { return a.set < b.set; });
   return found;
 }

@@ -8,7 +8,7 @@
 // (corpus/selection.h, corpus/shard_writer.h). A source with a budget is read until its filters have kept a twentieth
 // more than the budget; where duplicates take more than that, it is read on and pass 2 is done again.
 //
-// Memory: two parts of raw text (32 MiB each, more with documents above 1 MiB) and the results of one, the bound of the
+// Memory: two parts of raw text (16 MiB each, more with documents above 1 MiB) and the results of one, the bound of the
 // search of duplicates, 8 bytes and 2 bits a document while it runs; texts and records wait on disk.
 //
 // Several ranks that see the same files share passes 1 and 2 (rows L-1.25, L-2.24): each makes the parts whose number is

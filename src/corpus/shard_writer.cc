@@ -11,7 +11,7 @@
 namespace lathe::corpus {
 namespace {
 
-constexpr int64_t kChunkBytes = int64_t{4} << 20;
+constexpr int64_t kChunkBytes = int64_t{2} << 20;
 
 std::string record_name(int64_t number) { return format_text("shard_%04lld.json", static_cast<long long>(number)); }
 

@@ -3,7 +3,7 @@
 //
 // A record holds text, source and id (16 hexadecimal digits: SHA-256 of the source's name, a zero byte and the document's
 // number in decimal digits), and "contaminated" where evaluation texts are flagged. Compressed files are frames
-// (members) of about 4 MiB of records each, made by all threads; where they are cut depends on the documents alone.
+// (members) of about 2 MiB of records each, made by all threads; where they are cut depends on the documents alone.
 //
 // A finished shard leaves a record of itself beside the parts, so an interrupted run goes on after the last one.
 #pragma once

@@ -1,6 +1,6 @@
 // The documents of one source, block by block, forward only. Rows L-2.1, L-2.2, L-2.12, L-2.13, L-1.25.
 //
-// A block is what one task works on: the next documents until they are 1 MiB or 2048, so blocks are a function of the
+// A block is what one task works on: the next documents until they are 512 KiB or 1024, so blocks are a function of the
 // source alone. Lines of .jsonl are handed out unparsed: their readers work in parallel (corpus/block.h). Memory: one
 // block and the buffers of a decompressor, whatever the size of the source; a single document may be larger.
 #pragma once
@@ -17,8 +17,8 @@
 
 namespace lathe::corpus {
 
-constexpr size_t kBlockBytes = size_t{1} << 20;
-constexpr size_t kBlockDocuments = 2048;
+constexpr size_t kBlockBytes = size_t{1} << 19;
+constexpr size_t kBlockDocuments = 1024;
 
 struct Block {
   enum class Form { kRecord, kText, kCleaned };  // a JSON record, a text as it was read, a text that clean() gave

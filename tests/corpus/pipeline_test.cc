@@ -112,7 +112,7 @@ TEST_F(Pipeline, AShortSourceIsAnErrorUnlessAllowed) {
 // A source with a budget is read on when duplicates take more than its first surplus.
 // L-2.6
 TEST_F(Pipeline, ReadsOnWhenDuplicatesTakeMoreThanExpected) {
-  // 2048 documents are a block and 32 blocks a part: the first part is nearly all copies of one text.
+  // 1024 documents are a block and 32 blocks a part: the first parts are nearly all copies of one text.
   std::vector<std::string> made(70000, made_text(9, 9, 8));
   for (size_t i = 0; i < made.size(); i += 20) made[i] = made_text(1, i, 8);
   for (size_t i = 65536; i < made.size(); ++i) made[i] = made_text(1, i, 8);

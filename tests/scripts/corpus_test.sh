@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lathe corpus as a process: killed at any moment it goes on with the same bytes; two at once do not disturb each other; memory is bounded;
-# ranks of threads give one result. Rows L-2.1, L-2.38, L-2.39, L-1.14.
+# the number of threads changes nothing. Rows L-2.1, L-2.38, L-2.39, L-1.14.
 set -uo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -73,6 +73,18 @@ status=$?
 [ "$status" = 0 ] || [ "$second" = 0 ] || fail "neither of two processes finished"
 [ "$(digest one)" = "$(digest both)" ] || fail "two processes at once: other bytes"
 if [ "$second" != 0 ]; then grep -q "another process" both2.err || fail "the second process: $(cat both2.err)"; fi
+
+# Four times the text: no more memory.
+cat a.jsonl a.jsonl a.jsonl a.jsonl >four.jsonl
+peak() { # peak FILE: of a run over it, in MB
+  echo "{\"name\": \"p\", \"path\": \"$1\", \"quality\": {\"quality\": []}}" >peak.json
+  OMP_NUM_THREADS=2 "$LATHE" corpus --config peak.json --base-dir base --output-dir peak --force --memory-mb 16 --json 2>peak.err | tail -1 |
+    grep -oE '"peak_rss_mb": [0-9]+' | grep -oE '[0-9]+$'
+}
+once=$(peak a.jsonl)
+often=$(peak four.jsonl)
+echo "peak memory: $once MB for one text, $often MB for four times as much"
+[ "$often" -le $((once + 30)) ] || fail "memory grows with the corpus: $once MB, then $often MB"
 
 # Interrupted by a signal: status 3.
 "$LATHE" corpus --config mix.json --base-dir base --output-dir stopped >stopped.out 2>stopped.err &

@@ -38,7 +38,8 @@ class Scratch {
 
 }  // namespace
 
-Result<Json> bench_pack(const fs::path& text, const tokenizer::Tokenizer& tokenizer, const fs::path& scratch, int64_t workers) {
+Result<Json> bench_pack(const fs::path& text, const tokenizer::Tokenizer& tokenizer, const fs::path& scratch,
+                        int64_t workers) {
   const auto now = [] { return Clock::real().seconds(); };
   LATHE_TRY(const auto corpus, data::Corpus::open(text, data::SplitRule::kTrainOnly));
   LATHE_TRY(const Scratch folder, Scratch::create(scratch));
@@ -50,7 +51,8 @@ Result<Json> bench_pack(const fs::path& text, const tokenizer::Tokenizer& tokeni
   LATHE_TRY(const data::PackReport report, data::pack(reader, tokenizer, tokenizer.hash(), settings, folder.path()));
   Manifest manifest;
   manifest.settings = data::deciding_settings(settings);
-  LATHE_TRY_STATUS(data::write_packed_manifest(folder.path(), manifest, report, settings, tokenizer, tokenizer.hash(), 0));
+  LATHE_TRY_STATUS(
+      data::write_packed_manifest(folder.path(), manifest, report, settings, tokenizer, tokenizer.hash(), 0));
   const double packed = now();
   LATHE_TRY(const data::PackedFolder set, data::PackedFolder::open(folder.path()));
   const double verified = now();

@@ -15,15 +15,21 @@
 namespace lathe::cli {
 namespace {
 
-constexpr const char* kCorpusRemedy = "make it: lathe corpus --config pretrain/corpus/tiny_23M_chinchilla_500M.json --output-dir data/datasets/tiny_23M_corpus";
-constexpr const char* kTokenizerRemedy = "make one: lathe tokenizer train --config pretrain/tokenizer/spm32k.json --output-dir data/models/tokenizers/spm_32k";
+constexpr const char* kCorpusRemedy =
+    "make it: lathe corpus --config pretrain/corpus/tiny_23M_chinchilla_500M.json --output-dir "
+    "data/datasets/tiny_23M_corpus";
+constexpr const char* kTokenizerRemedy =
+    "make one: lathe tokenizer train --config pretrain/tokenizer/spm32k.json --output-dir "
+    "data/models/tokenizers/spm_32k";
 
 constexpr int64_t kShownSources = 20;
 
 // Objects of the lab's config files and the settings they hold (row L-4.2).
 const std::vector<std::pair<std::string, std::vector<std::string>>>& config_objects() {
   static const std::vector<std::pair<std::string, std::vector<std::string>>> objects = {
-      {"packing_params", {"sequence_length", "train_val_split", "packing_strategy", "shuffle", "seed", "add_bos", "tail", "mask_across_documents"}},
+      {"packing_params",
+       {"sequence_length", "train_val_split", "packing_strategy", "shuffle", "seed", "add_bos", "tail",
+        "mask_across_documents"}},
       {"optimization", {"shard_size", "num_workers", "buffer_size"}},
   };
   return objects;
@@ -41,9 +47,12 @@ struct Input {
 class Pack : public Verb {
  public:
   VerbInfo info() const override {
-    return {"pack", "data", "tokens in shards for training, from a corpus and its tokenizer",
-            "lathe pack --config pretrain/packing/default.json --corpus-dir data/datasets/tiny_23M_corpus "
-            "--tokenizer-dir data/models/tokenizers/spm_32k --output-dir data/processed/tiny_23M_1024", "", 0};
+    return {"pack",
+            "data",
+            "tokens in shards for training, from a corpus and its tokenizer",
+            "lathe pack --corpus-dir data/datasets/web --tokenizer-dir data/tokenizer --output-dir data/processed/web",
+            "",
+            0};
   }
   void describe(SettingsTable& table) override;
   Status read_config(SettingsTable& table, const Json& config, const std::string& path) override;
@@ -64,17 +73,21 @@ void Pack::describe(SettingsTable& table) {
   table.group("files");
   table.add("corpus_dir", &corpus_dir_, "folder that lathe corpus wrote; its manifest is verified");
   table.add("data", &data_, "instead: any text, jsonl or parquet file, or a folder of them");
-  table.add("tokenizer_dir", &tokenizer_dir_, "folder of the tokenizer; there is no default").aliases = {"tokenizer_path"};
+  table.add("tokenizer_dir", &tokenizer_dir_, "folder of the tokenizer; there is no default").aliases = {
+      "tokenizer_path"};
   table.add("output_dir", &output_dir_, "folder for the shards");
   table.add("force", &force_, "replace what the output folder holds");
   table.group("packing");
   table.add("sequence_length", &settings_.sequence_length, "tokens of a sequence");
   table.add("train_val_split", &settings_.train_val_split, "share of the documents that train");
-  table.add("packing_strategy", &strategy_, "greedy: one after another; best_fit: in an order that cuts fewer documents").choices = {"greedy", "best_fit"};
+  table
+      .add("packing_strategy", &strategy_, "greedy: one after another; best_fit: in an order that cuts fewer documents")
+      .choices = {"greedy", "best_fit"};
   table.add("tail", &tail_, "tokens after the last whole sequence").choices = {"drop", "pad"};
   table.add("shuffle", &settings_.shuffle, "permute the documents");
   table.add("add_bos", &settings_.add_bos, "start each document with the start token");
-  table.add("mask_across_documents", &settings_.mask_across_documents, "record that attention and positions should stay inside documents");
+  table.add("mask_across_documents", &settings_.mask_across_documents,
+            "record that attention and positions should stay inside documents");
   table.group("optimization");
   table.add("shard_size", &settings_.shard_size, "sequences of a shard");
   table.add("num_workers", &settings_.num_workers, "threads; they change the speed alone");
@@ -86,7 +99,8 @@ Status Pack::read_config(SettingsTable& table, const Json& config, const std::st
   Json flat = Json::object();
   for (const auto& [key, value] : config.as_object()) {
     const auto& objects = config_objects();
-    const auto object = std::find_if(objects.begin(), objects.end(), [&k = key](const auto& o) { return o.first == k; });
+    const auto object =
+        std::find_if(objects.begin(), objects.end(), [&k = key](const auto& o) { return o.first == k; });
     if (object == objects.end()) {
       flat[key] = value;
       continue;
@@ -97,7 +111,8 @@ Status Pack::read_config(SettingsTable& table, const Json& config, const std::st
       const std::vector<std::string>& known = object->second;
       if (std::find(known.begin(), known.end(), inner) == known.end()) {
         const std::string near = nearest_word(inner, known);
-        return error_at(path, -1, "unknown key \"", key, ".", inner, "\"", near.empty() ? "" : "; did you mean \"" + near + "\"?");
+        return error_at(path, -1, "unknown key \"", key, ".", inner, "\"",
+                        near.empty() ? "" : "; did you mean \"" + near + "\"?");
       }
       flat[inner] = setting;
     }
@@ -130,7 +145,8 @@ Result<Input> Pack::find_input() const {
   for (const FileRecord& output : input.manifest->outputs) {
     const std::string name = fs::path(output.path).filename().string();
     const auto& endings = data::document_endings();
-    if (name.starts_with("shard") && std::any_of(endings.begin(), endings.end(), [&](const std::string& e) { return name.ends_with(e); }))
+    if (name.starts_with("shard") &&
+        std::any_of(endings.begin(), endings.end(), [&](const std::string& e) { return name.ends_with(e); }))
       input.files.push_back(input.root / output.path);
   }
   std::sort(input.files.begin(), input.files.end());
@@ -147,7 +163,8 @@ Result<int64_t> Pack::estimated_tokens(const Input& input) const {
   return value != nullptr && value->is_int() ? value->as_int() : int64_t{0};
 }
 
-// What an interrupted run of the same settings left: a shard is whole or absent, but temporary names may stand there too.
+// What an interrupted run of the same settings left: a shard is whole or absent, but temporary names may stand there
+// too.
 Status empty_folder(const fs::path& folder) {
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder, code))
@@ -160,22 +177,29 @@ void print_report(Context& context, const data::PackReport& report, int64_t esti
   const data::SourceCounts total = report.total();
   const auto line = [&](const std::string& name, const data::SourceCounts& counts) {
     const auto tokens = static_cast<double>(std::max<int64_t>(1, counts.tokens));
-    context.print(format_text("%-24s %14s documents %16s tokens  %.3f characters a token  %.4f %% unknown", name.c_str(),
-                              with_thousands(counts.documents).c_str(), with_thousands(counts.tokens).c_str(),
-                              static_cast<double>(counts.characters) / tokens, 100 * static_cast<double>(counts.unknown) / tokens));
+    context.print(format_text("%-24s %14s documents %16s tokens  %.3f characters a token  %.4f %% unknown",
+                              name.c_str(), with_thousands(counts.documents).c_str(),
+                              with_thousands(counts.tokens).c_str(), static_cast<double>(counts.characters) / tokens,
+                              100 * static_cast<double>(counts.unknown) / tokens));
   };
   std::vector<data::SourceCounts> largest = report.sources;
   std::stable_sort(largest.begin(), largest.end(), [](const auto& a, const auto& b) { return a.tokens > b.tokens; });
   if (std::ssize(largest) > kShownSources) largest.resize(kShownSources);
   for (const data::SourceCounts& counts : largest) line(counts.source, counts);
-  if (largest.size() < report.sources.size()) context.print("... and ", report.sources.size() - largest.size(), " smaller sources, all in the manifest");
+  if (largest.size() < report.sources.size())
+    context.print("... and ", report.sources.size() - largest.size(), " smaller sources, all in the manifest");
   if (report.sources.size() != 1) line("all", total);
-  for (const auto& [name, counts] : {std::pair<const char*, const data::SplitCounts&>{"train", report.train}, {"val", report.validation}})
-    context.print(format_text("%-24s %14s documents %16s tokens  %s sequences, %s tokens dropped, %s padding, %s documents cut by a row's end", name,
-                              with_thousands(counts.documents).c_str(), with_thousands(counts.encoded).c_str(), with_thousands(counts.sequences).c_str(),
-                              with_thousands(counts.dropped).c_str(), with_thousands(counts.padding).c_str(), with_thousands(counts.cut_documents).c_str()));
+  for (const auto& [name, counts] :
+       {std::pair<const char*, const data::SplitCounts&>{"train", report.train}, {"val", report.validation}})
+    context.print(
+        format_text("%-24s %14s documents %16s tokens  %s sequences, %s tokens dropped, %s padding, %s documents cut "
+                    "by a row's end",
+                    name, with_thousands(counts.documents).c_str(), with_thousands(counts.encoded).c_str(),
+                    with_thousands(counts.sequences).c_str(), with_thousands(counts.dropped).c_str(),
+                    with_thousands(counts.padding).c_str(), with_thousands(counts.cut_documents).c_str()));
   if (estimated > 0)
-    context.print("Tokens against the corpus' estimate: ", with_thousands(total.tokens), " of ", with_thousands(estimated),
+    context.print("Tokens against the corpus' estimate: ", with_thousands(total.tokens), " of ",
+                  with_thousands(estimated),
                   format_text(" (%.3f)", static_cast<double>(total.tokens) / static_cast<double>(estimated)));
 }
 
@@ -184,7 +208,9 @@ Result<Exit> Pack::run(Context& context) {
   Manifest manifest;
   manifest.started = Clock::real().local_time();
   if (tokenizer_dir_.empty() || output_dir_.empty() || corpus_dir_.empty() == data_.empty()) {
-    log_error("pack", "needs --tokenizer-dir, --output-dir and one of --corpus-dir and --data; there is no default for them. `lathe pack --help` has an example");
+    log_error("pack",
+              "needs --tokenizer-dir, --output-dir and one of --corpus-dir and --data; there is no default for them. "
+              "`lathe pack --help` has an example");
     return Exit::kUsage;
   }
   context.print("Settings: ", context.settings().dump(2));
@@ -212,7 +238,8 @@ Result<Exit> Pack::run(Context& context) {
   LATHE_TRY(const data::PackReport report, data::pack(reader, tokenizer, tokenizer_hash, settings, output.work()));
   LATHE_TRY(const int64_t estimated, estimated_tokens(input));
   if (report.validation.sequences == 0 && settings.train_val_split < 1)
-    log_warning("pack", "the validation part has ", report.validation.encoded, " tokens, less than one sequence: there is none");
+    log_warning("pack", "the validation part has ", report.validation.encoded,
+                " tokens, less than one sequence: there is none");
   print_report(context, report, estimated);
 
   manifest.settings = context.settings();
@@ -220,7 +247,8 @@ Result<Exit> Pack::run(Context& context) {
   if (!input.corpus_manifest_sha256.empty()) manifest.details["corpus_manifest_sha256"] = input.corpus_manifest_sha256;
   manifest.ended = Clock::real().local_time();
   manifest.seconds = Clock::real().seconds() - began;
-  LATHE_TRY_STATUS(data::write_packed_manifest(output.work(), manifest, report, settings, tokenizer, tokenizer_hash, estimated));
+  LATHE_TRY_STATUS(
+      data::write_packed_manifest(output.work(), manifest, report, settings, tokenizer, tokenizer_hash, estimated));
   LATHE_TRY_STATUS(output.commit());
   context.print("Packed into ", output.path().string());
 

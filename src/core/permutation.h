@@ -1,6 +1,6 @@
-// A random permutation of 0 .. n - 1 that is computed, not stored: a Feistel network of six rounds over the next power of
-// four, with Philox as its round function, walked until the value lies below n (Black and Rogaway 2002, "Ciphers with
-// arbitrary finite domains"). The same (n, seed, purpose, index) gives the same permutation on every machine.
+// A random permutation of 0 .. n - 1 that is computed, not stored: a Feistel network of six rounds over the next power
+// of four, with Philox as its round function, walked until the value lies below n (Black and Rogaway 2002, "Ciphers
+// with arbitrary finite domains"). The same (n, seed, purpose, index) gives the same permutation on every machine.
 #pragma once
 
 #include <array>

@@ -1,7 +1,10 @@
 #include "core/sha256.h"
 
 #include <bit>
+#include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <vector>
 
 #include "core/sha256_block.h"
 
@@ -89,8 +92,16 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 Result<std::string> sha256_file(const fs::path& path) {
-  LATHE_TRY(const MappedFile file, MappedFile::open(path));
-  return sha256_hex(file.view());
+  // Piece by piece: a map of a large file would fail under a limit of the address space.
+  std::error_code code;
+  std::ifstream file(path, std::ios::binary);
+  if (!file || !fs::is_regular_file(path, code)) return error_at(path.string(), -1, "cannot open: ", file ? "not a regular file" : std::strerror(errno));
+  std::vector<char> piece(1 << 20);
+  Sha256 hash;
+  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) || file.gcount() > 0)
+    hash.update(piece.data(), static_cast<size_t>(file.gcount()));
+  if (file.bad()) return error_at(path.string(), -1, "cannot read: ", std::strerror(errno));
+  return hash.hex_digest();
 }
 
 }  // namespace lathe

@@ -4,35 +4,61 @@
 
 #include <algorithm>
 #include <bit>
+#include <fstream>
+#include <utility>
+#include <vector>
 
 #include "core/parallel.h"
 
 namespace lathe::data {
 namespace {
 
-constexpr int64_t kSmallestBlock = 4096, kMostBlocks = 512;
+constexpr int64_t kSmallestBlock = 4096, kMostBlocks = 512, kPieceBytes = 1 << 20;
+
+// CRC-32 of `bytes` bytes from `offset` on, read piece by piece: a map of the file would count as memory.
+Result<std::string> sum_of(const fs::path& path, int64_t offset, int64_t bytes) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(static_cast<size_t>(std::min(bytes, kPieceBytes)));
+  uLong crc = crc32_z(0, nullptr, 0);
+  file.seekg(offset);
+  while (bytes > 0) {
+    const int64_t count = std::min(bytes, kPieceBytes);
+    if (!file.read(piece.data(), count)) return error_at(path.string(), offset, "cannot be read");
+    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(piece.data()), static_cast<z_size_t>(count));
+    bytes -= count;
+  }
+  return format_text("%08lx", static_cast<unsigned long>(crc));
+}
+
+Result<int64_t> size_of(const fs::path& path) {
+  std::error_code code;
+  const auto bytes = fs::file_size(path, code);
+  if (code) return error_at(path.string(), -1, "cannot ask for the size: ", code.message());
+  return static_cast<int64_t>(bytes);
+}
 
 Result<std::vector<std::string>> sums_of(const fs::path& path, int64_t block_bytes) {
-  LATHE_TRY(const MappedFile file, MappedFile::open(path));
-  const int64_t blocks = file.size() / block_bytes + (file.size() % block_bytes != 0);
-  std::vector<std::string> sums(static_cast<size_t>(blocks));
+  LATHE_TRY(const int64_t size, size_of(path));
+  const int64_t blocks = size / block_bytes + (size % block_bytes != 0);
+  std::vector<Result<std::string>> results(static_cast<size_t>(blocks), Result<std::string>(std::string()));
   parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t from = i * block_bytes, bytes = std::min(block_bytes, file.size() - from);
-      const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(file.data() + from), static_cast<z_size_t>(bytes));
-      sums[static_cast<size_t>(i)] = format_text("%08lx", static_cast<unsigned long>(crc));
-    }
+    for (int64_t i = begin; i < end; ++i)
+      results[static_cast<size_t>(i)] = sum_of(path, i * block_bytes, std::min(block_bytes, size - i * block_bytes));
   });
+  std::vector<std::string> sums;
+  for (Result<std::string>& result : results) {
+    LATHE_TRY(std::string sum, std::move(result));
+    sums.push_back(std::move(sum));
+  }
   return sums;
 }
 
 }  // namespace
 
 Result<Json> block_sums(const fs::path& path) {
-  std::error_code code;
-  const auto bytes = fs::file_size(path, code);
-  if (code) return error_at(path.string(), -1, "cannot ask for the size: ", code.message());
-  const int64_t block_bytes = std::max(kSmallestBlock, static_cast<int64_t>(std::bit_ceil(bytes / kMostBlocks + 1)));
+  LATHE_TRY(const int64_t bytes, size_of(path));
+  const int64_t block_bytes =
+      std::max(kSmallestBlock, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(bytes / kMostBlocks + 1))));
   LATHE_TRY(const std::vector<std::string> sums, sums_of(path, block_bytes));
   Json list = Json::array();
   for (const std::string& sum : sums) list.push_back(sum);

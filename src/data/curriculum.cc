@@ -19,10 +19,12 @@ int64_t Curriculum::length(int64_t step) const {
 }
 
 std::vector<std::string> Curriculum::notes(int64_t max_steps) const {
-  std::vector<std::string> lines = {join_text("curriculum: sequences of ", start, " tokens grow to ", full, " over ", steps, " steps; the longest that this run trains is ",
+  std::vector<std::string> lines = {join_text("curriculum: sequences of ", start, " tokens grow to ", full, " over ",
+                                              steps, " steps; the longest that this run trains is ",
                                               longest(max_steps))};
   if (2 * steps > max_steps)
-    lines.push_back(join_text("--curriculum_steps ", steps, " is more than half of --max_steps ", max_steps, ": the full length of ", full, " is trained for ",
+    lines.push_back(join_text("--curriculum_steps ", steps, " is more than half of --max_steps ", max_steps,
+                              ": the full length of ", full, " is trained for ",
                               std::max<int64_t>(0, max_steps - steps), " steps"));
   return lines;
 }

@@ -11,10 +11,10 @@
 namespace lathe::data {
 
 struct Curriculum {
-  int64_t start = 32;      // first length
-  int64_t full = 128;      // block size
-  int64_t steps = 2000;    // from `start` to `full`
-  int64_t multiple = 8;    // lengths on the way are rounded down to it, never below `start`
+  int64_t start = 32;    // first length
+  int64_t full = 128;    // block size
+  int64_t steps = 2000;  // from `start` to `full`
+  int64_t multiple = 8;  // lengths on the way are rounded down to it, never below `start`
 
   // start > full, or a number below 1: an error that names the flag.
   Status check() const;

@@ -17,7 +17,8 @@ constexpr uint64_t kWhole = uint64_t{1} << kFractionBits;
 // floor(n * fraction / 2^32) without overflow for every n >= 0.
 int64_t share_of(int64_t n, uint64_t fraction) {
   const auto count = static_cast<uint64_t>(n);
-  return static_cast<int64_t>((count >> kFractionBits) * fraction + (((count & (kWhole - 1)) * fraction) >> kFractionBits));
+  return static_cast<int64_t>((count >> kFractionBits) * fraction +
+                              (((count & (kWhole - 1)) * fraction) >> kFractionBits));
 }
 
 }  // namespace
@@ -25,12 +26,16 @@ int64_t share_of(int64_t n, uint64_t fraction) {
 Result<std::vector<double>> mix_shares(const std::vector<MixedSource>& sources, const std::vector<double>& weights) {
   if (sources.empty()) return error_at("data_dirs", -1, "names no data set");
   if (!weights.empty() && weights.size() != sources.size())
-    return error_at("data_weights", -1, "has ", weights.size(), " weights for ", sources.size(), " data sets; give one for each, or none");
+    return error_at("data_weights", -1, "has ", weights.size(), " weights for ", sources.size(),
+                    " data sets; give one for each, or none");
   std::vector<double> shares(sources.size());
   for (size_t i = 0; i < sources.size(); ++i) {
     shares[i] = weights.empty() ? static_cast<double>(sources[i].size) : weights[i];
-    if (!std::isfinite(shares[i]) || shares[i] < 0) return error_at("data_weights", -1, "weight ", shares[i], " of ", sources[i].name, " must be a number of at least 0");
-    if (sources[i].size < 1 && shares[i] > 0) return error_at(sources[i].name, -1, "has no sequence to draw; pack more text, or give it weight 0");
+    if (!std::isfinite(shares[i]) || shares[i] < 0)
+      return error_at("data_weights", -1, "weight ", shares[i], " of ", sources[i].name,
+                      " must be a number of at least 0");
+    if (sources[i].size < 1 && shares[i] > 0)
+      return error_at(sources[i].name, -1, "has no sequence to draw; pack more text, or give it weight 0");
   }
   const double largest = *std::max_element(shares.begin(), shares.end());
   if (!(largest > 0)) return error_at("data_weights", -1, "all weights are 0; one must be above 0");
@@ -42,7 +47,8 @@ Result<std::vector<double>> mix_shares(const std::vector<MixedSource>& sources, 
 
 MixedSampler::MixedSampler(std::vector<MixedSource> sources, std::vector<double> shares, uint64_t seed, uint64_t phase)
     : sources_(std::move(sources)), shares_(std::move(shares)), seed_(seed), phase_(phase) {
-  require(!sources_.empty() && shares_.size() == sources_.size(), "[mixed_sampler] ", shares_.size(), " shares of ", sources_.size(), " sources");
+  require(!sources_.empty() && shares_.size() == sources_.size(), "[mixed_sampler] ", shares_.size(), " shares of ",
+          sources_.size(), " sources");
   double left = std::accumulate(shares_.begin(), shares_.end(), 0.0);
   size_t last = 0;  // takes what rounding leaves
   for (size_t i = 0; i < shares_.size(); ++i)
@@ -58,7 +64,9 @@ MixedSampler::MixedSampler(std::vector<MixedSource> sources, std::vector<double>
   draw_.resize(kBlock);
 }
 
-std::string MixedSampler::epoch_purpose(int64_t source) const { return join_text("epoch of data set ", source, " phase ", phase_); }
+std::string MixedSampler::epoch_purpose(int64_t source) const {
+  return join_text("epoch of data set ", source, " phase ", phase_);
+}
 
 // Each source takes its fraction of what the ones before it left. A floor of a fraction never shrinks and never grows
 // faster than what it is taken of, so every source's count only grows and all of them add up.
@@ -121,9 +129,10 @@ std::vector<std::string> MixedSampler::mix_lines(int64_t k) {
   std::vector<std::string> lines;
   for (size_t i = 0; i < sources_.size(); ++i) {
     const double share = k > 0 ? static_cast<double>(had[i]) / static_cast<double>(k) : 0;
-    const double epochs = sources_[i].size > 0 ? static_cast<double>(had[i]) / static_cast<double>(sources_[i].size) : 0;
-    lines.push_back(format_text("%s: wanted %.4f, had %.4f, %s sequences, %.2f epochs", sources_[i].name.c_str(), shares_[i], share,
-                                with_thousands(had[i]).c_str(), epochs));
+    const double epochs =
+        sources_[i].size > 0 ? static_cast<double>(had[i]) / static_cast<double>(sources_[i].size) : 0;
+    lines.push_back(format_text("%s: wanted %.4f, had %.4f, %s sequences, %.2f epochs", sources_[i].name.c_str(),
+                                shares_[i], share, with_thousands(had[i]).c_str(), epochs));
   }
   return lines;
 }
@@ -132,8 +141,9 @@ std::vector<std::string> MixedSampler::small_source_warnings(int64_t global_batc
   std::vector<std::string> warnings;
   for (size_t i = 0; i < sources_.size(); ++i)
     if (shares_[i] > 0 && sources_[i].size < global_batch)
-      warnings.push_back(join_text(sources_[i].name, " has ", with_thousands(sources_[i].size), " sequences, less than one global batch of ",
-                                   with_thousands(global_batch), ": they are repeated; pack more text, or lower its weight"));
+      warnings.push_back(join_text(sources_[i].name, " has ", with_thousands(sources_[i].size),
+                                   " sequences, less than one global batch of ", with_thousands(global_batch),
+                                   ": they are repeated; pack more text, or lower its weight"));
   return warnings;
 }
 

@@ -1,10 +1,10 @@
 // Which sequence of which data set is global sample k (rows L-5.23 to L-5.28): a pure function of (seed, phase, k), the
 // weights and the sizes, and of nothing else: not of ranks, workers, batch size or what was drawn before.
 //
-// Samples are dealt in blocks of 1024. In a block each set gets its share to the whole number, the fractions carried over
-// from block to block, and a random order keyed by (seed, block) says which sample is whose. So shares are exact to one
-// sample per set at any block's end, and the n-th draw from a set is known without drawing the others. Draw n is element
-// n mod size of the set's permutation of epoch n / size.
+// Samples are dealt in blocks of 1024. In a block each set gets its share to the whole number, the fractions carried
+// over from block to block, and a random order keyed by (seed, block) says which sample is whose. So shares are exact
+// to one sample per set at any block's end, and the n-th draw from a set is known without drawing the others. Draw n is
+// element n mod size of the set's permutation of epoch n / size.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct MixedSample {
   int64_t epoch = 0;  // of the source, from 0
 };
 
-// Shares of one sum; empty `weights`: by size. Errors: another count than the sources', a weight negative or not finite,
-// none above 0, an empty source with a weight (row L-5.23).
+// Shares of one sum; empty `weights`: by size. Errors: another count than the sources', a weight negative or not
+// finite, none above 0, an empty source with a weight (row L-5.23).
 Result<std::vector<double>> mix_shares(const std::vector<MixedSource>& sources, const std::vector<double>& weights);
 
 // Copies share nothing. One thread at a time, because it keeps the block in use: make one per thread.
@@ -58,10 +58,10 @@ class MixedSampler {
   std::vector<double> shares_;
   std::vector<uint64_t> fractions_;  // of what is left after the sources before, in 2^-32
   uint64_t seed_, phase_;
-  int64_t block_ = -1;              // that is dealt
-  std::vector<int64_t> before_;     // draws of each source before the block
-  std::vector<int32_t> owner_;      // of each sample of the block
-  std::vector<int64_t> draw_;       // and which draw of its owner it is
+  int64_t block_ = -1;               // that is dealt
+  std::vector<int64_t> before_;      // draws of each source before the block
+  std::vector<int32_t> owner_;       // of each sample of the block
+  std::vector<int64_t> draw_;        // and which draw of its owner it is
   std::vector<Permutation> epochs_;  // of each source, the one used last
   std::vector<int64_t> epoch_numbers_;
 };

@@ -1,5 +1,6 @@
 // Items made by several threads and handed out in order: produce (serial) gives out the work, work (parallel) does it,
-// next() returns the finished items in the order they were given out, whatever the workers' speed (rows L-4.9, L-11.29).
+// next() returns the finished items in the order they were given out, whatever the workers' speed (rows L-4.9,
+// L-11.29).
 #pragma once
 
 #include <condition_variable>
@@ -22,8 +23,8 @@ class OrderedWorkers {
   using Produce = std::function<Result<bool>(Item&)>;
   using Work = std::function<Status(Item&)>;
 
-  // workers 0: both run in next(). Else up to workers * ahead items exist at once; they are used again, so that what they
-  // hold is not allocated anew. Threads start at the first next().
+  // workers 0: both run in next(). Else up to workers * ahead items exist at once; they are used again, so that what
+  // they hold is not allocated anew. Threads start at the first next().
   OrderedWorkers(int64_t workers, int64_t ahead, Produce produce, Work work)
       : workers_(workers), produce_(std::move(produce)), work_(std::move(work)) {
     require(workers >= 0 && ahead > 0, "[ordered_workers] ", workers, " workers, ", ahead, " items ahead");
@@ -78,9 +79,12 @@ class OrderedWorkers {
     if (!slot.status.ok()) return slot.status.error();
     if (slot.end) return static_cast<Item*>(nullptr);
     const Result<bool> found = produce_(slot.item);
-    if (!found.ok()) slot.status = found.error();
-    else if (!found.value()) slot.end = true;
-    else slot.status = work_(slot.item);
+    if (!found.ok())
+      slot.status = found.error();
+    else if (!found.value())
+      slot.end = true;
+    else
+      slot.status = work_(slot.item);
     if (!slot.status.ok()) return slot.status.error();
     return slot.end ? nullptr : &slot.item;
   }
@@ -95,7 +99,8 @@ class OrderedWorkers {
       Slot* slot = nullptr;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return stopping_ || ended_ || (!producing_ && slots_[index(begun_)].state == State::kFree); });
+        changed_.wait(
+            lock, [&] { return stopping_ || ended_ || (!producing_ && slots_[index(begun_)].state == State::kFree); });
         if (stopping_ || ended_) return;
         slot = &slots_[index(begun_++)];
         slot->state = State::kBusy;

@@ -16,7 +16,8 @@ constexpr int64_t kBatchBytes = 16 << 20;  // of tokens read back at a time
 // Cuts the stream of a split into shards; each but the last ends with a copy of the next one's first token (row L-4.5).
 class ShardSink {
  public:
-  ShardSink(fs::path folder, std::string split, int64_t token_bytes, const TokenizerHash& tokenizer, const PackSettings& settings, SplitCounts& counts)
+  ShardSink(fs::path folder, std::string split, int64_t token_bytes, const TokenizerHash& tokenizer,
+            const PackSettings& settings, SplitCounts& counts)
       : folder_(std::move(folder)),
         split_(std::move(split)),
         token_bytes_(token_bytes),
@@ -29,7 +30,8 @@ class ShardSink {
   // Whole documents; what is beyond the last sequence is dropped.
   Status add_document(std::span<const std::byte> tokens) {
     const auto size = static_cast<int64_t>(tokens.size()) / token_bytes_;
-    if (position_ < inputs_ && position_ / length_ != (std::min(position_ + size, inputs_) - 1) / length_) ++counts_.cut_documents;
+    if (position_ < inputs_ && position_ / length_ != (std::min(position_ + size, inputs_) - 1) / length_)
+      ++counts_.cut_documents;
     return add(tokens, true);
   }
   Status add_padding(std::span<const std::byte> tokens) { return add(tokens, false); }
@@ -59,9 +61,11 @@ class ShardSink {
   }
 
   Status open_shard() {
-    const int64_t shards = (counts_.sequences + shard_sequences_ - 1) / shard_sequences_, number = position_ / length_ / shard_sequences_;
+    const int64_t shards = (counts_.sequences + shard_sequences_ - 1) / shard_sequences_,
+                  number = position_ / length_ / shard_sequences_;
     const std::string stem = shards == 1 ? split_ : split_ + format_text("_%05lld", static_cast<long long>(number));
-    LATHE_TRY(PackedFileWriter writer, PackedFileWriter::create(folder_ / (stem + ".bin"), token_bytes_, length_, tokenizer_));
+    LATHE_TRY(PackedFileWriter writer,
+              PackedFileWriter::create(folder_ / (stem + ".bin"), token_bytes_, length_, tokenizer_));
     shard_.emplace(std::move(writer));
     counts_.files.push_back(stem + ".bin");
     counts_.files.push_back(stem + ".idx");
@@ -90,9 +94,12 @@ class Batch {
     places_.clear();
     bytes_ = 0;
   }
-  bool is_full(int64_t documents) const { return bytes_ >= kBatchBytes || static_cast<int64_t>(places_.size()) >= documents; }
+  bool is_full(int64_t documents) const {
+    return bytes_ >= kBatchBytes || static_cast<int64_t>(places_.size()) >= documents;
+  }
   void add(uint64_t first_token, uint64_t tokens) {
-    places_.push_back({static_cast<int64_t>(first_token) * token_bytes_, bytes_, static_cast<int64_t>(tokens) * token_bytes_});
+    places_.push_back(
+        {static_cast<int64_t>(first_token) * token_bytes_, bytes_, static_cast<int64_t>(tokens) * token_bytes_});
     bytes_ += places_.back().bytes;
   }
   // In the order in which they stand in the file, which a disk reads best.
@@ -101,12 +108,14 @@ class Batch {
     std::vector<size_t> order(places_.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return places_[a].from < places_[b].from; });
-    for (const size_t i : order) LATHE_TRY_STATUS(file.read(places_[i].from, data_.data() + places_[i].to, static_cast<size_t>(places_[i].bytes)));
+    for (const size_t i : order)
+      LATHE_TRY_STATUS(file.read(places_[i].from, data_.data() + places_[i].to, static_cast<size_t>(places_[i].bytes)));
     return {};
   }
   Status write(ShardSink& sink) const {
     for (const Place& place : places_)
-      LATHE_TRY_STATUS(sink.add_document(std::span(data_).subspan(static_cast<size_t>(place.to), static_cast<size_t>(place.bytes))));
+      LATHE_TRY_STATUS(
+          sink.add_document(std::span(data_).subspan(static_cast<size_t>(place.to), static_cast<size_t>(place.bytes))));
     return {};
   }
 
@@ -122,8 +131,8 @@ class Batch {
 
 }  // namespace
 
-Result<PackWriter> PackWriter::create(const fs::path& folder, std::string split, int64_t token_bytes, const TokenizerHash& tokenizer,
-                                      const PackSettings& settings) {
+Result<PackWriter> PackWriter::create(const fs::path& folder, std::string split, int64_t token_bytes,
+                                      const TokenizerHash& tokenizer, const PackSettings& settings) {
   LATHE_TRY(SpoolFile tokens, SpoolFile::create(folder));
   LATHE_TRY(SpoolFile lengths, SpoolFile::create(folder));
   PackWriter writer(std::move(tokens), std::move(lengths));
@@ -150,7 +159,8 @@ Result<std::vector<uint64_t>> PackWriter::document_offsets() {
   for (int64_t first = 0; first < counts_.documents;) {
     const int64_t count = std::min<int64_t>(std::ssize(lengths), counts_.documents - first);
     LATHE_TRY_STATUS(lengths_.read(4 * first, lengths.data(), static_cast<size_t>(4 * count)));
-    for (int64_t i = 0; i < count; ++i, ++first) offsets[static_cast<size_t>(first) + 1] = offsets[static_cast<size_t>(first)] + lengths[static_cast<size_t>(i)];
+    for (int64_t i = 0; i < count; ++i, ++first)
+      offsets[static_cast<size_t>(first) + 1] = offsets[static_cast<size_t>(first)] + lengths[static_cast<size_t>(i)];
   }
   LATHE_CHECK(offsets.back() == static_cast<uint64_t>(counts_.encoded), offsets.back(), " tokens of ", counts_.encoded);
   return offsets;
@@ -159,7 +169,9 @@ Result<std::vector<uint64_t>> PackWriter::document_offsets() {
 Status PackWriter::check_room() const {
   const int64_t needed = counts_.encoded * token_bytes_ + 8 * counts_.documents;
   LATHE_TRY(const int64_t room, free_disk_bytes(folder_));
-  if (room < needed) return error_at(folder_.string(), -1, "the disk is full: the shards of ", split_, " need ", needed >> 20, " MiB, free are ", room >> 20);
+  if (room < needed)
+    return error_at(folder_.string(), -1, "the disk is full: the shards of ", split_, " need ", needed >> 20,
+                    " MiB, free are ", room >> 20);
   return {};
 }
 
@@ -189,7 +201,8 @@ Result<SplitCounts> PackWriter::write(int32_t padding) {
     LATHE_TRY_STATUS(batch.write(sink));
   }
   std::vector<std::byte> pad(static_cast<size_t>(counts_.padding * token_bytes_));
-  for (int64_t i = 0; i < counts_.padding; ++i) std::memcpy(pad.data() + i * token_bytes_, &padding, static_cast<size_t>(token_bytes_));
+  for (int64_t i = 0; i < counts_.padding; ++i)
+    std::memcpy(pad.data() + i * token_bytes_, &padding, static_cast<size_t>(token_bytes_));
   LATHE_TRY_STATUS(sink.add_padding(pad));
   LATHE_CHECK(sink.full(), "the last shard of ", split_, " is not whole");
   return counts_;

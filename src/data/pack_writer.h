@@ -14,12 +14,13 @@ namespace lathe::data {
 
 class PackWriter {
  public:
-  static Result<PackWriter> create(const fs::path& folder, std::string split, int64_t token_bytes, const TokenizerHash& tokenizer,
-                                   const PackSettings& settings);
+  static Result<PackWriter> create(const fs::path& folder, std::string split, int64_t token_bytes,
+                                   const TokenizerHash& tokenizer, const PackSettings& settings);
 
   // `tokens` in the width of the shards, `lengths` in tokens, in the order of the corpus.
   Status add_documents(std::span<const std::byte> tokens, std::span<const uint32_t> lengths);
-  // Writes all shards; `padding` fills the last sequence with TailRule::kPad. A split without a whole sequence has no file.
+  // Writes all shards; `padding` fills the last sequence with TailRule::kPad. A split without a whole sequence has no
+  // file.
   Result<SplitCounts> write(int32_t padding);
 
  private:

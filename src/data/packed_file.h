@@ -1,5 +1,5 @@
-// One shard of packed tokens: NAME.bin and NAME.idx (docs/formats/packed.md; rows L-4.5, L-4.11 to L-4.13; traps S9, T1).
-// Little-endian on disk; the machine must be little-endian too.
+// One shard of packed tokens: NAME.bin and NAME.idx (docs/formats/packed.md; rows L-4.5, L-4.11 to L-4.13; traps S9,
+// T1). Little-endian on disk; the machine must be little-endian too.
 #pragma once
 
 #include <array>
@@ -33,8 +33,8 @@ struct PackedHeader {
 class PackedFile {
  public:
   // `bin` is the path of the .bin file; the .idx stands beside it. Everything is checked before it is used: magic,
-  // version, width, the counts against both files' sizes, the document table against the number of tokens. An error names
-  // the file and the byte at which the fault shows.
+  // version, width, the counts against both files' sizes, the document table against the number of tokens. An error
+  // names the file and the byte at which the fault shows.
   static Result<PackedFile> open(const fs::path& bin);
 
   const fs::path& path() const { return path_; }  // of the .bin
@@ -60,7 +60,8 @@ class PackedFileWriter {
   Status add_tokens(std::span<const std::byte> ids);
   void start_document() { starts_.push_back(static_cast<uint64_t>(header_.tokens)); }  // the next token is its first
   int64_t tokens() const { return header_.tokens; }
-  // The tokens must be a whole number of sequences and one more; no document may start with the last, which is only a target.
+  // The tokens must be a whole number of sequences and one more; no document may start with the last, which is only a
+  // target.
   Status close();
 
  private:

@@ -20,8 +20,11 @@ Result<Manifest> read_packed_manifest(const fs::path& folder) {
     LATHE_TRY(const std::string a, read_file(first));
     LATHE_TRY(const std::string b, read_file(second));
     if (a != b) {
-      const auto differs = std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin()).first;
-      return error_at(second.string(), differs - a.begin(), "differs from ", kManifestFile, ", of which it must be a copy; ", kRemedy);
+      const auto differs =
+          std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin())
+              .first;
+      return error_at(second.string(), differs - a.begin(), "differs from ", kManifestFile,
+                      ", of which it must be a copy; ", kRemedy);
     }
   }
   return read_manifest(has_first || !has_second ? first : second, kPackedKind, kRemedy);
@@ -31,9 +34,12 @@ Result<std::string> tokenizer_hash_of(const Manifest& manifest, const std::strin
   const std::string config_hash = manifest.details.get_string("tokenizer_config_hash", "");
   const std::string& sha256 = manifest.tokenizer_sha256;
   if (!config_hash.empty() && !sha256.empty() && config_hash != sha256)
-    return error_at(path, -1, "its keys \"tokenizer_config_hash\" and \"tokenizer_sha256\" name two tokenizers: ", config_hash, " and ", sha256, "; ", kRemedy);
+    return error_at(path, -1,
+                    "its keys \"tokenizer_config_hash\" and \"tokenizer_sha256\" name two tokenizers: ", config_hash,
+                    " and ", sha256, "; ", kRemedy);
   const std::string& hash = config_hash.empty() ? sha256 : config_hash;
-  if (hash.empty()) return error_at(path, -1, "names no tokenizer (no \"tokenizer_config_hash\", no \"tokenizer_sha256\"); ", kRemedy);
+  if (hash.empty())
+    return error_at(path, -1, "names no tokenizer (no \"tokenizer_config_hash\", no \"tokenizer_sha256\"); ", kRemedy);
   LATHE_TRY_STATUS([&]() -> Status {
     if (const auto parsed = parse_tokenizer_hash(hash); !parsed.ok()) return error_at(path, -1, parsed.error().message);
     return {};
@@ -82,7 +88,8 @@ const PackedFile& PackedSet::shard_of(int64_t index, int64_t& within) const {
 }
 
 void PackedSet::read(int64_t index, std::span<int32_t> ids) const {
-  require(static_cast<int64_t>(ids.size()) == sequence_length_ + 1, "[packed_set] room for ", ids.size(), " ids of ", sequence_length_ + 1);
+  require(static_cast<int64_t>(ids.size()) == sequence_length_ + 1, "[packed_set] room for ", ids.size(), " ids of ",
+          sequence_length_ + 1);
   int64_t within = 0;
   shard_of(index, within).read(within * sequence_length_, ids);
 }
@@ -90,7 +97,8 @@ void PackedSet::read(int64_t index, std::span<int32_t> ids) const {
 void PackedSet::document_starts(int64_t index, std::vector<int32_t>& positions) const {
   int64_t within = 0;
   const std::span<const uint64_t> starts = shard_of(index, within).document_starts();
-  const auto begin = static_cast<uint64_t>(within * sequence_length_), end = begin + static_cast<uint64_t>(sequence_length_);
+  const auto begin = static_cast<uint64_t>(within * sequence_length_),
+             end = begin + static_cast<uint64_t>(sequence_length_);
   for (auto it = std::lower_bound(starts.begin(), starts.end(), begin); it != starts.end() && *it < end; ++it)
     positions.push_back(static_cast<int32_t>(*it - begin));
 }
@@ -102,9 +110,11 @@ Result<PackedFolder> PackedFolder::open(const fs::path& path) {
   LATHE_TRY(folder.manifest_, read_packed_manifest(path));
   const Json& details = folder.manifest_.details;
   LATHE_TRY(folder.tokenizer_hash_, tokenizer_hash_of(folder.manifest_, manifest_path));
-  for (const auto& [key, field] : std::map<std::string, int64_t*>{{"vocab_size", &folder.vocab_size_}, {"sequence_length", &folder.sequence_length_}}) {
+  for (const auto& [key, field] : std::map<std::string, int64_t*>{{"vocab_size", &folder.vocab_size_},
+                                                                  {"sequence_length", &folder.sequence_length_}}) {
     const Json* value = details.find(key);
-    if (value == nullptr || !value->is_int() || value->as_int() < 1) return error_at(manifest_path, -1, "has no usable \"", key, "\"; ", kRemedy);
+    if (value == nullptr || !value->is_int() || value->as_int() < 1)
+      return error_at(manifest_path, -1, "has no usable \"", key, "\"; ", kRemedy);
     *field = value->as_int();
   }
   folder.mask_across_documents_ = details.get_bool("mask_across_documents", false);
@@ -119,21 +129,26 @@ Status PackedFolder::open_split(Split split) {
   const Json* splits = manifest_.details.find("splits");
   const Json* entry = splits != nullptr ? splits->find(name) : nullptr;
   const Json* files = entry != nullptr ? entry->find("files") : nullptr;
-  if (files == nullptr || !files->is_array()) return error_at(manifest_path, -1, "has no list \"splits.", name, ".files\"; ", kRemedy);
+  if (files == nullptr || !files->is_array())
+    return error_at(manifest_path, -1, "has no list \"splits.", name, ".files\"; ", kRemedy);
   auto set = std::make_shared<PackedSet>();
   set->name_ = path_.string();
   set->sequence_length_ = sequence_length_;
   for (const Json& file : files->as_array()) {
     if (!file.is_string() || !file.as_string().ends_with(".bin")) continue;
-    const bool verified = std::any_of(manifest_.outputs.begin(), manifest_.outputs.end(), [&](const FileRecord& r) { return r.path == file.as_string(); });
-    if (!verified) return error_at(manifest_path, -1, "lists the shard ", file.as_string(), " but no hash of it; ", kRemedy);
+    const bool verified = std::any_of(manifest_.outputs.begin(), manifest_.outputs.end(),
+                                      [&](const FileRecord& r) { return r.path == file.as_string(); });
+    if (!verified)
+      return error_at(manifest_path, -1, "lists the shard ", file.as_string(), " but no hash of it; ", kRemedy);
     LATHE_TRY(PackedFile shard, PackedFile::open(path_ / file.as_string()));
     const PackedHeader& header = shard.header();
     const std::string idx = fs::path(shard.path()).replace_extension(".idx").string();
     if (to_hex(header.tokenizer) != tokenizer_hash_)
-      return error_at(idx, 32, "was packed with another tokenizer: ", to_hex(header.tokenizer), ", the manifest says ", tokenizer_hash_, "; ", kRemedy);
+      return error_at(idx, 32, "was packed with another tokenizer: ", to_hex(header.tokenizer), ", the manifest says ",
+                      tokenizer_hash_, "; ", kRemedy);
     if (header.sequence_length != sequence_length_)
-      return error_at(idx, 12, "has sequences of ", header.sequence_length, " tokens, the manifest says ", sequence_length_, "; ", kRemedy);
+      return error_at(idx, 12, "has sequences of ", header.sequence_length, " tokens, the manifest says ",
+                      sequence_length_, "; ", kRemedy);
     if (header.token_bytes == 2 && vocab_size_ > kLargestVocabularyOfTwoBytes)
       return error_at(idx, 8, "has tokens of 2 bytes for a vocabulary of ", vocab_size_, "; ", kRemedy);
     set->first_.push_back(set->sequences_);
@@ -141,16 +156,20 @@ Status PackedFolder::open_split(Split split) {
     set->shards_.push_back(std::move(shard));
   }
   if (const int64_t wanted = entry->get_int("sequences", -1); wanted != set->sequences_)
-    return error_at(manifest_path, -1, "says that ", name, " has ", wanted, " sequences, its shards have ", set->sequences_, "; ", kRemedy);
+    return error_at(manifest_path, -1, "says that ", name, " has ", wanted, " sequences, its shards have ",
+                    set->sequences_, "; ", kRemedy);
   set->padding_ = entry->get_int("padding_tokens", 0);
-  if (set->padding_ < 0 || set->padding_ > sequence_length_) return error_at(manifest_path, -1, "has a padding of ", set->padding_, " tokens; ", kRemedy);
+  if (set->padding_ < 0 || set->padding_ > sequence_length_)
+    return error_at(manifest_path, -1, "has a padding of ", set->padding_, " tokens; ", kRemedy);
   if (set->sequences_ > 0) (split == Split::kTrain ? train_ : validation_) = std::move(set);
   return {};
 }
 
-Status check_same_tokenizer(const std::vector<PackedFolder>& folders, const std::string& tokenizer_hash, const std::string& tokenizer_path) {
+Status check_same_tokenizer(const std::vector<PackedFolder>& folders, const std::string& tokenizer_hash,
+                            const std::string& tokenizer_path) {
   std::string wanted = tokenizer_hash.empty() && !folders.empty() ? folders.front().tokenizer_hash() : tokenizer_hash;
-  const bool same = std::all_of(folders.begin(), folders.end(), [&](const PackedFolder& f) { return f.tokenizer_hash() == wanted; });
+  const bool same =
+      std::all_of(folders.begin(), folders.end(), [&](const PackedFolder& f) { return f.tokenizer_hash() == wanted; });
   if (same) return {};
   std::string text = "Tokenizer mismatch between datasets";
   if (!tokenizer_hash.empty()) text += "\n  " + tokenizer_path + "  " + tokenizer_hash + "  (the tokenizer in use)";
@@ -158,8 +177,9 @@ Status check_same_tokenizer(const std::vector<PackedFolder>& folders, const std:
     text += "\n  " + folder.path().string() + "  " + folder.tokenizer_hash() + "  packed " + folder.manifest().ended;
   for (const PackedFolder& folder : folders)
     if (folder.tokenizer_hash() != wanted)
-      text += "\npack it again: lathe pack --corpus-dir CORPUS --tokenizer-dir " + (tokenizer_path.empty() ? "TOKENIZER" : tokenizer_path) + " --output-dir " +
-              folder.path().string() + " --force";
+      text += "\npack it again: lathe pack --corpus-dir CORPUS --tokenizer-dir " +
+              (tokenizer_path.empty() ? "TOKENIZER" : tokenizer_path) + " --output-dir " + folder.path().string() +
+              " --force";
   return error(text);
 }
 

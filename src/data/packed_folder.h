@@ -14,7 +14,8 @@
 namespace lathe::data {
 
 inline constexpr const char* kPackedKind = "packed";
-inline constexpr const char* kFinalManifestFile = "final_manifest.json";  // the origin's name, a byte-equal copy (row L-4.14)
+inline constexpr const char* kFinalManifestFile =
+    "final_manifest.json";  // the origin's name, a byte-equal copy (row L-4.14)
 
 // True when the folder's manifest says that it holds packed tokens.
 bool is_packed_folder(const fs::path& folder);

@@ -23,11 +23,12 @@ struct Job {
 
 class Loader : public PackedLoader {
  public:
-  Loader(Sets sets, MixedSampler sampler, const PackedLoaderOptions& options) : sets_(std::move(sets)), sampler_(std::move(sampler)), options_(options) {}
+  Loader(Sets sets, MixedSampler sampler, const PackedLoaderOptions& options)
+      : sets_(std::move(sets)), sampler_(std::move(sampler)), options_(options) {}
 
   Status next(TokenBatch& batch) override {
     if (!workers_) start();
-    LATHE_TRY(Job* job, workers_->next());
+    LATHE_TRY(Job * job, workers_->next());
     std::swap(batch, job->batch);
     done_ += options_.rows * options_.world;
     return {};
@@ -57,7 +58,9 @@ class Loader : public PackedLoader {
     for (const char* key : {"loader", "seed", "phase", "sizes", "shares"}) {
       const Json* value = state.find(key);
       if (value == nullptr) return error("the saved position is not one of packed data (no \"", key, "\")");
-      if (*value != mine.at(key)) return error("the saved position is of other packed data: \"", key, "\" was ", value->dump(), ", is ", mine.at(key).dump());
+      if (*value != mine.at(key))
+        return error("the saved position is of other packed data: \"", key, "\" was ", value->dump(), ", is ",
+                     mine.at(key).dump());
     }
     LATHE_TRY(const int64_t sample, read_number(state, "sample"));
     if (sample < 0) return error("the saved position is sample ", sample);
@@ -95,12 +98,16 @@ class Loader : public PackedLoader {
       const auto targets = job.batch.targets().begin() + row * length;
       std::copy_n(job.ids.begin() + 1, length, targets);
       std::fill_n(targets + (length - set.padding(sample.index)), set.padding(sample.index), kIgnoredTarget);
-      if (options_.documents) number_documents(set, sample.index, job.starts, std::span(job.batch.documents).subspan(static_cast<size_t>(row * length), static_cast<size_t>(length)));
+      if (options_.documents)
+        number_documents(
+            set, sample.index, job.starts,
+            std::span(job.batch.documents).subspan(static_cast<size_t>(row * length), static_cast<size_t>(length)));
     }
     return {};
   }
 
-  static void number_documents(const SequenceSet& set, int64_t index, std::vector<int32_t>& starts, std::span<int32_t> out) {
+  static void number_documents(const SequenceSet& set, int64_t index, std::vector<int32_t>& starts,
+                               std::span<int32_t> out) {
     starts.clear();
     set.document_starts(index, starts);
     int32_t number = 0;
@@ -115,21 +122,23 @@ class Loader : public PackedLoader {
   Sets sets_;
   mutable MixedSampler sampler_;  // keeps the block in use; the caller's thread alone
   PackedLoaderOptions options_;
-  int64_t done_ = 0;  // global samples handed out
-  int64_t next_ = 0;  // first sample of this rank's next batch; the producing worker's
+  int64_t done_ = 0;                              // global samples handed out
+  int64_t next_ = 0;                              // first sample of this rank's next batch; the producing worker's
   std::unique_ptr<OrderedWorkers<Job>> workers_;  // last, so that it ends first
 };
 
 }  // namespace
 
-Result<std::unique_ptr<PackedLoader>> packed_loader(Sets sets, const std::vector<double>& weights, const PackedLoaderOptions& options) {
-  require(options.rows > 0 && options.world > 0 && options.rank >= 0 && options.rank < options.world, "[packed_loader] ", options.rows, " rows, rank ",
-          options.rank, " of ", options.world);
+Result<std::unique_ptr<PackedLoader>> packed_loader(Sets sets, const std::vector<double>& weights,
+                                                    const PackedLoaderOptions& options) {
+  require(options.rows > 0 && options.world > 0 && options.rank >= 0 && options.rank < options.world,
+          "[packed_loader] ", options.rows, " rows, rank ", options.rank, " of ", options.world);
   std::vector<MixedSource> sources;
   for (const auto& set : sets) {
     if (set->sequence_length() != sets.front()->sequence_length())
-      return error_at(set->name(), -1, "has sequences of ", set->sequence_length(), " tokens, ", sets.front()->name(), " of ",
-                      sets.front()->sequence_length(), "; pack one of them again (lathe pack --sequence-length)");
+      return error_at(set->name(), -1, "has sequences of ", set->sequence_length(), " tokens, ", sets.front()->name(),
+                      " of ", sets.front()->sequence_length(),
+                      "; pack one of them again (lathe pack --sequence-length)");
     sources.push_back({set->name(), set->size()});
   }
   LATHE_TRY(std::vector<double> shares, mix_shares(sources, weights));

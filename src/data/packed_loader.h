@@ -25,14 +25,15 @@ struct PackedLoaderOptions {
 
 class PackedLoader : public TokenLoader {
  public:
-  virtual int64_t samples() const = 0;                     // global samples of the batches handed out so far, by all ranks
+  virtual int64_t samples() const = 0;  // global samples of the batches handed out so far, by all ranks
   virtual std::vector<std::string> mix_lines() const = 0;  // MixedSampler::mix_lines of them (row L-5.27)
 };
 
 // Sets of one sequence length, which is the batch's number of columns. `weights` as for mix_shares. The state is
-// {"loader": "mixed", "sample": next global sample, "epoch": of the slowest set from 1, seed, phase, sizes, shares}; a state
-// of other data sets, weights, seed or phase is an error.
+// {"loader": "mixed", "sample": next global sample, "epoch": of the slowest set from 1, seed, phase, sizes, shares}; a
+// state of other data sets, weights, seed or phase is an error.
 Result<std::unique_ptr<PackedLoader>> packed_loader(std::vector<std::shared_ptr<const SequenceSet>> sets,
-                                                   const std::vector<double>& weights, const PackedLoaderOptions& options);
+                                                    const std::vector<double>& weights,
+                                                    const PackedLoaderOptions& options);
 
 }  // namespace lathe::data

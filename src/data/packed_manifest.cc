@@ -19,9 +19,12 @@ Output make_output(const fs::path& folder, const std::string& name) {
   Output output;
   Result<FileRecord> record = record_file(folder / name, name);
   Result<Json> sums = block_sums(folder / name);
-  if (!record.ok()) output.error = record.error();
-  else if (!sums.ok()) output.error = sums.error();
-  else output.record = std::move(record).value(), output.sums = std::move(sums).value();
+  if (!record.ok())
+    output.error = record.error();
+  else if (!sums.ok())
+    output.error = sums.error();
+  else
+    output.record = std::move(record).value(), output.sums = std::move(sums).value();
   return output;
 }
 
@@ -46,14 +49,16 @@ Json deciding_settings(const PackSettings& settings) {
   return out;
 }
 
-Status write_packed_manifest(const fs::path& folder, Manifest manifest, const PackReport& report, const PackSettings& settings,
-                             const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_hash, int64_t estimated_tokens) {
+Status write_packed_manifest(const fs::path& folder, Manifest manifest, const PackReport& report,
+                             const PackSettings& settings, const tokenizer::Tokenizer& tokenizer,
+                             const std::string& tokenizer_hash, int64_t estimated_tokens) {
   LATHE_TRY(const Separators ends, separators(tokenizer, settings.add_bos));
   std::vector<std::string> files = report.train.files;
   files.insert(files.end(), report.validation.files.begin(), report.validation.files.end());
   std::vector<Output> outputs(files.size());
   parallel_for(static_cast<int64_t>(files.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) outputs[static_cast<size_t>(i)] = make_output(folder, files[static_cast<size_t>(i)]);
+    for (int64_t i = begin; i < end; ++i)
+      outputs[static_cast<size_t>(i)] = make_output(folder, files[static_cast<size_t>(i)]);
   });
   Json blocks = Json::object();
   manifest.outputs.clear();

@@ -41,8 +41,8 @@ void append(std::vector<std::byte>& out, const std::vector<int32_t>& ids) {
   }
 }
 
-Status encode(EncodedBlock& block, const tokenizer::Tokenizer& tokenizer, const Separators& separators, const PackSettings& settings,
-              int64_t token_bytes) {
+Status encode(EncodedBlock& block, const tokenizer::Tokenizer& tokenizer, const Separators& separators,
+              const PackSettings& settings, int64_t token_bytes) {
   LATHE_TRY_STATUS(decode(block.records));
   for (EncodedBlock::Side& side : block.sides) {
     side.tokens.clear();
@@ -55,8 +55,10 @@ Status encode(EncodedBlock& block, const tokenizer::Tokenizer& tokenizer, const 
   if (separators.eos) options.append = *separators.eos;
   for (const Record& record : block.records.records) {
     const std::vector<int32_t> ids = tokenizer.encode(record.text, options);
-    if (ids.size() > UINT32_MAX) return error("document ", record.id, " has ", ids.size(), " tokens; at most 2^32 - 1 can be packed");
-    EncodedBlock::Side& side = block.sides[is_train_document(record.id, settings.seed, settings.train_val_split) ? 0 : 1];
+    if (ids.size() > UINT32_MAX)
+      return error("document ", record.id, " has ", ids.size(), " tokens; at most 2^32 - 1 can be packed");
+    EncodedBlock::Side& side =
+        block.sides[is_train_document(record.id, settings.seed, settings.train_val_split) ? 0 : 1];
     token_bytes == 2 ? append<uint16_t>(side.tokens, ids) : append<uint32_t>(side.tokens, ids);
     side.lengths.push_back(static_cast<uint32_t>(ids.size()));
     SourceCounts& counts = block.sources[record.source];
@@ -81,16 +83,23 @@ Status check(const PackSettings& settings, const tokenizer::Tokenizer& tokenizer
   if (settings.sequence_length < 1 || settings.sequence_length > INT32_MAX)
     return error_at("sequence_length", -1, "must be 1 to 2^31 - 1, is ", settings.sequence_length);
   if (!(settings.train_val_split > 0 && settings.train_val_split <= 1))
-    return error_at("train_val_split", -1, "the share that trains must be above 0 and at most 1, is ", settings.train_val_split);
-  if (settings.shard_size < 1) return error_at("shard_size", -1, "must be at least 1 sequence, is ", settings.shard_size);
-  if (settings.num_workers < 0 || settings.num_workers > 1024) return error_at("num_workers", -1, "must be 0 to 1024, is ", settings.num_workers);
-  if (settings.buffer_size < 1) return error_at("buffer_size", -1, "must be at least 1 document, is ", settings.buffer_size);
-  if (tokenizer.vocab_size() > INT32_MAX) return error_at("tokenizer_dir", -1, "a vocabulary of ", tokenizer.vocab_size(), " does not fit tokens of 4 bytes");
+    return error_at("train_val_split", -1, "the share that trains must be above 0 and at most 1, is ",
+                    settings.train_val_split);
+  if (settings.shard_size < 1)
+    return error_at("shard_size", -1, "must be at least 1 sequence, is ", settings.shard_size);
+  if (settings.num_workers < 0 || settings.num_workers > 1024)
+    return error_at("num_workers", -1, "must be 0 to 1024, is ", settings.num_workers);
+  if (settings.buffer_size < 1)
+    return error_at("buffer_size", -1, "must be at least 1 document, is ", settings.buffer_size);
+  if (tokenizer.vocab_size() > INT32_MAX)
+    return error_at("tokenizer_dir", -1, "a vocabulary of ", tokenizer.vocab_size(), " does not fit tokens of 4 bytes");
   return {};
 }
 
 Json source_json(const SourceCounts& counts) {
-  const auto share = [&](int64_t part, int64_t whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0; };
+  const auto share = [&](int64_t part, int64_t whole) {
+    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
+  };
   return Json(Json::Object{{"documents", counts.documents},
                            {"characters", counts.characters},
                            {"bytes", counts.bytes},
@@ -131,8 +140,11 @@ Result<Separators> separators(const tokenizer::Tokenizer& tokenizer, bool add_bo
   out.eos = first({"</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "[EOS]"});
   const auto bos = first({"<s>", "<|bos|>", "<|begin_of_text|>", "<bos>", "[BOS]"});
   if (add_bos || !out.eos) out.bos = bos ? bos : tokenizer.find_bos();
-  if (!out.eos && !out.bos) return error_at("tokenizer_dir", -1, "the tokenizer has no token that ends or begins a text (</s>, <|endoftext|>, <|bos|>)");
-  if (add_bos && !out.bos) return error_at("add_bos", -1, "the tokenizer has no token that begins a text (<s>, <|bos|>)");
+  if (!out.eos && !out.bos)
+    return error_at("tokenizer_dir", -1,
+                    "the tokenizer has no token that ends or begins a text (</s>, <|endoftext|>, <|bos|>)");
+  if (add_bos && !out.bos)
+    return error_at("add_bos", -1, "the tokenizer has no token that begins a text (<s>, <|bos|>)");
   return out;
 }
 
@@ -169,8 +181,8 @@ Json PackReport::to_json(int64_t estimated_tokens) const {
   return out;
 }
 
-Result<PackReport> pack(RecordReader& records, const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_hash, const PackSettings& settings,
-                        const fs::path& folder) {
+Result<PackReport> pack(RecordReader& records, const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_hash,
+                        const PackSettings& settings, const fs::path& folder) {
   LATHE_TRY_STATUS(check(settings, tokenizer));
   LATHE_TRY(const Separators ends, separators(tokenizer, settings.add_bos));
   LATHE_TRY(const TokenizerHash hash, parse_tokenizer_hash(tokenizer_hash));
@@ -197,15 +209,18 @@ Result<PackReport> pack(RecordReader& records, const tokenizer::Tokenizer& token
   }
   report.encode_seconds = Clock::real().seconds() - started;
   const SourceCounts total = report.total();
-  if (total.documents == 0) return error("the corpus has no document with text; make it again (lathe corpus), or give other data");
+  if (total.documents == 0)
+    return error("the corpus has no document with text; make it again (lathe corpus), or give other data");
   const int32_t padding = ends.eos ? *ends.eos : *ends.bos;
   LATHE_TRY(report.train, train.write(padding));
   LATHE_TRY(report.validation, validation.write(padding));
   report.write_seconds = Clock::real().seconds() - started - report.encode_seconds;
-  LATHE_CHECK(report.train.encoded + report.validation.encoded == total.tokens, "tokens were lost on the way to the shards");
+  LATHE_CHECK(report.train.encoded + report.validation.encoded == total.tokens,
+              "tokens were lost on the way to the shards");
   if (report.train.sequences == 0)
-    return error("the ", report.train.documents, " documents of the training part have ", report.train.encoded, " tokens, less than one sequence of ",
-                 settings.sequence_length, "; give more text or a smaller --sequence-length");
+    return error("the ", report.train.documents, " documents of the training part have ", report.train.encoded,
+                 " tokens, less than one sequence of ", settings.sequence_length,
+                 "; give more text or a smaller --sequence-length");
   return report;
 }
 

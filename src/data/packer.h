@@ -1,7 +1,7 @@
 // Packs a corpus into shards of token sequences of one length (rows L-4.1 to L-4.15). Two passes: documents are encoded
 // on all workers into one file of tokens per split, then written in their final order. Memory: a few blocks of text, 16
-// bytes a document at most, and the window of the best-fit strategy. The bytes depend on the text, the tokenizer and the
-// settings alone, never on the number of workers (row L-4.9).
+// bytes a document at most, and the window of the best-fit strategy. The bytes depend on the text, the tokenizer and
+// the settings alone, never on the number of workers (row L-4.9).
 #pragma once
 
 #include <optional>
@@ -15,9 +15,10 @@
 namespace lathe::data {
 
 enum class PackingStrategy {
-  kGreedy,   // documents one after another, cut every T tokens (row L-4.4)
-  // The same stream in an order that cuts fewer documents: the longest waiting document that fits into the rest of a row
-  // comes next; when none fits the longest of all is cut there and goes on at the start of the next row. Nothing is lost.
+  kGreedy,  // documents one after another, cut every T tokens (row L-4.4)
+  // The same stream in an order that cuts fewer documents: the longest waiting document that fits into the rest of a
+  // row comes next; when none fits the longest of all is cut there and goes on at the start of the next row. Nothing is
+  // lost.
   kBestFit,
 };
 Result<PackingStrategy> parse_packing_strategy(std::string_view name);  // "greedy" or "best_fit"
@@ -46,8 +47,8 @@ struct Separators {
   std::optional<int32_t> bos, eos;
   std::optional<int32_t> unk;
 };
-// eos: the tokenizer's end token. A tokenizer with one delimiter alone (<|bos|> of the chat family) starts each document
-// with it and ends it with nothing, because the next document's start is the end. Neither: an error.
+// eos: the tokenizer's end token. A tokenizer with one delimiter alone (<|bos|> of the chat family) starts each
+// document with it and ends it with nothing, because the next document's start is the end. Neither: an error.
 Result<Separators> separators(const tokenizer::Tokenizer& tokenizer, bool add_bos);
 
 struct SourceCounts {
@@ -71,8 +72,8 @@ struct PackReport {
   Json to_json(int64_t estimated_tokens) const;  // row L-4.10; estimate 0: not known
 };
 
-// Writes the shards into `folder` (which exists). Temporary files are below it and are gone at the end. Errors: what the
-// reader says, a vocabulary above 2^31, no document, no whole sequence to train on, disk full.
+// Writes the shards into `folder` (which exists). Temporary files are below it and are gone at the end. Errors: what
+// the reader says, a vocabulary above 2^31, no document, no whole sequence to train on, disk full.
 Result<PackReport> pack(RecordReader& records, const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_hash,
                         const PackSettings& settings, const fs::path& folder);
 

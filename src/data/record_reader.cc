@@ -14,7 +14,8 @@ bool is_json_lines(const fs::path& path) {
 
 std::string relative_name(const fs::path& file, const fs::path& root) {
   const fs::path relative = file.lexically_relative(root);
-  return relative.empty() || relative == "." || *relative.begin() == ".." ? file.filename().string() : relative.generic_string();
+  return relative.empty() || relative == "." || *relative.begin() == ".." ? file.filename().string()
+                                                                          : relative.generic_string();
 }
 
 // A name may be a string, or a whole number that becomes its text; anything else is as if it were missing.

@@ -1,5 +1,5 @@
-// Documents with their id and source, in blocks, for the packer. Reading and decompressing is serial, taking a block apart
-// is not: decode() may run on any thread.
+// Documents with their id and source, in blocks, for the packer. Reading and decompressing is serial, taking a block
+// apart is not: decode() may run on any thread.
 #pragma once
 
 #include <memory>
@@ -29,8 +29,8 @@ struct RecordBlock {
 class RecordReader {
  public:
   // Any files with the endings of data::document_endings(). JSON lines are {"text", "source", "id"} objects as a corpus
-  // folder has them: "content" stands in for "text", a missing source is the file's name, a missing id file#line. In the
-  // other forms the source is the file's name and the id file#number. Names are relative to `root`.
+  // folder has them: "content" stands in for "text", a missing source is the file's name, a missing id file#line. In
+  // the other forms the source is the file's name and the id file#number. Names are relative to `root`.
   RecordReader(std::vector<fs::path> files, fs::path root) : files_(std::move(files)), root_(std::move(root)) {}
 
   // The next block, about `bytes` of text; false at the end.
@@ -49,8 +49,8 @@ class RecordReader {
   std::vector<std::string> texts_;
 };
 
-// Turns lines into records, in place of what `records` held. Documents without text are left out. A line that is not such
-// an object is an error that names file and line.
+// Turns lines into records, in place of what `records` held. Documents without text are left out. A line that is not
+// such an object is an error that names file and line.
 Status decode(RecordBlock& block);
 
 }  // namespace lathe::data

@@ -21,7 +21,10 @@ Result<SpoolFile> SpoolFile::create(const fs::path& folder) {
 }
 
 SpoolFile::SpoolFile(SpoolFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), folder_(std::move(other.folder_)), size_(other.size_), buffer_(std::move(other.buffer_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      folder_(std::move(other.folder_)),
+      size_(other.size_),
+      buffer_(std::move(other.buffer_)) {}
 
 SpoolFile::~SpoolFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -45,7 +48,9 @@ Status SpoolFile::write(const char* data, size_t bytes) {
   while (bytes > 0) {
     const ssize_t written = ::write(fd_, data, bytes);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return error_at(folder_, -1, "cannot write a temporary file: ", std::strerror(errno), "; tokens need the room twice while packing");
+    if (written < 0)
+      return error_at(folder_, -1, "cannot write a temporary file: ", std::strerror(errno),
+                      "; tokens need the room twice while packing");
     data += written;
     bytes -= static_cast<size_t>(written);
   }
@@ -57,7 +62,9 @@ Status SpoolFile::read(int64_t offset, void* data, size_t bytes) const {
   while (bytes > 0) {
     const ssize_t got = ::pread(fd_, out, bytes, offset);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return error_at(folder_, offset, "cannot read a temporary file back: ", got == 0 ? "it ends early" : std::strerror(errno));
+    if (got <= 0)
+      return error_at(folder_, offset,
+                      "cannot read a temporary file back: ", got == 0 ? "it ends early" : std::strerror(errno));
     out += got;
     offset += got;
     bytes -= static_cast<size_t>(got);

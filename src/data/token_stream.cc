@@ -42,11 +42,13 @@ std::string why_stale(const fs::path& folder, Meta& meta) {
   const Json expected = wanted.to_json();
   for (const auto& [key, value] : expected.as_object()) {
     const Json* now = json.find(key);
-    if (now == nullptr || *now != value) return join_text("its ", key, " is ", now == nullptr ? "missing" : now->dump(), ", not ", value.dump());
+    if (now == nullptr || *now != value)
+      return join_text("its ", key, " is ", now == nullptr ? "missing" : now->dump(), ", not ", value.dump());
   }
   const auto bytes = fs::file_size(folder / kTokensFile, code);
   int64_t needed = 0;
-  if (wanted.tokens < 0 || __builtin_mul_overflow(wanted.tokens, wanted.token_bytes, &needed)) return join_text("it claims ", wanted.tokens, " tokens");
+  if (wanted.tokens < 0 || __builtin_mul_overflow(wanted.tokens, wanted.token_bytes, &needed))
+    return join_text("it claims ", wanted.tokens, " tokens");
   if (code || static_cast<int64_t>(bytes) != needed) return join_text("it should have ", needed, " bytes");
   const Result<std::string> hash = sha256_file(folder / kTokensFile);
   if (!hash.ok()) return hash.error().message;
@@ -88,11 +90,13 @@ Result<TokenStream> TokenStream::memory_mapped(const fs::path& folder, const Sou
   if (const std::string why = why_stale(folder, meta); !why.empty()) {
     const std::string path = (folder / kTokensFile).string();
     if (resume)
-      return error_at(path, -1, "is not what the run was started with (", why, "); put ", source.data.string(), " and the tokenizer back, or start a new run");
+      return error_at(path, -1, "is not what the run was started with (", why, "); put ", source.data.string(),
+                      " and the tokenizer back, or start a new run");
     if (fs::exists(folder / kTokensMetaFile, code)) log_info("data", path, " is built anew: ", why);
     LATHE_TRY(const std::string text, read_file(source.data));
     LATHE_TRY(const std::vector<int32_t> ids, source.encode(text));
-    for (const int32_t id : ids) LATHE_CHECK(id >= 0 && id < source.vocab_size, "token ", id, " of a vocabulary of ", source.vocab_size);
+    for (const int32_t id : ids)
+      LATHE_CHECK(id >= 0 && id < source.vocab_size, "token ", id, " of a vocabulary of ", source.vocab_size);
     meta.tokens = std::ssize(ids);
     fs::remove(folder / kTokensMetaFile, code);  // so that a crash leaves no record of other tokens
     LATHE_TRY_STATUS(make_folders(folder));
@@ -109,7 +113,8 @@ Result<TokenStream> TokenStream::memory_mapped(const fs::path& folder, const Sou
 
 void TokenStream::read(int64_t first, std::span<int32_t> ids) const {
   const auto count = static_cast<int64_t>(ids.size());
-  require(first >= 0 && count <= size_ && first <= size_ - count, "[token_stream] tokens ", first, " to ", first + count, " of ", size_);
+  require(first >= 0 && count <= size_ && first <= size_ - count, "[token_stream] tokens ", first, " to ",
+          first + count, " of ", size_);
   if (memory_ != nullptr) {
     std::memcpy(ids.data(), memory_->data() + first, 4 * ids.size());
     return;

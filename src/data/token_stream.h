@@ -25,9 +25,9 @@ class TokenStream {
     int64_t vocab_size = 0;
     std::function<Result<std::vector<int32_t>>(const std::string& text)> encode;
   };
-  // Uses folder/tokens.bin when folder/tokens_meta.json says that it was made from this very data file (size and SHA-256)
-  // by this tokenizer, and its size is right. Else it is built anew, or refused with `resume` (row L-11.16): the stream of
-  // a run must not change under it.
+  // Uses folder/tokens.bin when folder/tokens_meta.json says that it was made from this very data file (size and
+  // SHA-256) by this tokenizer, and its size is right. Else it is built anew, or refused with `resume` (row L-11.16):
+  // the stream of a run must not change under it.
   static Result<TokenStream> memory_mapped(const fs::path& folder, const Source& source, bool resume);
 
   int64_t size() const { return size_; }

@@ -12,8 +12,8 @@ namespace lathe::data {
 namespace {
 
 // Row `row` of the batch gets the window of `index` among those named by (seed, purpose), cut to the batch's columns.
-void copy_window(const TokenStream& stream, TokenRange range, uint64_t seed, std::string_view purpose, int64_t index, int64_t block_size, int64_t row,
-                 std::vector<int32_t>& ids, TokenBatch& batch) {
+void copy_window(const TokenStream& stream, TokenRange range, uint64_t seed, std::string_view purpose, int64_t index,
+                 int64_t block_size, int64_t row, std::vector<int32_t>& ids, TokenBatch& batch) {
   Rng rng(seed, purpose, static_cast<uint64_t>(index));
   const int64_t first = range.begin + static_cast<int64_t>(rng.below(static_cast<uint64_t>(range.size() - block_size)));
   const int64_t columns = batch.columns;
@@ -24,8 +24,8 @@ void copy_window(const TokenStream& stream, TokenRange range, uint64_t seed, std
 }
 
 void check_range(const TokenStream& stream, TokenRange range, int64_t block_size) {
-  require(range.begin >= 0 && range.end <= stream.size() && range.size() > block_size, "[window_loader] windows of ", block_size, " and one more in tokens ",
-          range.begin, " to ", range.end, " of ", stream.size());
+  require(range.begin >= 0 && range.end <= stream.size() && range.size() > block_size, "[window_loader] windows of ",
+          block_size, " and one more in tokens ", range.begin, " to ", range.end, " of ", stream.size());
 }
 
 struct Job {
@@ -36,22 +36,28 @@ struct Job {
 
 class Loader : public WindowLoader {
  public:
-  Loader(TokenStream stream, TokenRange range, const WindowLoaderOptions& options) : stream_(std::move(stream)), range_(range), options_(options) {
-    require(options.rows > 0 && options.block_size > 0 && options.world > 0 && options.rank >= 0 && options.rank < options.world && options.accumulation > 0,
+  Loader(TokenStream stream, TokenRange range, const WindowLoaderOptions& options)
+      : stream_(std::move(stream)), range_(range), options_(options) {
+    require(options.rows > 0 && options.block_size > 0 && options.world > 0 && options.rank >= 0 &&
+                options.rank < options.world && options.accumulation > 0,
             "[window_loader] options out of range");
     check_range(stream_, range_, options.block_size);
   }
 
   Status next(TokenBatch& batch) override {
     if (!workers_) start();
-    LATHE_TRY(Job* job, workers_->next());
+    LATHE_TRY(Job * job, workers_->next());
     std::swap(batch, job->batch);
     done_ += options_.rows * options_.world;
     return {};
   }
 
   Json state() const override {
-    return Json(Json::Object{{"loader", "windows"}, {"sample", done_}, {"seed", static_cast<int64_t>(options_.seed)}, {"begin", range_.begin}, {"end", range_.end}});
+    return Json(Json::Object{{"loader", "windows"},
+                             {"sample", done_},
+                             {"seed", static_cast<int64_t>(options_.seed)},
+                             {"begin", range_.begin},
+                             {"end", range_.end}});
   }
 
   Status restore(const Json& state, ResumeMode) override {
@@ -60,7 +66,8 @@ class Loader : public WindowLoader {
     for (const char* key : {"loader", "seed", "begin", "end"}) {
       const Json* value = state.find(key);
       if (value == nullptr || *value != mine.at(key))
-        return error("the saved position is of other data: \"", key, "\" was ", value == nullptr ? "missing" : value->dump(), ", is ", mine.at(key).dump());
+        return error("the saved position is of other data: \"", key, "\" was ",
+                     value == nullptr ? "missing" : value->dump(), ", is ", mine.at(key).dump());
     }
     LATHE_TRY(const int64_t sample, read_number(state, "sample"));
     if (sample < 0) return error("the saved position is sample ", sample);
@@ -85,7 +92,8 @@ class Loader : public WindowLoader {
         [this](Job& job) -> Status {
           job.batch.resize(options_.rows, length_at(job.first));
           for (int64_t row = 0; row < options_.rows; ++row)
-            copy_window(stream_, range_, options_.seed, "training windows", job.first + row, options_.block_size, row, job.ids, job.batch);
+            copy_window(stream_, range_, options_.seed, "training windows", job.first + row, options_.block_size, row,
+                        job.ids, job.batch);
           return {};
         });
   }
@@ -98,23 +106,26 @@ class Loader : public WindowLoader {
   TokenStream stream_;
   TokenRange range_;
   WindowLoaderOptions options_;
-  int64_t done_ = 0;  // global samples handed out
-  int64_t next_ = 0;  // first sample of this rank's next batch; the producing worker's
+  int64_t done_ = 0;                              // global samples handed out
+  int64_t next_ = 0;                              // first sample of this rank's next batch; the producing worker's
   std::unique_ptr<OrderedWorkers<Job>> workers_;  // last, so that it ends first
 };
 
 }  // namespace
 
 Result<WindowSplit> split_windows(int64_t tokens, double val_fraction, int64_t block_size) {
-  if (!(val_fraction >= 0 && val_fraction < 1)) return error_at("val_fraction", -1, "must be at least 0 and below 1, is ", val_fraction);
+  if (!(val_fraction >= 0 && val_fraction < 1))
+    return error_at("val_fraction", -1, "must be at least 0 and below 1, is ", val_fraction);
   if (block_size < 1) return error_at("block_size", -1, "must be at least 1, is ", block_size);
   const auto validation = static_cast<int64_t>(std::llround(static_cast<double>(tokens) * val_fraction));
   const WindowSplit split = {{0, tokens - validation}, {tokens - validation, tokens}};
   if (split.train.size() <= block_size)
-    return error_at("data_path", -1, "the training part has ", split.train.size(), " tokens, a window needs block_size + 1 = ", block_size + 1,
+    return error_at("data_path", -1, "the training part has ", split.train.size(),
+                    " tokens, a window needs block_size + 1 = ", block_size + 1,
                     "; give more text or a smaller --block_size");
   if (val_fraction > 0 && split.validation.size() <= block_size)
-    return error_at("val_fraction", -1, "the validation part has ", split.validation.size(), " tokens, a window needs block_size + 1 = ", block_size + 1,
+    return error_at("val_fraction", -1, "the validation part has ", split.validation.size(),
+                    " tokens, a window needs block_size + 1 = ", block_size + 1,
                     "; raise val_fraction, give more text, or 0 to go without validation");
   return split;
 }
@@ -123,14 +134,15 @@ std::unique_ptr<WindowLoader> window_loader(TokenStream stream, TokenRange range
   return std::make_unique<Loader>(std::move(stream), range, options);
 }
 
-void eval_windows(const TokenStream& stream, TokenRange range, EvalSplit split, uint64_t seed, int64_t batch_index, int64_t rows, int64_t block_size,
-                  TokenBatch& batch) {
+void eval_windows(const TokenStream& stream, TokenRange range, EvalSplit split, uint64_t seed, int64_t batch_index,
+                  int64_t rows, int64_t block_size, TokenBatch& batch) {
   check_range(stream, range, block_size);
   batch.resize(rows, block_size);
   std::vector<int32_t> ids;
   for (int64_t row = 0; row < rows; ++row)
-    copy_window(stream, range, seed, split == EvalSplit::kTrain ? "evaluation windows, train" : "evaluation windows, validation", batch_index * rows + row,
-                block_size, row, ids, batch);
+    copy_window(stream, range, seed,
+                split == EvalSplit::kTrain ? "evaluation windows, train" : "evaluation windows, validation",
+                batch_index * rows + row, block_size, row, ids, batch);
 }
 
 }  // namespace lathe::data

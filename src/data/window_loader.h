@@ -1,6 +1,6 @@
-// Batches of random windows from one stream of tokens, for the small trainer (rows L-11.25 to L-11.29, L-11.59, L-11.71,
-// L-11.72). The window of global sample k is a pure function of (seed, k): accumulation, ranks, workers and whether the
-// stream is in memory change nothing.
+// Batches of random windows from one stream of tokens, for the small trainer (rows L-11.25 to L-11.29, L-11.59,
+// L-11.71, L-11.72). The window of global sample k is a pure function of (seed, k): accumulation, ranks, workers and
+// whether the stream is in memory change nothing.
 #pragma once
 
 #include <memory>
@@ -25,11 +25,11 @@ struct WindowSplit {
 Result<WindowSplit> split_windows(int64_t tokens, double val_fraction, int64_t block_size);
 
 struct WindowLoaderOptions {
-  int64_t rows = 64;         // sequences of a micro batch
+  int64_t rows = 64;  // sequences of a micro batch
   int64_t block_size = 128;
   int64_t rank = 0, world = 1;
-  int64_t accumulation = 1;  // micro batches of a step, for the curriculum
-  int64_t workers = 0;       // 0: in the calling thread
+  int64_t accumulation = 1;     // micro batches of a step, for the curriculum
+  int64_t workers = 0;          // 0: in the calling thread
   int64_t prefetch_factor = 2;  // batches held ready per worker
   bool persistent_workers = true;
   uint64_t seed = 42;
@@ -48,7 +48,7 @@ std::unique_ptr<WindowLoader> window_loader(TokenStream stream, TokenRange range
 // Which evaluation a batch is for: its windows are keyed by (seed, split, index), the same at every evaluation and in
 // every run, always of the full block size.
 enum class EvalSplit { kTrain, kValidation };
-void eval_windows(const TokenStream& stream, TokenRange range, EvalSplit split, uint64_t seed, int64_t batch_index, int64_t rows,
-                  int64_t block_size, TokenBatch& batch);
+void eval_windows(const TokenStream& stream, TokenRange range, EvalSplit split, uint64_t seed, int64_t batch_index,
+                  int64_t rows, int64_t block_size, TokenBatch& batch);
 
 }  // namespace lathe::data

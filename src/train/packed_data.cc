@@ -24,8 +24,9 @@ Result<PackedData::Set> PackedData::open_file(const fs::path& path, int64_t sequ
   return set;
 }
 
-Result<PackedData> PackedData::open(const std::vector<std::string>& paths, const std::vector<double>& weights, const tokenizer::Tokenizer& tokenizer,
-                                    const std::string& tokenizer_path, int64_t max_seq_len) {
+Result<PackedData> PackedData::open(const std::vector<std::string>& paths, const std::vector<double>& weights,
+                                    const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_path,
+                                    int64_t max_seq_len) {
   if (paths.empty()) return error_at("data_dirs", -1, "names no data set");
   std::vector<data::PackedFolder> folders;
   for (const std::string& path : paths) {
@@ -45,9 +46,11 @@ Result<PackedData> PackedData::open(const std::vector<std::string>& paths, const
       continue;
     }
     if (folder->vocab_size() != tokenizer.vocab_size())
-      return error_at(path, -1, "was packed for a vocabulary of ", folder->vocab_size(), ", the tokenizer has ", tokenizer.vocab_size());
+      return error_at(path, -1, "was packed for a vocabulary of ", folder->vocab_size(), ", the tokenizer has ",
+                      tokenizer.vocab_size());
     if (folder->sequence_length() != length)
-      return error_at(path, -1, "has sequences of ", folder->sequence_length(), " tokens, ", folders.front().path().string(), " of ", length,
+      return error_at(path, -1, "has sequences of ", folder->sequence_length(), " tokens, ",
+                      folders.front().path().string(), " of ", length,
                       "; pack one of them again (lathe pack --sequence-length)");
     packed.sets_.push_back({folder->split(data::Split::kTrain), folder->split(data::Split::kValidation)});
     ++folder;
@@ -64,14 +67,17 @@ std::vector<data::MixedSource> PackedData::sources() const {
 
 Status PackedData::check_context(int64_t max_seq_len) const {
   if (sequence_length() > max_seq_len)
-    return error_at("max_seq_len", -1, "the data has sequences of ", sequence_length(), " tokens, the model's context is ", max_seq_len,
+    return error_at("max_seq_len", -1, "the data has sequences of ", sequence_length(),
+                    " tokens, the model's context is ", max_seq_len,
                     "; raise --max-seq-len, or pack the data again (lathe pack --sequence-length ", max_seq_len, ")");
   if (sequence_length() < max_seq_len)
-    log_warning("train", "the data has sequences of ", sequence_length(), " tokens, the model's context is ", max_seq_len, ": it is not trained beyond that");
+    log_warning("train", "the data has sequences of ", sequence_length(), " tokens, the model's context is ",
+                max_seq_len, ": it is not trained beyond that");
   return {};
 }
 
-Result<std::unique_ptr<data::PackedLoader>> PackedData::loader(data::Split split, const data::PackedLoaderOptions& options) const {
+Result<std::unique_ptr<data::PackedLoader>> PackedData::loader(data::Split split,
+                                                               const data::PackedLoaderOptions& options) const {
   std::vector<std::shared_ptr<const data::SequenceSet>> sets;
   std::vector<double> weights;
   for (size_t i = 0; i < sets_.size(); ++i) {
@@ -81,7 +87,9 @@ Result<std::unique_ptr<data::PackedLoader>> PackedData::loader(data::Split split
     weights.push_back(shares_[i]);
   }
   if (sets.empty())
-    return error_at(sets_.front().train->name(), -1, "no data set has sequences to validate on; pack with --train-val-split below 1, or --eval-every -1");
+    return error_at(
+        sets_.front().train->name(), -1,
+        "no data set has sequences to validate on; pack with --train-val-split below 1, or --eval-every -1");
   return data::packed_loader(std::move(sets), weights, options);
 }
 
@@ -89,8 +97,9 @@ std::vector<std::string> PackedData::describe() const {
   std::vector<std::string> lines;
   for (size_t i = 0; i < sets_.size(); ++i) {
     const data::SequenceSet& set = *sets_[i].train;
-    lines.push_back(format_text("Data: %s, %s sequences of %lld tokens, weight %.4f", set.name().c_str(), with_thousands(set.size()).c_str(),
-                                static_cast<long long>(sequence_length()), shares_[i]));
+    lines.push_back(format_text("Data: %s, %s sequences of %lld tokens, weight %.4f", set.name().c_str(),
+                                with_thousands(set.size()).c_str(), static_cast<long long>(sequence_length()),
+                                shares_[i]));
   }
   return lines;
 }

@@ -1,5 +1,5 @@
-// Packed data sets as what a run trains on: opened, checked against the tokenizer and the model's context, mixed by weight
-// (rows L-1.35, L-1.38, L-5.22 to L-5.30).
+// Packed data sets as what a run trains on: opened, checked against the tokenizer and the model's context, mixed by
+// weight (rows L-1.35, L-1.38, L-5.22 to L-5.30).
 #pragma once
 
 #include <memory>
@@ -15,11 +15,13 @@ namespace lathe::train {
 class PackedData {
  public:
   // Each path is a folder of lathe pack, verified by its manifest, or a token file (.bin) of another program
-  // (data/foreign_tokens.h): train.bin, with the val.bin beside it to validate on, if there is one. Such a file is cut into
-  // the sequences of the folders, else into `max_seq_len` tokens. Errors: two tokenizers among the folders or another than
-  // `tokenizer` (tokenizer_path is for the message), another vocabulary size, two sequence lengths, weights that do not fit.
-  static Result<PackedData> open(const std::vector<std::string>& paths, const std::vector<double>& weights, const tokenizer::Tokenizer& tokenizer,
-                                 const std::string& tokenizer_path, int64_t max_seq_len);
+  // (data/foreign_tokens.h): train.bin, with the val.bin beside it to validate on, if there is one. Such a file is cut
+  // into the sequences of the folders, else into `max_seq_len` tokens. Errors: two tokenizers among the folders or
+  // another than `tokenizer` (tokenizer_path is for the message), another vocabulary size, two sequence lengths,
+  // weights that do not fit.
+  static Result<PackedData> open(const std::vector<std::string>& paths, const std::vector<double>& weights,
+                                 const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_path,
+                                 int64_t max_seq_len);
 
   int64_t sequence_length() const { return sets_.front().train->sequence_length(); }
   // Longer than the context is an error that names both, shorter a warning in the log.

@@ -23,7 +23,8 @@ TEST(PackBench, NamesItsFiguresAndLeavesNothingBehind) {
   for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
   const auto tokenizer = take(tokenizer::Tokenizer::from_tokens(tokens));
   const Json figures = take(bench_pack(folder.path() / "text.jsonl", tokenizer, folder.path() / "scratch", 2));
-  for (const char* name : {"pack_mb_per_s", "pack_encode_mb_per_s", "load_tok_per_s", "load_ms_per_batch"}) EXPECT_GT(figures.at(name).as_double(), 0) << name;
+  for (const char* name : {"pack_mb_per_s", "pack_encode_mb_per_s", "load_tok_per_s", "load_ms_per_batch"})
+    EXPECT_GT(figures.at(name).as_double(), 0) << name;
   EXPECT_GE(figures.at("pack_encode_mb_per_s").as_double(), figures.at("pack_mb_per_s").as_double());
   EXPECT_EQ(figures.at("documents").as_int(), 400);
   EXPECT_EQ(figures.at("tokens").as_int(), 400 * 301);

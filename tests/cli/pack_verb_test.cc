@@ -21,7 +21,9 @@ std::string some_records(int64_t count, uint64_t seed) {
     Rng rng(seed, "records", static_cast<uint64_t>(i));
     std::string text;
     for (uint64_t n = 20 + rng.below(200); n > 0; --n) text += static_cast<char>('a' + rng.below(26));
-    out += Json(Json::Object{{"text", text}, {"source", i % 3 == 0 ? "books" : "web"}, {"id", join_text(seed, '-', i)}}).dump() + "\n";
+    out += Json(Json::Object{{"text", text}, {"source", i % 3 == 0 ? "books" : "web"}, {"id", join_text(seed, '-', i)}})
+               .dump() +
+           "\n";
   }
   return out;
 }
@@ -53,14 +55,23 @@ class PackVerb : public ::testing::Test {
     manifest.outputs.push_back(take(record_file(at(name) / "examples.jsonl", "examples.jsonl")));
     check(write_manifest(at(name), manifest));
   }
-  Outcome pack(const std::string& corpus, const std::string& out, std::vector<std::string> more = {}, const std::string& verb = "pack") {
-    std::vector<std::string> words = {verb, "--corpus-dir", at(corpus).string(), "--tokenizer-dir", at("tok").string(), "--output-dir", at(out).string(), "--json"};
+  Outcome pack(const std::string& corpus, const std::string& out, std::vector<std::string> more = {},
+               const std::string& verb = "pack") {
+    std::vector<std::string> words = {verb,
+                                      "--corpus-dir",
+                                      at(corpus).string(),
+                                      "--tokenizer-dir",
+                                      at("tok").string(),
+                                      "--output-dir",
+                                      at(out).string(),
+                                      "--json"};
     words.insert(words.end(), more.begin(), more.end());
     return run_lathe(words);
   }
   std::map<std::string, std::string> hashes(const std::string& name) const {
     std::map<std::string, std::string> all;
-    for (const auto& entry : fs::directory_iterator(at(name))) all[entry.path().filename().string()] = take(sha256_file(entry.path()));
+    for (const auto& entry : fs::directory_iterator(at(name)))
+      all[entry.path().filename().string()] = take(sha256_file(entry.path()));
     return all;
   }
   TemporaryFolder base_;
@@ -70,11 +81,13 @@ class PackVerb : public ::testing::Test {
 TEST_F(PackVerb, WritesShardsAndManifestUnderTheSeedsNames) {
   const Outcome outcome = pack("corpus", "set", {"--sequence-length", "32"}, "30_pack_dataset");
   ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;
-  for (const char* name : {"train.bin", "train.idx", "val.bin", "val.idx", "manifest.json", "final_manifest.json"}) EXPECT_TRUE(fs::exists(at("set") / name)) << name;
+  for (const char* name : {"train.bin", "train.idx", "val.bin", "val.idx", "manifest.json", "final_manifest.json"})
+    EXPECT_TRUE(fs::exists(at("set") / name)) << name;
   EXPECT_EQ(hashes("set").size(), 6u) << "nothing else is left there";
   const Manifest manifest = take(read_manifest(at("set"), "packed", ""));
   EXPECT_EQ(manifest.tokenizer_sha256, take(tokenizer::Tokenizer::load(at("tok"))).hash());
-  EXPECT_EQ(manifest.details.get_string("corpus_manifest_sha256", ""), take(sha256_file(at("corpus") / "manifest.json")));
+  EXPECT_EQ(manifest.details.get_string("corpus_manifest_sha256", ""),
+            take(sha256_file(at("corpus") / "manifest.json")));
   EXPECT_EQ(manifest.settings.get_int("sequence_length", 0), 32);
   EXPECT_EQ(manifest.counts.get_int("documents", 0), 400);
   EXPECT_EQ(manifest.counts.get_int("estimated_tokens", 0), 50000);
@@ -86,11 +99,14 @@ TEST_F(PackVerb, WritesShardsAndManifestUnderTheSeedsNames) {
 // L-1.32, L-4.1, L-4.2
 TEST_F(PackVerb, TheShippedConfigHasTheLabsValues) {
   const Json config = take(read_json(fs::path(LATHE_SOURCE_DIR) / "configs/lab/pretrain/packing/default.json"));
-  EXPECT_EQ(config, take(parse_json(R"({"packing_params": {"sequence_length": 1024, "train_val_split": 0.95, "packing_strategy": "greedy",
+  EXPECT_EQ(config,
+            take(parse_json(
+                R"({"packing_params": {"sequence_length": 1024, "train_val_split": 0.95, "packing_strategy": "greedy",
     "shuffle": true, "seed": 42}, "optimization": {"shard_size": 100000, "num_workers": 4, "buffer_size": 10000}})")));
   const Outcome shown = run_lathe({"pack", "--config", "config/pretrain/packing/default.json", "--print-config"});
   ASSERT_EQ(shown.exit, Exit::kDone) << shown.err;
-  for (const char* line : {"\"sequence_length\": 1024", "\"train_val_split\": 0.95", "\"shard_size\": 100000", "\"buffer_size\": 10000", "\"seed\": 42"})
+  for (const char* line : {"\"sequence_length\": 1024", "\"train_val_split\": 0.95", "\"shard_size\": 100000",
+                           "\"buffer_size\": 10000", "\"seed\": 42"})
     EXPECT_NE(shown.out.find(line), std::string::npos) << line;
 }
 
@@ -101,8 +117,9 @@ TEST_F(PackVerb, EveryConfigKeyChangesTheResolvedSettingsAndUnknownOnesAreRefuse
     return run_lathe({"pack", "--config", at("c.json").string(), "--print-config"});
   };
   const std::string defaults = resolved("{}").out;
-  for (const char* entry : {R"("sequence_length": 7)", R"("train_val_split": 0.5)", R"("packing_strategy": "best_fit")", R"("shuffle": false)", R"("seed": 9)",
-                            R"("add_bos": true)", R"("tail": "pad")", R"("mask_across_documents": true)"}) {
+  for (const char* entry : {R"("sequence_length": 7)", R"("train_val_split": 0.5)", R"("packing_strategy": "best_fit")",
+                            R"("shuffle": false)", R"("seed": 9)", R"("add_bos": true)", R"("tail": "pad")",
+                            R"("mask_across_documents": true)"}) {
     const Outcome outcome = resolved(join_text("{\"packing_params\": {", entry, ", \"_note\": 1}, \"_c\": {}}"));
     EXPECT_EQ(outcome.exit, Exit::kDone) << outcome.err;
     EXPECT_NE(outcome.out, defaults) << entry;
@@ -112,7 +129,8 @@ TEST_F(PackVerb, EveryConfigKeyChangesTheResolvedSettingsAndUnknownOnesAreRefuse
     EXPECT_NE(resolved(join_text("{\"optimization\": {", entry, "}}")).out.find(entry), std::string::npos) << entry;
   const Outcome wrong = resolved(R"({"packing_params": {"sequence_lenght": 7}})");
   EXPECT_EQ(wrong.exit, Exit::kBadInput);
-  EXPECT_NE(wrong.err.find("packing_params.sequence_lenght\"; did you mean \"sequence_length\""), std::string::npos) << wrong.err;
+  EXPECT_NE(wrong.err.find("packing_params.sequence_lenght\"; did you mean \"sequence_length\""), std::string::npos)
+      << wrong.err;
   EXPECT_EQ(resolved(R"({"packing_parms": {}})").exit, Exit::kBadInput);
 }
 
@@ -137,7 +155,9 @@ TEST_F(PackVerb, IsDoneOnceAndForceTouchesItsOwnFolderAlone) {
 
 // L-1.34, L-1.13, L-3.22
 TEST_F(PackVerb, BlockingErrorsNameWhatIsWrongAndTheCommandThatMakesIt) {
-  EXPECT_EQ(run_lathe({"pack", "--corpus-dir", at("corpus").string(), "--output-dir", at("o").string()}).exit, Exit::kUsage) << "there is no default tokenizer";
+  EXPECT_EQ(run_lathe({"pack", "--corpus-dir", at("corpus").string(), "--output-dir", at("o").string()}).exit,
+            Exit::kUsage)
+      << "there is no default tokenizer";
   fs::rename(at("tok"), at("hidden"));
   Outcome outcome = pack("corpus", "set");
   EXPECT_EQ(outcome.exit, Exit::kBadInput);
@@ -167,9 +187,34 @@ class TrainOnPacked : public PackVerb {
     ASSERT_EQ(pack("other", "b", {"--sequence-length", "32"}).exit, Exit::kDone);
   }
   Outcome train(std::vector<std::string> more, const std::string& run = "base") {
-    std::vector<std::string> words = {"train", "--base-dir", at(run).string(), "--tokenizer-dir", at("tok").string(), "--depth", "1", "--head-dim", "16",
-                                      "--aspect-ratio", "32", "--device-batch-size", "2", "--total-batch-size", "128", "--num-iterations", "6", "--dtype", "fp32",
-                                      "--eval-every", "3", "--eval-tokens", "128", "--sample-every", "-1", "--core-metric-every", "-1", "--json"};
+    std::vector<std::string> words = {"train",
+                                      "--base-dir",
+                                      at(run).string(),
+                                      "--tokenizer-dir",
+                                      at("tok").string(),
+                                      "--depth",
+                                      "1",
+                                      "--head-dim",
+                                      "16",
+                                      "--aspect-ratio",
+                                      "32",
+                                      "--device-batch-size",
+                                      "2",
+                                      "--total-batch-size",
+                                      "128",
+                                      "--num-iterations",
+                                      "6",
+                                      "--dtype",
+                                      "fp32",
+                                      "--eval-every",
+                                      "3",
+                                      "--eval-tokens",
+                                      "128",
+                                      "--sample-every",
+                                      "-1",
+                                      "--core-metric-every",
+                                      "-1",
+                                      "--json"};
     words.insert(words.end(), more.begin(), more.end());
     return run_lathe(words);
   }
@@ -181,12 +226,16 @@ TEST_F(TrainOnPacked, OneSetByDataAndSeveralByTheirWeights) {
   ASSERT_EQ(one.exit, Exit::kDone) << one.err;
   EXPECT_EQ(one.figures().at("step").as_int(), 6);
   EXPECT_GT(one.figures().at("val_bpb").as_double(), 0);
-  const Outcome two = train({"--data-dirs", at("a").string(), at("b").string(), "--data-weights", "0.67", "0.33", "--log-dataset-mix-steps", "2"}, "two");
+  const Outcome two = train({"--data-dirs", at("a").string(), at("b").string(), "--data-weights", "0.67", "0.33",
+                             "--log-dataset-mix-steps", "2"},
+                            "two");
   ASSERT_EQ(two.exit, Exit::kDone) << two.err;
   EXPECT_NE(two.out.find("weight 0.6700"), std::string::npos) << two.out;
   EXPECT_NE(two.out.find("Mix at step 4: "), std::string::npos);
   // The number of workers and the cut into micro batches change nothing.
-  const Outcome same = train({"--data-dirs", at("a").string(), at("b").string(), "--data-weights", "0.67", "0.33", "--num-workers", "0"}, "three");
+  const Outcome same =
+      train({"--data-dirs", at("a").string(), at("b").string(), "--data-weights", "0.67", "0.33", "--num-workers", "0"},
+            "three");
   EXPECT_EQ(same.figures().at("loss").as_double(), two.figures().at("loss").as_double());
 }
 
@@ -209,9 +258,12 @@ TEST_F(TrainOnPacked, AnotherTokenizerALongerSequenceOrWrongWeightsAreRefused) {
     const Outcome outcome = train(std::move(words));
     return outcome.exit == Exit::kBadInput ? outcome.err : "exit " + std::to_string(static_cast<int>(outcome.exit));
   };
-  EXPECT_NE(refusal({"--data", at("a").string(), "--max-seq-len", "16"}).find("sequences of 32 tokens"), std::string::npos);
-  EXPECT_NE(refusal({"--data-dirs", at("a").string(), "--data-weights", "1", "2"}).find("data_weights"), std::string::npos);
-  EXPECT_NE(refusal({"--data-dirs", at("a").string(), at("corpus").string()}).find("packed is needed"), std::string::npos);
+  EXPECT_NE(refusal({"--data", at("a").string(), "--max-seq-len", "16"}).find("sequences of 32 tokens"),
+            std::string::npos);
+  EXPECT_NE(refusal({"--data-dirs", at("a").string(), "--data-weights", "1", "2"}).find("data_weights"),
+            std::string::npos);
+  EXPECT_NE(refusal({"--data-dirs", at("a").string(), at("corpus").string()}).find("packed is needed"),
+            std::string::npos);
   std::vector<std::string> special = tokenizer::chat_special_tokens();
   special.back() += "x";
   make_tokenizer(at("tok"), special);

@@ -27,7 +27,8 @@ std::string llm_c(int32_t magic, int32_t version, int32_t count) {
   return bytes;
 }
 
-std::string megatron(uint8_t code, int64_t width, const std::vector<int32_t>& lengths, const std::vector<int64_t>& documents) {
+std::string megatron(uint8_t code, int64_t width, const std::vector<int32_t>& lengths,
+                     const std::vector<int64_t>& documents) {
   std::string bytes("MMIDIDX\0\0", 9);
   put(bytes, uint64_t{1});
   put(bytes, code);
@@ -101,13 +102,19 @@ TEST_F(ForeignTokens, MegatronFilesOfFourBytes) {
 
 // Trap S9
 TEST_F(ForeignTokens, TrapS9HostileFilesAreRefusedWithTheirByte) {
-  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 1, 101) + tokens<uint16_t>(100))).find("is cut short"), std::string::npos);
-  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 1, -1) + tokens<uint16_t>(100))).find("at byte 8"), std::string::npos);
-  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 2, 100) + tokens<uint16_t>(100))).find("at byte 4: has version 2"), std::string::npos);
-  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 1, 0).substr(0, 500))).find("at byte 500: is cut short"), std::string::npos);
+  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 1, 101) + tokens<uint16_t>(100))).find("is cut short"),
+            std::string::npos);
+  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 1, -1) + tokens<uint16_t>(100))).find("at byte 8"),
+            std::string::npos);
+  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 2, 100) + tokens<uint16_t>(100))).find("at byte 4: has version 2"),
+            std::string::npos);
+  EXPECT_NE(refusal(write("a.bin", llm_c(20240520, 1, 0).substr(0, 500))).find("at byte 500: is cut short"),
+            std::string::npos);
   EXPECT_NE(refusal(write("a.bin", tokens<uint16_t>(100) + "x")).find("odd number"), std::string::npos);
   EXPECT_NE(refusal(write("a.bin", tokens<uint16_t>(8))).find("one sequence needs 9"), std::string::npos);
-  EXPECT_NE(refusal(write("a.bin", tokens<uint16_t>(100)), 90).find("at byte 180: token 90 is not in the vocabulary of 90"), std::string::npos);
+  EXPECT_NE(
+      refusal(write("a.bin", tokens<uint16_t>(100)), 90).find("at byte 180: token 90 is not in the vocabulary of 90"),
+      std::string::npos);
 
   const fs::path bin = write("m.bin", tokens<uint16_t>(60));
   const std::string good = megatron(8, 2, {30, 30}, {0, 1, 2});

@@ -13,14 +13,17 @@
 namespace lathe::data {
 namespace {
 
-MixedSampler sampler(std::vector<int64_t> sizes, const std::vector<double>& weights, uint64_t seed = 42, uint64_t phase = 0) {
+MixedSampler sampler(std::vector<int64_t> sizes, const std::vector<double>& weights, uint64_t seed = 42,
+                     uint64_t phase = 0) {
   std::vector<MixedSource> sources;
   for (size_t i = 0; i < sizes.size(); ++i) sources.push_back({join_text("set", i), sizes[i]});
   auto shares = mix_shares(sources, weights).value();
   return MixedSampler(std::move(sources), std::move(shares), seed, phase);
 }
 
-bool same(const MixedSample& a, const MixedSample& b) { return a.source == b.source && a.index == b.index && a.epoch == b.epoch; }
+bool same(const MixedSample& a, const MixedSample& b) {
+  return a.source == b.source && a.index == b.index && a.epoch == b.epoch;
+}
 
 // L-5.23
 TEST(MixShares, AreNormalisedAndCheckedWeights) {
@@ -51,7 +54,8 @@ TEST(MixedSampler, SampleKIsAPureFunctionOfSeedAndK) {
     ASSERT_TRUE(same(jumping.at(k), samples[static_cast<size_t>(k)])) << k;
   }
   int other_seed = 0, other_phase = 0;
-  MixedSampler seed43 = sampler({1000, 37, 500}, {0.5, 0.3, 0.2}, 43), phase1 = sampler({1000, 37, 500}, {0.5, 0.3, 0.2}, 42, 1);
+  MixedSampler seed43 = sampler({1000, 37, 500}, {0.5, 0.3, 0.2}, 43),
+               phase1 = sampler({1000, 37, 500}, {0.5, 0.3, 0.2}, 42, 1);
   for (int64_t k = 0; k < 5000; ++k) {
     other_seed += same(seed43.at(k), samples[static_cast<size_t>(k)]);
     other_phase += same(phase1.at(k), samples[static_cast<size_t>(k)]);
@@ -87,7 +91,8 @@ TEST(MixedSampler, EverySourceIsDrawnWithoutReplacementEpochByEpoch) {
 
 // L-5.24
 TEST(MixedSampler, SharesAreExactToOneSampleOverAnyLength) {
-  for (const std::vector<double>& weights : {std::vector<double>{0.67, 0.33}, {0.5, 0.5}, {0.0001, 0.9999}, {1, 0, 1}, {0.1, 0.2, 0.3}, {1, 1e-7, 0}}) {
+  for (const std::vector<double>& weights :
+       {std::vector<double>{0.67, 0.33}, {0.5, 0.5}, {0.0001, 0.9999}, {1, 0, 1}, {0.1, 0.2, 0.3}, {1, 1e-7, 0}}) {
     const std::vector<int64_t> sizes(weights.size(), 1000);
     MixedSampler mixed = sampler(sizes, weights);
     for (const int64_t blocks : {1, 7, 1000, 1 << 20}) {
@@ -96,7 +101,9 @@ TEST(MixedSampler, SharesAreExactToOneSampleOverAnyLength) {
       int64_t sum = 0;
       for (size_t i = 0; i < counts.size(); ++i) {
         sum += counts[i];
-        EXPECT_NEAR(static_cast<double>(counts[i]), mixed.shares()[i] * static_cast<double>(k), 2 + static_cast<double>(k) * 1e-9) << i << " of " << k;
+        EXPECT_NEAR(static_cast<double>(counts[i]), mixed.shares()[i] * static_cast<double>(k),
+                    2 + static_cast<double>(k) * 1e-9)
+            << i << " of " << k;
       }
       EXPECT_EQ(sum, k);
     }

@@ -1,4 +1,5 @@
-// Rows L-4.11 to L-4.15, L-3.23, L-5.30: shards and folders that are not what they say are refused, with name and offset.
+// Rows L-4.11 to L-4.15, L-3.23, L-5.30: shards and folders that are not what they say are refused, with name and
+// offset.
 #include "data/packed_folder.h"
 
 #include <cstring>
@@ -171,7 +172,8 @@ TEST_F(PackedFolderTest, EitherNameAndEitherKeyServesAndTwoThatDisagreeAreRefuse
     Json json = take(parse_json(both));
     std::erase_if(json.as_object(), [&](const Json::Member& m) { return m.first == drop; });
     if (*change != 0) json[change] = std::string(64, '0');
-    for (const char* name : {"manifest.json", "final_manifest.json"}) check(write_file_atomic(folder() / name, json.dump(2)));
+    for (const char* name : {"manifest.json", "final_manifest.json"})
+      check(write_file_atomic(folder() / name, json.dump(2)));
     return error();
   };
   EXPECT_EQ(with("tokenizer_sha256", ""), "no error");
@@ -196,7 +198,8 @@ TEST_F(PackedFolderTest, DataSetsOfTwoTokenizersAreRefusedTogether) {
   EXPECT_TRUE(check_same_tokenizer({packed_.folder}, byte_tokenizer().hash(), "tok").ok());
   const Status status = check_same_tokenizer({packed_.folder, second.folder}, byte_tokenizer().hash(), "tok");
   ASSERT_FALSE(status.ok());
-  EXPECT_TRUE(says(status.error().message, {"Tokenizer mismatch between datasets", other.hash().c_str(), byte_tokenizer().hash().c_str(), "lathe pack", "second"}));
+  EXPECT_TRUE(says(status.error().message, {"Tokenizer mismatch between datasets", other.hash().c_str(),
+                                            byte_tokenizer().hash().c_str(), "lathe pack", "second"}));
 }
 
 }  // namespace

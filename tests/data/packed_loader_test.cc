@@ -25,7 +25,8 @@ class PackedLoaderTest : public ::testing::Test {
   }
   static void add_rows(const TokenBatch& batch, std::vector<Row>& rows) {
     for (int64_t r = 0; r < batch.rows; ++r) {
-      const auto inputs = batch.inputs().begin() + r * batch.columns, targets = batch.targets().begin() + r * batch.columns;
+      const auto inputs = batch.inputs().begin() + r * batch.columns,
+                 targets = batch.targets().begin() + r * batch.columns;
       EXPECT_TRUE(std::equal(inputs + 1, inputs + batch.columns, targets));
       rows.emplace_back(inputs, inputs + batch.columns);
       rows.back().push_back(*(targets + batch.columns - 1));
@@ -163,14 +164,16 @@ TEST_F(PackedLoaderTest, PaddingIsNeverATarget) {
   PackSettings settings = small_settings();
   settings.train_val_split = 1;
   settings.tail = TailRule::kPad;
-  const Packed padded = pack_texts({"abcdefghijklmnopqrstuvwxyz"}, folder_.path() / "padded", settings);  // 27 tokens, 6 of padding
+  const Packed padded =
+      pack_texts({"abcdefghijklmnopqrstuvwxyz"}, folder_.path() / "padded", settings);  // 27 tokens, 6 of padding
   PackedLoaderOptions options;
   options.rows = 2;
   auto both = take(packed_loader({padded.folder.split(Split::kTrain)}, {}, options));
   TokenBatch batch;
   check(both->next(batch));
   EXPECT_EQ(std::count(batch.targets().begin(), batch.targets().end(), kIgnoredTarget), 6);
-  EXPECT_EQ(std::count(batch.targets().begin(), batch.targets().end(), kEnd), 1) << "the end of the document itself is trained";
+  EXPECT_EQ(std::count(batch.targets().begin(), batch.targets().end(), kEnd), 1)
+      << "the end of the document itself is trained";
 }
 
 TEST_F(PackedLoaderTest, SetsOfTwoLengthsAreRefused) {

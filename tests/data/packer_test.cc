@@ -24,7 +24,8 @@ TEST_F(PackerTest, GreedyConcatenatesDocumentsAndConservesTokens) {
   const Packed packed = pack_texts(texts, at("a"), settings);
   std::vector<int32_t> expected[2];
   for (size_t i = 0; i < texts.size(); ++i) {
-    std::vector<int32_t>& side = expected[is_train_document(join_text("doc-", i), settings.seed, settings.train_val_split) ? 0 : 1];
+    std::vector<int32_t>& side =
+        expected[is_train_document(join_text("doc-", i), settings.seed, settings.train_val_split) ? 0 : 1];
     for (const char c : texts[i]) side.push_back(c);
     side.push_back(kEnd);
   }
@@ -61,7 +62,8 @@ TEST_F(PackerTest, ShardsEndWithTheNextOnesFirstToken) {
     EXPECT_EQ(last, first);
   }
   EXPECT_EQ(stream_of(*many.folder.split(Split::kTrain)), stream_of(*one.folder.split(Split::kTrain)));
-  EXPECT_EQ(documents, one.folder.split(Split::kTrain)->shards()[0].documents()) << "a document is listed in one shard alone";
+  EXPECT_EQ(documents, one.folder.split(Split::kTrain)->shards()[0].documents())
+      << "a document is listed in one shard alone";
 }
 
 // L-4.6
@@ -81,7 +83,8 @@ TEST_F(PackerTest, TheSplitIsOfWholeDocumentsByTheirIds) {
   // Other documents in the corpus do not move a document to the other side.
   EXPECT_EQ(is_train_document("doc-7", 42, 0.5), is_train_document("doc-7", 42, 0.5));
   int moved = 0;
-  for (int i = 0; i < 100; ++i) moved += is_train_document(join_text(i), 42, 0.5) != is_train_document(join_text(i), 43, 0.5);
+  for (int i = 0; i < 100; ++i)
+    moved += is_train_document(join_text(i), 42, 0.5) != is_train_document(join_text(i), 43, 0.5);
   EXPECT_NEAR(moved, 50, 25) << "the seed decides";
 }
 
@@ -92,7 +95,8 @@ TEST_F(PackerTest, TheShufflePermutesDocumentsAndNeverTheirInside) {
   settings.train_val_split = 1;
   settings.tail = TailRule::kPad;  // so that no document is cut at the end
   const auto documents = [&](const std::string& name) {
-    std::vector<std::string> found = documents_of(stream_of(*pack_texts(texts, at(name), settings).folder.split(Split::kTrain)));
+    std::vector<std::string> found =
+        documents_of(stream_of(*pack_texts(texts, at(name), settings).folder.split(Split::kTrain)));
     while (!found.empty() && found.back().empty()) found.pop_back();
     return found;
   };
@@ -187,7 +191,8 @@ TEST_F(PackerTest, TheReportCountsTokensCharactersAndUnknownsPerSource) {
   const tokenizer::Tokenizer tokenizer = byte_tokenizer({"<unk>", "<|endoftext|>"});
   PackSettings settings = small_settings();
   settings.train_val_split = 1;
-  const Packed packed = pack_texts({"h\u00e9llo h\u00e9llo", "abcdefgh", "xyz", "1234567890"}, at("a"), settings, tokenizer);
+  const Packed packed =
+      pack_texts({"h\u00e9llo h\u00e9llo", "abcdefgh", "xyz", "1234567890"}, at("a"), settings, tokenizer);
   const Json json = packed.report.to_json(40);
   const Json& books = json.at("sources").at("books");
   EXPECT_EQ(books.at("documents").as_int(), 2);
@@ -208,7 +213,8 @@ TEST_F(PackerTest, TokensTakeTwoBytesUpToAVocabularyOf65536) {
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
   for (int first = 0; first < 256; ++first)
-    for (int second = 0; second < 256 && tokens.size() < 65535; ++second) tokens.push_back({static_cast<char>(first), static_cast<char>(second)});
+    for (int second = 0; second < 256 && tokens.size() < 65535; ++second)
+      tokens.push_back({static_cast<char>(first), static_cast<char>(second)});
   PackSettings settings = small_settings();
   settings.train_val_split = 1;
   const std::vector<std::string> texts = some_texts(10);

@@ -35,7 +35,10 @@ inline std::vector<std::string> some_texts(int64_t count, uint64_t seed = 1, uin
 inline std::string records(const std::vector<std::string>& texts) {
   std::string out;
   for (size_t i = 0; i < texts.size(); ++i)
-    out += Json(Json::Object{{"text", texts[i]}, {"source", i % 2 == 0 ? "books" : "web"}, {"id", join_text("doc-", i)}}).dump() + "\n";
+    out +=
+        Json(Json::Object{{"text", texts[i]}, {"source", i % 2 == 0 ? "books" : "web"}, {"id", join_text("doc-", i)}})
+            .dump() +
+        "\n";
   return out;
 }
 
@@ -52,7 +55,8 @@ struct Packed {
   PackedFolder folder;
 };
 
-inline Result<PackReport> try_pack(const fs::path& corpus, const fs::path& folder, const PackSettings& settings, const tokenizer::Tokenizer& tokenizer) {
+inline Result<PackReport> try_pack(const fs::path& corpus, const fs::path& folder, const PackSettings& settings,
+                                   const tokenizer::Tokenizer& tokenizer) {
   check(make_folders(folder));
   RecordReader reader({corpus}, corpus.parent_path());
   LATHE_TRY(PackReport report, pack(reader, tokenizer, tokenizer.hash(), settings, folder));
@@ -62,7 +66,8 @@ inline Result<PackReport> try_pack(const fs::path& corpus, const fs::path& folde
   return report;
 }
 
-inline Packed pack_texts(const std::vector<std::string>& texts, const fs::path& folder, const PackSettings& settings = small_settings(),
+inline Packed pack_texts(const std::vector<std::string>& texts, const fs::path& folder,
+                         const PackSettings& settings = small_settings(),
                          const tokenizer::Tokenizer& tokenizer = byte_tokenizer()) {
   const fs::path corpus = folder.parent_path() / (folder.filename().string() + ".jsonl");
   check(write_file_atomic(corpus, records(texts)));
@@ -86,15 +91,18 @@ inline std::vector<int32_t> stream_of(const PackedSet& set) {
 inline std::vector<std::string> documents_of(const std::vector<int32_t>& stream) {
   std::vector<std::string> texts(1);
   for (const int32_t id : stream) {
-    if (id == kEnd) texts.emplace_back();
-    else texts.back() += static_cast<char>(id);
+    if (id == kEnd)
+      texts.emplace_back();
+    else
+      texts.back() += static_cast<char>(id);
   }
   return texts;
 }
 
 inline std::map<std::string, std::string> bytes_of(const fs::path& folder) {
   std::map<std::string, std::string> bytes;
-  for (const auto& entry : fs::directory_iterator(folder)) bytes[entry.path().filename().string()] = take(read_file(entry.path()));
+  for (const auto& entry : fs::directory_iterator(folder))
+    bytes[entry.path().filename().string()] = take(read_file(entry.path()));
   return bytes;
 }
 

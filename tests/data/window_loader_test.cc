@@ -97,7 +97,8 @@ TEST(WindowLoader, TheMapAndTheMemoryDrawIdenticalBatches) {
   for (int i = 0; i < 3000; ++i) text += static_cast<char>('a' + rng.below(26));
   check(write_file_atomic(folder.path() / "data.txt", text));
   for (const int64_t vocab : {256, 100000}) {  // tokens of 2 and 4 bytes
-    TokenStream::Source source{folder.path() / "data.txt", std::string(64, 'a'), vocab, [&](const std::string& t) -> Result<std::vector<int32_t>> {
+    TokenStream::Source source{folder.path() / "data.txt", std::string(64, 'a'), vocab,
+                               [&](const std::string& t) -> Result<std::vector<int32_t>> {
                                  std::vector<int32_t> ids;
                                  for (const char c : t) ids.push_back(vocab == 256 ? c : 70000 + c);
                                  return ids;
@@ -119,7 +120,8 @@ TEST(TokenStream, IsReusedForTheSameTextAndTokenizerAloneAndRefusedOnResume) {
   const fs::path data = folder.path() / "data.txt", out = folder.path() / "out";
   check(write_file_atomic(data, std::string(500, 'x')));
   int encoded = 0;
-  TokenStream::Source source{data, std::string(64, 'a'), 256, [&](const std::string& t) -> Result<std::vector<int32_t>> {
+  TokenStream::Source source{data, std::string(64, 'a'), 256,
+                             [&](const std::string& t) -> Result<std::vector<int32_t>> {
                                ++encoded;
                                return std::vector<int32_t>(t.begin(), t.end());
                              }};
@@ -174,7 +176,9 @@ TEST(SplitWindows, TheTailValidatesAndNoWindowCrossesTheBorder) {
     for (const int32_t id : batch.ids) ASSERT_GE(id, 900);
   }
   EXPECT_EQ(take(split_windows(100, 0, 99)).validation.size(), 0);
-  const auto message = [](int64_t tokens, double fraction, int64_t block) { return split_windows(tokens, fraction, block).error().to_string(); };
+  const auto message = [](int64_t tokens, double fraction, int64_t block) {
+    return split_windows(tokens, fraction, block).error().to_string();
+  };
   EXPECT_NE(message(100, 0.1, 10).find("val_fraction"), std::string::npos) << "10 tokens, a window needs 11";
   EXPECT_TRUE(split_windows(110, 0.1, 10).ok());
   EXPECT_NE(message(100, 0, 100).find("block_size + 1 = 101"), std::string::npos);
@@ -196,7 +200,8 @@ TEST(EvalWindows, AreTheSameAtEveryEvaluationAndApartFromTraining) {
   EXPECT_NE(first.ids, other.ids);
   eval_windows(stream, {0, 900}, EvalSplit::kTrain, 43, 3, 4, 16, other);
   EXPECT_NE(first.ids, other.ids);
-  EXPECT_EQ(batches(*window_loader(stream, {0, 900}, small()), 5), training) << "training draws what it draws without evaluations";
+  EXPECT_EQ(batches(*window_loader(stream, {0, 900}, small()), 5), training)
+      << "training draws what it draws without evaluations";
   EXPECT_NE(first.ids, training[3]);
 }
 
@@ -255,7 +260,8 @@ TEST(WindowLoader, TheCurriculumCutsWindowsAndNeverMovesThem) {
     ASSERT_EQ(cut.columns, ramp.length(micro / 2)) << "of the step, not of the micro batch";
     for (int64_t row = 0; row < 4; ++row)
       for (int64_t t = 0; t < cut.columns; ++t)
-        ASSERT_EQ(cut.inputs()[static_cast<size_t>(row * cut.columns + t)], full.inputs()[static_cast<size_t>(row * 16 + t)]);
+        ASSERT_EQ(cut.inputs()[static_cast<size_t>(row * cut.columns + t)],
+                  full.inputs()[static_cast<size_t>(row * 16 + t)]);
   }
   EXPECT_EQ(cut.columns, 16);
 }

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/pack_bench.h"
 #include "bench/sentence_mix.h"
 #include "core/clock.h"
 #include "core/machine.h"
@@ -15,6 +16,7 @@
 #include "corpus/language.h"
 #include "corpus/quality.h"
 #include "corpus/signature_file.h"
+#include "tokenizer/bpe_trainer.h"
 
 namespace lathe::bench {
 namespace {
@@ -22,6 +24,7 @@ namespace {
 constexpr int64_t kWaveBytes = 16 << 20;  // of documents that are in memory at a time
 constexpr size_t kBlock = 32;             // documents of one task
 constexpr int64_t kBaseBytes = int64_t{128} << 20;
+constexpr int64_t kPackBytes = 100'000'000, kTrainBytes = 16'000'000, kVocabulary = 8192;
 
 double now() { return Clock::real().seconds(); }
 
@@ -227,6 +230,32 @@ class DataBench {
   Steps clean_steps_{{"clean", "language", "quality"}}, dedup_steps_{{"sign", "search"}};
 };
 
+// Packs text of the mix, as a file of records that a corpus would be.
+Result<Json> pack_some(SentenceMix mix, int64_t bytes, const fs::path& folder) {
+  const fs::path records = folder / "text.jsonl";
+  std::vector<std::string> sample;
+  {
+    LATHE_TRY(AtomicFileWriter file, AtomicFileWriter::open(records));
+    std::string document;
+    Json record = Json::object();
+    for (int64_t written = 0; written < std::min(bytes, kPackBytes); written += std::ssize(document)) {
+      mix.next(document);
+      if (written < kTrainBytes) sample.push_back(document);
+      record["text"] = document;
+      LATHE_TRY_STATUS(file.write(record.dump() + "\n"));
+    }
+    LATHE_TRY_STATUS(file.commit());
+  }
+  tokenizer::TrainSettings settings;
+  settings.vocab_size = kVocabulary;
+  LATHE_TRY(const tokenizer::TrainResult trained, tokenizer::train_bpe(settings, [&](std::vector<std::string>& documents) {
+    documents.swap(sample);
+    sample.clear();
+    return Status();
+  }));
+  return bench_pack(records, trained.tokenizer, folder, num_threads());
+}
+
 }  // namespace
 
 Result<Json> bench_data(const DataBenchOptions& options) {
@@ -238,9 +267,13 @@ Result<Json> bench_data(const DataBenchOptions& options) {
   const TemporaryFolder scratch("lathe-bench");
   const fs::path signatures = scratch.path() / "all.sig";
   LATHE_TRY(corpus::SignatureWriter writer, corpus::SignatureWriter::open(signatures, {}));
+  const SentenceMix mix(base, options.seed);
   DataBench bench(options, std::move(base), std::move(filter), std::move(writer));
   LATHE_TRY_STATUS(bench.run_waves());
   LATHE_TRY(Json out, bench.finish(scratch.path(), signatures));
+  LATHE_TRY(const Json packing, pack_some(mix, options.bytes, scratch.path()));
+  for (const auto& [name, figure] : packing.as_object())
+    if (!out.contains(name)) out[name] = figure;
   out["peak_rss_mb"] = peak_rss_mb();
   return out;
 }

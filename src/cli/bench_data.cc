@@ -10,7 +10,7 @@ namespace {
 class BenchData : public Verb {
  public:
   VerbInfo info() const override {
-    return {"bench data", "measure", "cleaning, filtering and search of duplicates", "lathe bench data --text corpus/ --size 1GB --json", "", 0};
+    return {"bench data", "measure", "cleaning, filtering, search of duplicates and packing", "lathe bench data --text corpus/ --size 1GB --json", "", 0};
   }
   void describe(SettingsTable& table) override {
     table.add("text", &text_, "file or folder of documents whose sentences are used; empty: text made here");
@@ -32,6 +32,7 @@ class BenchData : public Verb {
     };
     line("clean and filter: ", "clean_mb_per_s", "clean_limit");
     line("exact and near duplicates: ", "dedup_mb_per_s", "dedup_limit");
+    context.print("packing: ", number(figures, "pack_mb_per_s", "%.1f"), " MB/s; encoding alone ", number(figures, "pack_encode_mb_per_s", "%.1f"), " MB/s");
     context.print("of ", with_thousands(figures.at("documents").as_int()), " documents ", format_text("%.1f", 100 * figures.at("kept").as_double()),
                   " % pass every rule; at most ", number(figures, "peak_rss_mb", "%.0f"), " MiB of memory");
     return context.finish(figures);

@@ -59,7 +59,7 @@ TEST(DataBench, ReportsRatesLimitsAndTheSameCountsWithAnyNumberOfThreads) {
     set_num_threads(threads);
     const Json figures = take(bench_data(options));
     EXPECT_EQ(figures.at("threads").as_int(), threads);
-    for (const char* key : {"clean_mb_per_s", "dedup_mb_per_s", "peak_rss_mb"}) EXPECT_GT(figures.at(key).as_double(), 0) << key;
+    for (const char* key : {"clean_mb_per_s", "dedup_mb_per_s", "pack_mb_per_s", "peak_rss_mb"}) EXPECT_GT(figures.at(key).as_double(), 0) << key;
     for (const char* kind : {"clean", "dedup"}) {
       double sum = 0;
       for (const auto& [step, share] : figures.at(std::string(kind) + "_steps").as_object()) sum += share.as_double();

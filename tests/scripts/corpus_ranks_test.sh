@@ -12,20 +12,20 @@ cd "$work"
 fail() { echo "$1"; exit 1; }
 ranks() { timeout -k 5 240 mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$1" "$lathe" corpus --config mix.json --output-dir "$2" "${@:3}" >"$2.log" 2>&1; }
 
-# Short documents: a part has at most 64 blocks of 2048. Some stand twice, some differ in a word.
+# Short documents: a part has at most 32 blocks of 1024. Some stand twice, some differ in a word.
 documents() {  # COUNT SEED
   awk -v n="$1" -v seed="$2" 'BEGIN {srand(seed); for (i = 0; i < n; i++) {
     if (i < 9 || rand() < 0.9) {old = line; line = "the river"; for (k = 0; k < 6; k++) line = line " of w" int(rand() * 90000) " and to"}
     else if (rand() < 0.5) line = old
     print "{\"text\": \"" line (rand() < 0.02 ? " and more" : "") "\"}"}}'
 }
-documents 420000 1 >long.jsonl       # four parts
-documents 300000 2 >budget.jsonl     # ends within its second
+documents 150000 1 >long.jsonl       # five parts
+documents 110000 2 >budget.jsonl     # of four parts, of which the budget needs fewer
 documents 3000 3 >short.jsonl
 cat >mix.json <<END
 {"name": "ranks", "quality": {"quality": []}, "sources": [
   {"name": "long", "path": "$work/long.jsonl"},
-  {"name": "budget", "path": "$work/budget.jsonl", "token_budget": 3800000},
+  {"name": "budget", "path": "$work/budget.jsonl", "token_budget": 1200000},
   {"name": "short", "path": "$work/short.jsonl"}]}
 END
 same() {

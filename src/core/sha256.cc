@@ -1,7 +1,12 @@
 #include "core/sha256.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <bit>
+#include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace lathe {
 namespace {
@@ -80,9 +85,27 @@ std::string sha256_hex(std::string_view bytes) {
   return sha.hex_digest();
 }
 
+// Read, not mapped: pages of a map would count as memory of the process.
 Result<std::string> sha256_file(const fs::path& path) {
-  LATHE_TRY(const MappedFile file, MappedFile::open(path));
-  return sha256_hex(file.view());
+  std::error_code code;
+  if (fs::is_directory(path, code)) return error_at(path.string(), -1, "is a folder, a file is needed");
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error_at(path.string(), -1, "cannot open: ", std::strerror(errno));
+  Sha256 hash;
+  std::vector<char> buffer(size_t{1} << 18);
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const int reason = errno;
+      ::close(fd);
+      return error_at(path.string(), -1, "cannot read: ", std::strerror(reason));
+    }
+    if (got == 0) break;
+    hash.update(buffer.data(), static_cast<size_t>(got));
+  }
+  ::close(fd);
+  return hash.hex_digest();
 }
 
 }  // namespace lathe

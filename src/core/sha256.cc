@@ -1,9 +1,11 @@
 #include "core/sha256.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <vector>
 
 #include "core/machine.h"
@@ -103,16 +105,26 @@ std::string sha256_hex(std::string_view bytes) {
   return sha.hex_digest();
 }
 
+// Read, not mapped: pages of a map would count as memory of the process, and fail under a limit of its address space.
 Result<std::string> sha256_file(const fs::path& path) {
-  // Piece by piece: a map of a large file would fail under a limit of the address space.
   std::error_code code;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || !fs::is_regular_file(path, code)) return error_at(path.string(), -1, "cannot open: ", file ? "not a regular file" : std::strerror(errno));
-  std::vector<char> piece(1 << 20);
+  if (fs::is_directory(path, code)) return error_at(path.string(), -1, "is a folder, a file is needed");
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error_at(path.string(), -1, "cannot open: ", std::strerror(errno));
   Sha256 hash;
-  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) || file.gcount() > 0)
-    hash.update(piece.data(), static_cast<size_t>(file.gcount()));
-  if (file.bad()) return error_at(path.string(), -1, "cannot read: ", std::strerror(errno));
+  std::vector<char> buffer(size_t{1} << 18);
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const int reason = errno;
+      ::close(fd);
+      return error_at(path.string(), -1, "cannot read: ", std::strerror(reason));
+    }
+    if (got == 0) break;
+    hash.update(buffer.data(), static_cast<size_t>(got));
+  }
+  ::close(fd);
   return hash.hex_digest();
 }
 

@@ -1,10 +1,11 @@
 # cmake --install build/release --prefix DIR makes a folder that can be moved anywhere:
 #   bin/lathe   lib/lathe/*.so (every third-party library)   share/lathe/configs   share/lathe/licences
-# The C and C++ run time libraries are the system's own.
+# The C and C++ run time libraries are the system's own, and so is MPI: its mpirun and its libraries must be of one kind.
+# (-DLATHE_MPI=OFF builds a lathe that needs none.)
 if(TARGET lathe)
   install(TARGETS lathe RUNTIME_DEPENDENCY_SET lathe_libraries RUNTIME DESTINATION bin)
   install(RUNTIME_DEPENDENCY_SET lathe_libraries
-    PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|stdc\\+\\+|gcc_s)\\.so"
+    PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|stdc\\+\\+|gcc_s)\\.so" "^lib(mpi|open-rte|open-pal|hwloc|event|udev)"
     LIBRARY DESTINATION lib/lathe)
 endif()
 if(EXISTS "${CMAKE_SOURCE_DIR}/configs")

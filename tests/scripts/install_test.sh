@@ -12,9 +12,12 @@ if grep -qE "not found|$LATHE_BUILD" <<<"$libraries"; then
   echo "$libraries"
   exit 1
 fi
-# Whatever is not the C or C++ run time comes from the moved folder.
+# Whatever is not the C or C++ run time or the system's MPI comes from the moved folder.
+mpi=$(awk '/libmpi/ {print $3}' <<<"$libraries")
+[ -z "$mpi" ] || ldd "$mpi" | awk '/=>/ {print $3}' >"$work/of_mpi"
+echo "$mpi" >>"$work/of_mpi"
 outside=$(awk '/=>/ {print $3}' <<<"$libraries" | grep -v "^$work/moved/bin/../lib/lathe/" |
-  grep -vE '/(ld-linux|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s))[-.]' || true)
+  grep -vE '/(ld-linux|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s))[-.]' | grep -vxFf "$work/of_mpi" || true)
 [ -z "$outside" ] || { echo "taken from outside the folder: $outside"; exit 1; }
 if grep -qaF "$LATHE_SOURCE/src" "$lathe"; then
   echo "the program names the source folder"

@@ -25,8 +25,12 @@ lathe_library(sentencepiece::sentencepiece sentencepiece sentencepiece_processor
 lathe_library(sentencepiece::train sentencepiece_train sentencepiece_trainer.h)
 set_property(TARGET sentencepiece::train PROPERTY INTERFACE_LINK_LIBRARIES sentencepiece::sentencepiece)
 # The version is recorded beside every model it trains, and stands in no header.
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(LATHE_SENTENCEPIECE REQUIRED sentencepiece)
+set(LATHE_SENTENCEPIECE_VERSION "unknown")
+find_file(LATHE_SENTENCEPIECE_PC pkgconfig/sentencepiece.pc PATH_SUFFIXES lib lib/${CMAKE_LIBRARY_ARCHITECTURE})
+if(LATHE_SENTENCEPIECE_PC)
+  file(STRINGS "${LATHE_SENTENCEPIECE_PC}" line REGEX "^Version:")
+  string(REGEX REPLACE "^Version: *" "" LATHE_SENTENCEPIECE_VERSION "${line}")
+endif()
 target_compile_definitions(sentencepiece::train INTERFACE LATHE_SENTENCEPIECE_VERSION="${LATHE_SENTENCEPIECE_VERSION}")
 
 # Ranks on several machines; without it a job has one rank.

@@ -11,7 +11,6 @@
 #include "tokenizer/tiktoken.h"
 
 namespace lathe::bench {
-namespace {
 
 Result<std::vector<std::string>> read_texts(const fs::path& path) {
   LATHE_TRY(auto corpus, data::Corpus::open(path, data::SplitRule::kTrainOnly));
@@ -23,6 +22,8 @@ Result<std::vector<std::string>> read_texts(const fs::path& path) {
     for (std::string& text : group) texts.push_back(std::move(text));
   }
 }
+
+namespace {
 
 Result<tokenizer::Tokenizer> load(const TokenizerBenchOptions& options) {
   if (options.pattern.empty()) return tokenizer::Tokenizer::load(options.tokenizer);

@@ -10,7 +10,7 @@
 #include "data/corpus.h"
 #include "data/packed_manifest.h"
 #include "data/packer.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/frozen.h"
 
 namespace lathe::cli {
 namespace {
@@ -217,8 +217,9 @@ Result<Exit> Pack::run(Context& context) {
   LATHE_TRY(data::PackSettings settings, pack_settings(context));
   std::error_code code;
   if (!fs::exists(tokenizer_dir_, code)) return error_at(tokenizer_dir_, -1, "No tokenizer found; ", kTokenizerRemedy);
-  LATHE_TRY(const tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(tokenizer_dir_));
-  const std::string& tokenizer_hash = tokenizer.hash();
+  LATHE_TRY(const tokenizer::FrozenTokenizer frozen, tokenizer::load_frozen(tokenizer_dir_));
+  const tokenizer::Tokenizer& tokenizer = frozen.tokenizer;
+  const std::string& tokenizer_hash = frozen.hash;
   LATHE_TRY(const Input input, find_input());
 
   Json identity = data::deciding_settings(settings);

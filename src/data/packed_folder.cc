@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "data/block_sums.h"
+#include "tokenizer/frozen.h"
 
 namespace lathe::data {
 namespace {
@@ -167,20 +168,15 @@ Status PackedFolder::open_split(Split split) {
 
 Status check_same_tokenizer(const std::vector<PackedFolder>& folders, const std::string& tokenizer_hash,
                             const std::string& tokenizer_path) {
-  std::string wanted = tokenizer_hash.empty() && !folders.empty() ? folders.front().tokenizer_hash() : tokenizer_hash;
-  const bool same =
-      std::all_of(folders.begin(), folders.end(), [&](const PackedFolder& f) { return f.tokenizer_hash() == wanted; });
-  if (same) return {};
-  std::string text = "Tokenizer mismatch between datasets";
-  if (!tokenizer_hash.empty()) text += "\n  " + tokenizer_path + "  " + tokenizer_hash + "  (the tokenizer in use)";
-  for (const PackedFolder& folder : folders)
-    text += "\n  " + folder.path().string() + "  " + folder.tokenizer_hash() + "  packed " + folder.manifest().ended;
-  for (const PackedFolder& folder : folders)
-    if (folder.tokenizer_hash() != wanted)
-      text += "\npack it again: lathe pack --corpus-dir CORPUS --tokenizer-dir " +
-              (tokenizer_path.empty() ? "TOKENIZER" : tokenizer_path) + " --output-dir " + folder.path().string() +
-              " --force";
-  return error(text);
+  std::vector<tokenizer::TokenizerUse> uses;
+  if (!tokenizer_hash.empty()) uses.push_back({tokenizer_path, tokenizer_hash, "the tokenizer in use", ""});
+  for (const PackedFolder& folder : folders) {
+    tokenizer::TokenizerUse use{folder.path().string(), folder.tokenizer_hash(), "packed " + folder.manifest().ended, ""};
+    use.repack = "lathe pack --corpus-dir CORPUS --tokenizer-dir " + (tokenizer_path.empty() ? "TOKENIZER" : tokenizer_path) +
+                 " --output-dir " + use.path + " --force";
+    uses.push_back(std::move(use));
+  }
+  return tokenizer::check_same(uses);
 }
 
 }  // namespace lathe::data

@@ -11,6 +11,8 @@
 #include "data/ordered_workers.h"
 #include "data/pack_writer.h"
 #include "data/packed_file.h"
+#include "tokenizer/frozen.h"
+#include "tokenizer/frozen.h"
 
 namespace lathe::data {
 namespace {
@@ -54,6 +56,8 @@ Status encode(EncodedBlock& block, const tokenizer::Tokenizer& tokenizer, const 
   if (separators.bos) options.prepend = *separators.bos;
   if (separators.eos) options.append = *separators.eos;
   for (const Record& record : block.records.records) {
+    if (const Status known = tokenizer.model().check(record.text); !known.ok())
+      return error("document ", record.id, ": ", known.error().message);
     const std::vector<int32_t> ids = tokenizer.encode(record.text, options);
     if (ids.size() > UINT32_MAX)
       return error("document ", record.id, " has ", ids.size(), " tokens; at most 2^32 - 1 can be packed");
@@ -136,7 +140,7 @@ Result<Separators> separators(const tokenizer::Tokenizer& tokenizer, bool add_bo
       if (const auto id = tokenizer.find_special(name)) return id;
     return std::nullopt;
   };
-  out.unk = first({"<unk>", "[UNK]"});
+  out.unk = tokenizer::find_unk(tokenizer);
   out.eos = first({"</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "[EOS]"});
   const auto bos = first({"<s>", "<|bos|>", "<|begin_of_text|>", "<bos>", "[BOS]"});
   if (add_bos || !out.eos) out.bos = bos ? bos : tokenizer.find_bos();

@@ -18,14 +18,13 @@ std::optional<int32_t> first_of(const Tokenizer& tokenizer, std::initializer_lis
 }
 
 void find_ids(FrozenTokenizer& frozen) {
+  frozen.unk = find_unk(frozen.tokenizer);
   if (const auto* spm = dynamic_cast<const SpmModel*>(&frozen.tokenizer.model())) {
-    frozen.unk = spm->ids().unk;
     frozen.bos = spm->ids().bos;
     frozen.eos = spm->ids().eos;
     frozen.pad = spm->ids().pad;
     return;
   }
-  frozen.unk = first_of(frozen.tokenizer, {"<unk>"});
   frozen.bos = frozen.tokenizer.find_bos();
   frozen.eos = first_of(frozen.tokenizer, {kAssistantEnd, kEndOfText, "<|im_end|>", "</s>"});
   frozen.pad = first_of(frozen.tokenizer, {"<pad>", "<|pad|>"});
@@ -74,6 +73,11 @@ bool lies_in(const fs::path& file, const fs::path& folder) {
 }
 
 }  // namespace
+
+std::optional<int32_t> find_unk(const Tokenizer& tokenizer) {
+  if (const auto* spm = dynamic_cast<const SpmModel*>(&tokenizer.model())) return spm->ids().unk;
+  return first_of(tokenizer, {"<unk>", "[UNK]"});
+}
 
 Result<FrozenTokenizer> load_frozen(const fs::path& folder_or_file) {
   std::error_code code;

@@ -32,6 +32,9 @@ struct FrozenTokenizer {
 // Error when the folder's record (tokenizer_config.json, manifest.json) states another hash than its files have.
 Result<FrozenTokenizer> load_frozen(const fs::path& folder_or_file);
 
+// The id of text that no token spells; nothing where every text has tokens.
+std::optional<int32_t> find_unk(const Tokenizer& tokenizer);
+
 // Something made with a tokenizer, with the hash that its own record states.
 struct TokenizerUse {
   std::string path;        // of the data set, checkpoint, adapter; or of the tokenizer itself

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "cli/repackage.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -31,6 +32,7 @@ class Download : public Verb {
     table.add("num_files", &plan_.num_files, "shards of fineweb; -1: all").short_flag = 'n';
     table.add("for_tokens", &for_tokens_, "as many shards of fineweb as training on N tokens needs, in cropped best-fit rows");
     table.add("from", &plan_.from, "address or folder that holds the same files");
+    table.add("source_map", &source_map_, "fineweb=PATH: local text in its place, repackaged as shards");
     table.add("sha256", &plan_.sha256, "what a single file must have");
     table.group("how");
     table.add("num_workers", &workers_, "files at once").short_flag = 'w';
@@ -46,6 +48,7 @@ class Download : public Verb {
     int64_t files = 0, fetched = 0, there = 0, bytes = 0, moved = 0;
     std::vector<std::string> failed;
   };
+  Result<Exit> stand_in(Context& context, const std::vector<std::string>& wanted) const;
   Status fetch_one(Context& context, const std::string& what, const fs::path& base, Sum& sum);
   std::vector<Result<net::Fetched>> transfer(Context& context, const net::DownloadPlan& plan);
   Status write_record(const Context& context, const net::DownloadPlan& plan, const std::vector<Result<net::Fetched>>& results, const std::string& started,
@@ -53,6 +56,7 @@ class Download : public Verb {
 
   net::PlanOptions plan_;
   net::FetchOptions fetch_;
+  std::vector<std::string> source_map_;
   double for_tokens_ = 0;
   int64_t workers_ = 4, attempts_ = fetch_.attempts;
 };
@@ -178,6 +182,24 @@ Status Download::fetch_one(Context& context, const std::string& what, const fs::
   return {};
 }
 
+// `dataset -n 8 --source-map fineweb=texts/`: base_data as FineWeb's shards would be, from what is there.
+Result<Exit> Download::stand_in(Context& context, const std::vector<std::string>& wanted) const {
+  constexpr std::string_view kName = "fineweb=";
+  RepackageOptions options;
+  for (const std::string& pair : source_map_) {
+    if (!pair.starts_with(kName)) return error_at("source_map", -1, "\"", pair, "\": only fineweb=PATH stands in for a download");
+    options.sources.push_back(pair.substr(kName.size()));
+  }
+  if (wanted != std::vector<std::string>{"fineweb"}) return error_at("source_map", -1, "stands in for fineweb; fetch the others by a command of their own");
+  options.folder = plan_.output_dir;
+  if (options.folder.empty()) {
+    LATHE_TRY(const fs::path base, context.base_folder());
+    options.folder = base / "base_data";
+  }
+  options.most_shards = std::max<int64_t>(plan_.num_files, 0);
+  return repackage(context, options);
+}
+
 Result<Exit> Download::run(Context& context) {
   if (workers_ < 1 || workers_ > 256) return error("--num-workers must be 1 to 256, got ", workers_);
   if (attempts_ < 1 || attempts_ > 1000) return error("--attempts must be 1 to 1000, got ", attempts_);
@@ -191,6 +213,7 @@ Result<Exit> Download::run(Context& context) {
     for (const net::Resource& resource : net::resources()) context.print(format_text("  %-14s", resource.name.c_str()), resource.help);
     return Exit::kUsage;
   }
+  if (!source_map_.empty()) return stand_in(context, wanted);
   if (for_tokens_ > 0) {
     constexpr double kKept = 0.65;
     const int64_t training = net::fineweb_shards_for(for_tokens_, kKept);

@@ -1,6 +1,7 @@
 // lathe repackage: any document files to shuffled Parquet shards of equal size.
 #include <algorithm>
 
+#include "cli/repackage.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -18,47 +19,23 @@ namespace {
 constexpr double kMillion = 1e6;
 constexpr int64_t kMegabyte = 1'000'000;
 
-class Repackage : public Verb {
- public:
-  VerbInfo info() const override {
-    return {"repackage", "data", "document files to shuffled Parquet shards of equal size", "lathe repackage downloads/ --output-dir base_data", "SOURCE...", 1'000'000, 1};
-  }
-  void describe(SettingsTable& table) override {
-    table.group("shards");
-    table.add("output_dir", &output_dir_, "folder of the shards; empty: base_data in the base folder");
-    table.add("shard_chars", &shard_chars_, "a shard ends at the first full row group with that many characters");
-    table.add("shuffle", &shuffle_, "in the order of NumPy's default_rng(seed).permutation(documents)");
-    table.add("memory_mb", &memory_mb_, "of documents at once while shuffling");
-    table.add("force", &force_, "replace another content of the folder");
-  }
-  Result<Exit> run(Context& context) override;
-
- private:
-  Result<std::vector<fs::path>> sources(const std::vector<std::string>& operands) const;
-  Status write(Context& context, const std::vector<fs::path>& files, const fs::path& work, Manifest& manifest) const;
-
-  std::string output_dir_;
-  int64_t shard_chars_ = 250'000'000, memory_mb_ = 1024;
-  bool shuffle_ = true, force_ = false;
-};
-
-Result<std::vector<fs::path>> Repackage::sources(const std::vector<std::string>& operands) const {
+Result<std::vector<fs::path>> source_files(const std::vector<std::string>& sources) {
   std::vector<fs::path> files;
-  for (const std::string& operand : operands) {
-    LATHE_TRY(const std::vector<fs::path> found, list_files(operand, data::document_endings(), true));
+  for (const std::string& source : sources) {
+    LATHE_TRY(const std::vector<fs::path> found, list_files(source, data::document_endings(), true));
     files.insert(files.end(), found.begin(), found.end());
   }
-  if (files.empty()) return error_at(operands.at(0), -1, "holds no .parquet, .jsonl or .txt files (the latter two also as .gz or .zst)");
+  if (files.empty()) return error_at(sources.at(0), -1, "holds no .parquet, .jsonl or .txt files (the latter two also as .gz or .zst)");
   return files;
 }
 
-Status Repackage::write(Context& context, const std::vector<fs::path>& files, const fs::path& work, Manifest& manifest) const {
+Status write_shards(Context& context, const RepackageOptions& options, const std::vector<fs::path>& files, const fs::path& work, Manifest& manifest) {
   LATHE_TRY(const int64_t documents, data::count_documents(files));
   context.print(with_thousands(documents), " documents in ", files.size(), " files");
   const double begin = Clock::real().seconds();
   int64_t written = 0, characters = 0;
   Json shards = Json::array();
-  data::ShardWriter writer(work, shard_chars_, [&](const data::ShardFacts& shard) {
+  data::ShardWriter writer(work, options.shard_chars, [&](const data::ShardFacts& shard) {
     shards.push_back(Json(Json::Object{{"name", shard.name}, {"documents", shard.documents}, {"characters", shard.characters}}));
     characters += shard.characters;
     const double seconds = Clock::real().seconds() - begin;
@@ -67,7 +44,7 @@ Status Repackage::write(Context& context, const std::vector<fs::path>& files, co
   });
   const auto unless_stopped = [] { return StopSignals::requested() ? Status(error("stopped by a signal")) : Status(); };
   Progress reading("read", documents, "docs");
-  const data::DocumentShuffle shuffle{files, static_cast<uint64_t>(context.common().seed), shuffle_, memory_mb_ * kMegabyte, work};
+  const data::DocumentShuffle shuffle{files, static_cast<uint64_t>(context.common().seed), options.shuffle, options.memory_mb * kMegabyte, work};
   LATHE_TRY_STATUS(data::shuffle_documents(
       shuffle, documents,
       [&](int64_t done) {
@@ -90,17 +67,38 @@ Status Repackage::write(Context& context, const std::vector<fs::path>& files, co
   return {};
 }
 
-Result<Exit> Repackage::run(Context& context) {
-  if (shard_chars_ < 1) return error("--shard-chars must be positive, got ", shard_chars_);
-  if (memory_mb_ < 1 || memory_mb_ > 1'000'000) return error("--memory-mb must be 1 to 1000000, got ", memory_mb_);
+Result<int64_t> count_characters(const std::vector<fs::path>& files) {
+  int64_t characters = 0;
+  std::vector<std::string> texts;
+  for (const fs::path& path : files) {
+    LATHE_TRY(const auto file, data::open_document_file(path));
+    for (int64_t group = 0;; ++group) {
+      LATHE_TRY(const bool found, file->read_group(group, texts));
+      if (!found) break;
+      for (const std::string& text : texts) characters += count_code_points(text);
+    }
+  }
+  return characters;
+}
+
+}  // namespace
+
+Result<Exit> repackage(Context& context, const RepackageOptions& wanted) {
+  RepackageOptions options = wanted;
+  if (options.shard_chars < 1) return error("--shard-chars must be positive, got ", options.shard_chars);
+  if (options.memory_mb < 1 || options.memory_mb > 1'000'000) return error("--memory-mb must be 1 to 1000000, got ", options.memory_mb);
   Manifest manifest;
   manifest.kind = "repackage";
   manifest.started = Clock::real().local_time();
   manifest.settings = context.settings();
   manifest.seed = context.common().seed;
   const double begin = Clock::real().seconds();
-  LATHE_TRY(const std::vector<fs::path> files, sources(context.operands()));
-  Json decisive(Json::Object{{"shard_chars", shard_chars_}, {"shuffle", shuffle_}, {"seed", shuffle_ ? manifest.seed : 0}, {"inputs", Json::array()}});
+  LATHE_TRY(const std::vector<fs::path> files, source_files(options.sources));
+  if (options.most_shards > 0) {
+    LATHE_TRY(const int64_t characters, count_characters(files));
+    options.shard_chars = characters / options.most_shards + 1;
+  }
+  Json decisive(Json::Object{{"shard_chars", options.shard_chars}, {"shuffle", options.shuffle}, {"seed", options.shuffle ? manifest.seed : 0}, {"inputs", Json::array()}});
   for (const fs::path& file : files) {
     LATHE_TRY(FileRecord record, record_file(file));
     decisive["inputs"].push_back(record.sha256);
@@ -108,18 +106,14 @@ Result<Exit> Repackage::run(Context& context) {
   }
   manifest.config_sha256 = config_hash(decisive);
 
-  fs::path folder = output_dir_;
-  if (folder.empty()) {
-    LATHE_TRY(const fs::path base, context.base_folder());
-    folder = base / "base_data";
-  }
-  LATHE_TRY(OutputFolder output, OutputFolder::open(folder, manifest.config_sha256, force_));
+  const fs::path& folder = options.folder;
+  LATHE_TRY(OutputFolder output, OutputFolder::open(folder, manifest.config_sha256, options.force));
   if (output.done()) {
     context.print("Already done: ", folder.string());
     return context.finish(Json(Json::Object{{"folder", folder.string()}, {"already_done", true}}));
   }
   const StopSignals signals;
-  if (const Status written = write(context, files, output.work(), manifest); !written.ok()) {
+  if (const Status written = write_shards(context, options, files, output.work(), manifest); !written.ok()) {
     if (!StopSignals::requested()) return written.error();
     context.print("Stopped by a signal; ", folder.string(), " is as it was");
     return Exit::kInterrupted;
@@ -134,6 +128,36 @@ Result<Exit> Repackage::run(Context& context) {
   figures["seconds"] = manifest.seconds;
   return context.finish(figures);
 }
+
+namespace {
+
+class Repackage : public Verb {
+ public:
+  VerbInfo info() const override {
+    return {"repackage", "data", "document files to shuffled Parquet shards of equal size", "lathe repackage downloads/ --output-dir base_data", "SOURCE...", 1'000'000, 1};
+  }
+  void describe(SettingsTable& table) override {
+    table.group("shards");
+    table.add("output_dir", &output_dir_, "folder of the shards; empty: base_data in the base folder");
+    table.add("shard_chars", &options_.shard_chars, "a shard ends at the first full row group with that many characters");
+    table.add("shuffle", &options_.shuffle, "in the order of NumPy's default_rng(seed).permutation(documents)");
+    table.add("memory_mb", &options_.memory_mb, "of documents at once while shuffling");
+    table.add("force", &options_.force, "replace another content of the folder");
+  }
+  Result<Exit> run(Context& context) override {
+    options_.sources = context.operands();
+    options_.folder = output_dir_;
+    if (output_dir_.empty()) {
+      LATHE_TRY(const fs::path base, context.base_folder());
+      options_.folder = base / "base_data";
+    }
+    return repackage(context, options_);
+  }
+
+ private:
+  std::string output_dir_;
+  RepackageOptions options_;
+};
 
 }  // namespace
 

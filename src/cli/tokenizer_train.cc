@@ -136,6 +136,7 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   settings_.style = style_ == "hf" ? tokenizer::TrainStyle::kHuggingFace : tokenizer::TrainStyle::kChat;
   settings_.spill_folder = folder;
   LATHE_TRY_STATUS(make_folders(folder));  // before the long work, not after it
+  LATHE_TRY_STATUS(verify_recorded(data, "make the data anew (lathe download, repackage or corpus, with --force)"));
   LATHE_TRY(const auto corpus, data::Corpus::open(data));
   for (const std::string& line : tokenizer::settings_lines(settings_)) context.print(line);
 

@@ -157,4 +157,11 @@ Status verify_outputs(const fs::path& folder, const Manifest& manifest, const st
   return {};
 }
 
+Status verify_recorded(const fs::path& folder, const std::string& remedy) {
+  std::error_code code;
+  if (!fs::exists(folder / kManifestFile, code)) return {};
+  LATHE_TRY(const Manifest manifest, read_manifest(folder, "", remedy));
+  return verify_outputs(folder, manifest, remedy);
+}
+
 }  // namespace lathe

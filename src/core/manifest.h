@@ -53,4 +53,7 @@ Result<Manifest> read_manifest(const fs::path& file_or_folder, const std::string
 // wrong: absent, shorter, longer, changed.
 Status verify_outputs(const fs::path& folder, const Manifest& manifest, const std::string& remedy);
 
+// verify_outputs for a folder that may hold a manifest: ok when it has none.
+Status verify_recorded(const fs::path& folder, const std::string& remedy);
+
 }  // namespace lathe

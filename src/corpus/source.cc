@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/manifest.h"
+
 namespace lathe::corpus {
 namespace {
 
@@ -32,9 +34,11 @@ Result<std::vector<SourceFile>> files_of(const fs::path& path) {
   std::vector<SourceFile> files;
   for (const fs::path& file : paths) {
     std::error_code code;
+    const bool one = file == path || fs::is_regular_file(path, code);
+    // What other commands record beside the texts they write is no text.
+    if (!one && (file.filename() == kManifestFile || file.filename() == "downloads.json")) continue;
     const auto bytes = fs::file_size(file, code);
     if (code) return error_at(file.string(), -1, "cannot ask for the size: ", code.message());
-    const bool one = file == path || fs::is_regular_file(path, code);
     files.push_back({file, one ? file.filename().string() : file.lexically_relative(path).generic_string(),
                      static_cast<int64_t>(bytes)});
   }

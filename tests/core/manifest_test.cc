@@ -62,6 +62,13 @@ TEST_F(ManifestTest, EveryOutputIsVerifiedByItsBytes) {
   EXPECT_NE(verify_error().find("lathe corpus --config x.json"), std::string::npos);
 }
 
+TEST_F(ManifestTest, AFolderWithoutAManifestHasNothingToVerify) {
+  EXPECT_TRUE(verify_recorded(folder_.path() / "sub", "").ok());
+  EXPECT_TRUE(verify_recorded(folder_.path(), "").ok());
+  fs::remove(folder_.path() / "shard_0000.txt");
+  EXPECT_FALSE(verify_recorded(folder_.path(), "").ok());
+}
+
 // L-1.13
 TEST_F(ManifestTest, WhatIsNotTheWantedManifestIsRefused) {
   const auto error = [&](const std::string& kind) { return read_manifest(folder_.path(), kind, "make it: lathe corpus").error().to_string(); };

@@ -40,7 +40,7 @@ class TokenizerEval : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-// C-2.31, C-2.32
+// C-2.31, C-2.32, C-2.37
 TEST_F(TokenizerEval, ComparesSevenTextsWithBothBaselines) {
   const Outcome outcome = run({"tok_eval", "--gpt2", other(), "--gpt4", other()});
   ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The commands of docs/data.md run as they stand, one after another.
-# L-1.2, L-1.3, L-1.5
-# C-1.2, L-15.9
+# L-1.2, L-1.5
+# L-15.9
 set -euo pipefail
 lathe=${LATHE_BUILD:?}/lathe
 work=$(mktemp -d)

@@ -81,7 +81,7 @@ TEST(Comparison, MarkdownHasRatiosWithTwoDecimalsAndSignedPercentWithOne) {
   EXPECT_EQ(json.at(size_t{0}).at("baseline_tokens").as_int(), 4);
 }
 
-// C-2.31
+// C-2.31, C-2.37
 TEST(Comparison, ATokenizerThatLosesTextIsRefused) {
   class Lossy : public TokenModel {
     int64_t size() const override { return 1; }

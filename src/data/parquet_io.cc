@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "data/parquet.h"
+#include "data/parquet_errors.h"
 
 namespace lathe::data {
 namespace {
@@ -16,40 +17,21 @@ namespace {
 constexpr int kZstdLevel = 3;
 constexpr int64_t kMostArrayBytes = int64_t{1} << 30;  // an Arrow string array holds less than 2^31 bytes
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-Error parquet_error(const fs::path& path, const std::string& message) {
-  std::error_code code;
-  const auto bytes = fs::file_size(path, code);
-  return error_at(path.string(), -1, "not a whole Parquet file (", code ? 0 : bytes, " bytes): ", first_line(message),
-                  "; it is cut short or damaged: get it again, or remove it from the folder");
-}
-
-// Arrow reports by Status, the Parquet layer below it also by exception.
-template <class Call>
-auto guarded(const fs::path& path, Call&& call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::exception& e) {
-    return parquet_error(path, e.what());
-  }
-}
-
 class ParquetFile : public DocumentFile {
  public:
   explicit ParquetFile(fs::path path) : path_(std::move(path)) {}
 
   Status open() {
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       auto file = arrow::io::ReadableFile::Open(path_.string());
       if (!file.ok()) return error_at(path_.string(), -1, "cannot open: ", first_line(file.status().message()));
       parquet::arrow::FileReaderBuilder builder;
-      if (const arrow::Status status = builder.Open(*file); !status.ok()) return parquet_error(path_, status.message());
+      if (const arrow::Status status = builder.Open(*file); !status.ok()) return damaged_parquet(path_, status.message());
       // No read-ahead and no threads of Arrow's: the loader prepares batches ahead in a thread of its own.
       parquet::ArrowReaderProperties properties(/*use_threads=*/false);
       properties.set_pre_buffer(false);
       auto reader = builder.properties(properties)->Build();
-      if (!reader.ok()) return parquet_error(path_, reader.status().message());
+      if (!reader.ok()) return damaged_parquet(path_, reader.status().message());
       reader_ = std::move(*reader);
       const parquet::SchemaDescriptor& schema = *reader_->parquet_reader()->metadata()->schema();
       std::string names;
@@ -71,7 +53,7 @@ class ParquetFile : public DocumentFile {
     require(index >= 0, "[read_group] negative group ", index);
     texts.clear();
     if (index >= reader_->num_row_groups()) return false;
-    return guarded(path_, [&]() -> Result<bool> {
+    return guarded_parquet(path_, [&]() -> Result<bool> {
       auto table = reader_->ReadRowGroup(static_cast<int>(index), {column_});
       if (!table.ok()) return damaged_group(index, table.status().message());
       for (const auto& chunk : (*table)->column(0)->chunks()) LATHE_TRY_STATUS(append(*chunk, index, texts));
@@ -185,7 +167,7 @@ class ParquetFileWriter : public ParquetWriter {
   Status open() {
     LATHE_TRY(auto file, AtomicFileWriter::open(path_));
     output_ = std::make_shared<AtomicOutput>(std::move(file));
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       const auto properties = parquet::WriterProperties::Builder()
                                   .compression(parquet::Compression::ZSTD)
                                   ->compression_level(kZstdLevel)
@@ -213,7 +195,7 @@ class ParquetFileWriter : public ParquetWriter {
   Status close() override {
     require(writer_ != nullptr, "[ParquetWriter] closed twice");
     if (builder_.length() > 0) LATHE_TRY_STATUS(flush());
-    const Status closed = guarded(path_, [&]() -> Status {
+    const Status closed = guarded_parquet(path_, [&]() -> Status {
       const arrow::Status status = writer_->Close();
       return status.ok() ? Status() : failed(status);
     });
@@ -229,7 +211,7 @@ class ParquetFileWriter : public ParquetWriter {
   }
 
   Status flush() {
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       auto values = builder_.Finish();
       bytes_ = 0;
       if (!values.ok()) return failed(values.status());
@@ -260,7 +242,7 @@ Result<std::unique_ptr<DocumentFile>> open_parquet(const fs::path& path) {
 Result<ParquetShape> parquet_shape(const fs::path& path) {
   ParquetFile file(path);
   LATHE_TRY_STATUS(file.open());
-  return guarded(path, [&]() -> Result<ParquetShape> { return file.shape(); });
+  return guarded_parquet(path, [&]() -> Result<ParquetShape> { return file.shape(); });
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t group_documents) {

@@ -6,15 +6,10 @@
 #include <parquet/exception.h>
 
 #include "core/text.h"
+#include "data/parquet_errors.h"
 
 namespace lathe::data {
 namespace {
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-Error damaged(const fs::path& path, const std::string& message) {
-  return error_at(path.string(), -1, "cannot be read as Parquet: ", first_line(message), "; get the file again");
-}
 
 Json text_value(std::string_view text) { return first_invalid_utf8(text) < 0 ? Json(text) : Json(repair_utf8(text)); }
 
@@ -73,7 +68,7 @@ Result<Json> value_at(const arrow::Array& array, int64_t i) {
 
 Status take_rows(const fs::path& path, const arrow::Table& table, const std::function<Status(Json row)>& take) {
   const auto combined = table.CombineChunksToBatch();
-  if (!combined.ok()) return damaged(path, combined.status().message());
+  if (!combined.ok()) return damaged_parquet(path, combined.status().message());
   const arrow::RecordBatch& batch = **combined;
   for (int64_t i = 0; i < batch.num_rows(); ++i) {
     Json row = Json::object();
@@ -94,17 +89,17 @@ Status read_parquet_rows(const fs::path& path, const std::function<Status(Json r
     auto file = arrow::io::ReadableFile::Open(path.string());
     if (!file.ok()) return error_at(path.string(), -1, "cannot open: ", first_line(file.status().message()));
     parquet::arrow::FileReaderBuilder builder;
-    if (const arrow::Status status = builder.Open(*file); !status.ok()) return damaged(path, status.message());
+    if (const arrow::Status status = builder.Open(*file); !status.ok()) return damaged_parquet(path, status.message());
     auto reader = builder.properties(parquet::ArrowReaderProperties(/*use_threads=*/false))->Build();
-    if (!reader.ok()) return damaged(path, reader.status().message());
+    if (!reader.ok()) return damaged_parquet(path, reader.status().message());
     for (int group = 0; group < (*reader)->num_row_groups(); ++group) {
       auto table = (*reader)->ReadRowGroup(group);
-      if (!table.ok()) return damaged(path, table.status().message());
+      if (!table.ok()) return damaged_parquet(path, table.status().message());
       LATHE_TRY_STATUS(take_rows(path, **table, take));
     }
     return {};
   } catch (const std::exception& e) {
-    return damaged(path, e.what());
+    return damaged_parquet(path, e.what());
   }
 }
 

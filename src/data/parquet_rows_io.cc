@@ -8,6 +8,7 @@
 #include <parquet/properties.h>
 
 #include "core/check.h"
+#include "data/parquet_errors.h"
 
 namespace lathe::data {
 namespace {
@@ -15,49 +16,30 @@ namespace {
 constexpr int kZstdLevel = 3;
 constexpr int64_t kReadBuffer = 1 << 20;
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-Error unreadable(const fs::path& path, const std::string& message) {
-  std::error_code code;
-  const auto bytes = fs::file_size(path, code);
-  return error_at(path.string(), -1, "not a whole Parquet file (", code ? 0 : bytes, " bytes): ", first_line(message),
-                  "; it is cut short or damaged: get it again, or remove it from the folder");
-}
-
-// Arrow reports by Status, the Parquet layer below it also by exception.
-template <class Call>
-auto guarded(const fs::path& path, Call&& call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::exception& e) {
-    return unreadable(path, e.what());
-  }
-}
-
 class Texts : public ParquetTexts {
  public:
   explicit Texts(fs::path path) : path_(std::move(path)) {}
 
   Status open(const std::vector<std::string>& columns) {
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       auto file = arrow::io::ReadableFile::Open(path_.string());
       if (!file.ok()) return error_at(path_.string(), -1, "cannot open: ", first_line(file.status().message()));
       parquet::ReaderProperties properties;
       properties.enable_buffered_stream();  // else a whole column chunk is in memory at once
       properties.set_buffer_size(kReadBuffer);
       parquet::arrow::FileReaderBuilder builder;
-      if (const auto status = builder.Open(*file, properties); !status.ok()) return unreadable(path_, status.message());
+      if (const auto status = builder.Open(*file, properties); !status.ok()) return damaged_parquet(path_, status.message());
       parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
       arrow_properties.set_pre_buffer(false);
       arrow_properties.set_batch_size(kBatch);
       auto reader = builder.properties(arrow_properties)->Build();
-      if (!reader.ok()) return unreadable(path_, reader.status().message());
+      if (!reader.ok()) return damaged_parquet(path_, reader.status().message());
       reader_ = std::move(*reader);
       LATHE_TRY(const int column, choose(columns));
       std::vector<int> groups(static_cast<size_t>(reader_->num_row_groups()));
       for (size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<int>(i);
       auto batches = reader_->GetRecordBatchReader(groups, {column});
-      if (!batches.ok()) return unreadable(path_, batches.status().message());
+      if (!batches.ok()) return damaged_parquet(path_, batches.status().message());
       batches_ = std::move(*batches);
       return {};
     });
@@ -65,17 +47,17 @@ class Texts : public ParquetTexts {
 
   Status next(int64_t most, std::vector<std::string>& texts) override {
     texts.clear();
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       while (values_ == nullptr || at_ == values_->length()) {
         std::shared_ptr<arrow::RecordBatch> batch;
-        if (const auto status = batches_->ReadNext(&batch); !status.ok()) return unreadable(path_, status.message());
+        if (const auto status = batches_->ReadNext(&batch); !status.ok()) return damaged_parquet(path_, status.message());
         if (batch == nullptr) return {};
         values_ = batch->column(0);
         at_ = 0;
         // The fields of a struct come inside it.
         while (values_->type_id() == arrow::Type::STRUCT) {
           auto inner = static_cast<const arrow::StructArray&>(*values_).GetFlattenedField(0);
-          if (!inner.ok()) return unreadable(path_, inner.status().message());
+          if (!inner.ok()) return damaged_parquet(path_, inner.status().message());
           values_ = *inner;
         }
       }
@@ -168,7 +150,7 @@ class Strings : public ParquetStrings {
   Status open() {
     LATHE_TRY(auto file, AtomicFileWriter::open(path_));
     output_ = std::make_shared<Output>(std::move(file));
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       const auto properties = parquet::WriterProperties::Builder()
                                   .compression(parquet::Compression::ZSTD)
                                   ->compression_level(kZstdLevel)
@@ -194,7 +176,7 @@ class Strings : public ParquetStrings {
   Status close() override {
     require(writer_ != nullptr, "[ParquetStrings] closed twice");
     LATHE_TRY_STATUS(flush());
-    const Status closed = guarded(path_, [&]() -> Status {
+    const Status closed = guarded_parquet(path_, [&]() -> Status {
       const auto status = writer_->Close();
       return status.ok() ? Status() : failed(status);
     });
@@ -211,7 +193,7 @@ class Strings : public ParquetStrings {
 
   Status flush() {
     if (builders_[0].length() == 0) return {};
-    return guarded(path_, [&]() -> Status {
+    return guarded_parquet(path_, [&]() -> Status {
       arrow::ArrayVector columns;
       for (arrow::StringBuilder& builder : builders_) {
         auto values = builder.Finish();

@@ -111,8 +111,8 @@ std::string corpus_report(const CorpusFacts& facts) {
   page.heading(1, "Corpus " + facts.mix->name);
   page.paragraph(facts.mix->description);
   page.paragraph(join_text(with_thousands(total.documents), " documents, ", with_thousands(total.characters), " characters, ", with_thousands(total.bytes),
-                           " bytes in ", with_thousands(static_cast<int64_t>(facts.shards.size())), " shards."));
-  for (const std::string& warning : corpus_warnings(facts)) page.paragraph("Warning: " + warning + ".");
+                           " bytes in ", with_thousands(static_cast<int64_t>(facts.shards.size())), facts.shards.size() == 1 ? " shard." : " shards."));
+  for (const std::string& warning : corpus_warnings(facts)) page.paragraph("Warning: " + warning + (warning.ends_with("?") ? "" : "."));
   page.heading(2, "From source to corpus");
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < facts.mix->sources.size(); ++i) {

@@ -23,9 +23,9 @@ std::string or_not_stated(const std::string& text) { return text.empty() ? "not 
 std::string percent(double share) { return format_text("%.2f %%", 100 * share); }
 std::string whole(double value) { return with_thousands(std::llround(value)); }
 
-std::string origin_of(const SourceSettings& source) {
+std::string origin_of(const SourceSettings& source, bool stood_in) {
   if (source.dataset_name.empty()) return "local files";
-  return source.dataset_name + (source.subset.empty() ? "" : ", subset " + source.subset) + ", split " + source.split +
+  return (stood_in ? "local files (named in the manifest) in the place of " : "") + source.dataset_name + (source.subset.empty() ? "" : ", subset " + source.subset) + ", split " + source.split +
          ", revision " + (source.revision.empty() ? "not fixed" : source.revision);
 }
 
@@ -37,9 +37,10 @@ void add_sources(const CorpusFacts& facts, std::string& card) {
                       with_thousands(counts.bytes), " | ", whole(facts.tokens_of_source(i)), " | ", percent(facts.weights[i]), " |\n");
   }
   card += "\nTokens are estimates: characters divided by the characters per token that the settings state. No tokenizer was used.\n";
-  for (const SourceSettings& source : facts.mix->sources) {
+  for (size_t i = 0; i < facts.mix->sources.size(); ++i) {
+    const SourceSettings& source = facts.mix->sources[i];
     card += join_text("\n### ", plain(source.name), "\n\n", source.description.empty() ? "" : plain(source.description) + "\n\n", "- origin: ",
-                      plain(origin_of(source)), "\n- licence: ", or_not_stated(source.licence), "\n- category: ", or_not_stated(source.category),
+                      plain(origin_of(source, i < facts.stood_in.size() && facts.stood_in[i])), "\n- licence: ", or_not_stated(source.licence), "\n- category: ", or_not_stated(source.category),
                       "\n- token budget: ", source.token_budget == 0 ? "none" : with_thousands(source.token_budget), ", ", shortest_double(source.chars_per_token),
                       " characters counted as a token\n- length: ", source.length.min_length, " to ",
                       source.length.max_length == 0 ? "any number of" : std::to_string(source.length.max_length), " characters; language: ",

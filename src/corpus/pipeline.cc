@@ -261,6 +261,8 @@ class Run {
 
   Status gather_facts() {
     facts_.mix = &mix_, facts_.quality = &prepared_.quality, facts_.decontaminator = prepared_.decontaminator.get();
+    for (const SourceSettings& source : mix_.sources)
+      facts_.stood_in.push_back(settings_.source_map.contains(source.name) || settings_.source_map.contains(source.dataset_name));
     const int64_t most_examples = mix_.quality.examples;
     for (const auto& pass : sources_) {
       facts_.cleaning.emplace_back(), facts_.filtering.emplace_back();

@@ -60,6 +60,7 @@ struct CorpusFacts {
   const MixSettings* mix = nullptr;
   const QualityFilter* quality = nullptr;
   const Decontaminator* decontaminator = nullptr;
+  std::vector<bool> stood_in;              // sources whose place local files took (source_map)
   std::vector<Tally> cleaning, filtering;  // of each source
   std::vector<SourceSelection> selections;
   std::vector<double> weights;             // of the mix, of sum 1

@@ -257,6 +257,7 @@ TEST_F(Resume, SourcesAreFilesOrFoldersOfAnyKind) {
   expected.push_back(made_text(3, 0, 30)), expected.push_back(made_text(3, 1, 30));
   for (const std::string& text : made_texts(2, 10, 30)) expected.push_back(text);
   EXPECT_EQ(texts(root / "out"), expected);
+  EXPECT_PART(take(read_file(root / "out" / "DATA_CARD.md")), "in the place of some/set, subset en");
   wanted.source_map["other"] = "y";
   EXPECT_PART(failure(wanted), "no source \"other\"");
 }

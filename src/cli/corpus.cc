@@ -58,11 +58,9 @@ std::string beside_config(const std::string& path, const std::string& config) {
 }
 
 Result<corpus::PipelineSettings> Corpus::resolve(const Context& context) const {
-  if (config_path_.empty())
-    return error_at("config", -1, "no settings given; shipped ones: --config configs/lab/pretrain/corpus/tokenizer_training_mix.json");
   corpus::PipelineSettings settings;
   settings.mix = mix_;
-  if (context.given("shard_size")) settings.mix.processing.shard_size = shard_size_;
+  if (shard_size_ != 0) settings.mix.processing.shard_size = shard_size_;
   if (context.given("seed")) settings.mix.seed = context.common().seed;
   for (corpus::SourceSettings& source : settings.mix.sources) source.path = beside_config(source.path, config_path_);
   for (std::string& set : settings.mix.decontamination.sets) set = beside_config(set, config_path_);
@@ -115,6 +113,10 @@ Exit Corpus::finish(Context& context, const corpus::PipelineResult& result) cons
 }
 
 Result<Exit> Corpus::run(Context& context) {
+  if (config_path_.empty()) {
+    log_error("corpus", "needs --config; shipped ones: --config config/pretrain/corpus/tokenizer_training_mix.json and its neighbours");
+    return Exit::kUsage;
+  }
   LATHE_TRY(corpus::PipelineSettings settings, resolve(context));
   settings.print = [&](const std::string& line) { context.print(line); };
   context.print("settings: ", settings.mix.to_json().dump(2));

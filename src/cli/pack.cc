@@ -16,10 +16,10 @@ namespace lathe::cli {
 namespace {
 
 constexpr const char* kCorpusRemedy =
-    "make it: lathe corpus --config pretrain/corpus/tiny_23M_chinchilla_500M.json --output-dir "
+    "make it: lathe corpus --config config/pretrain/corpus/tiny_23M_chinchilla_500M.json --output-dir "
     "data/datasets/tiny_23M_corpus";
 constexpr const char* kTokenizerRemedy =
-    "make one: lathe tokenizer train --config pretrain/tokenizer/spm32k.json --output-dir "
+    "make one: lathe tokenizer train --config config/pretrain/tokenizer/spm32k.json --output-dir "
     "data/models/tokenizers/spm_32k";
 
 constexpr int64_t kShownSources = 20;
@@ -81,7 +81,7 @@ void Pack::describe(SettingsTable& table) {
   table.add("sequence_length", &settings_.sequence_length, "tokens of a sequence");
   table.add("train_val_split", &settings_.train_val_split, "share of the documents that train");
   table
-      .add("packing_strategy", &strategy_, "greedy: one after another; best_fit: in an order that cuts fewer documents")
+      .add("packing_strategy", &strategy_, "of documents into rows; best_fit cuts fewer")
       .choices = {"greedy", "best_fit"};
   table.add("tail", &tail_, "tokens after the last whole sequence").choices = {"drop", "pad"};
   table.add("shuffle", &settings_.shuffle, "permute the documents");
@@ -91,7 +91,7 @@ void Pack::describe(SettingsTable& table) {
   table.group("optimization");
   table.add("shard_size", &settings_.shard_size, "sequences of a shard");
   table.add("num_workers", &settings_.num_workers, "threads; they change the speed alone");
-  table.add("buffer_size", &settings_.buffer_size, "documents in flight while writing; the choice of best_fit");
+  table.add("buffer_size", &settings_.buffer_size, "documents in flight; best_fit chooses among them");
 }
 
 Status Pack::read_config(SettingsTable& table, const Json& config, const std::string& path) {
@@ -229,6 +229,8 @@ Result<Exit> Pack::run(Context& context) {
   manifest.config_sha256 = config_hash(identity);
   LATHE_TRY(OutputFolder output, OutputFolder::open(output_dir_, manifest.config_sha256, force_));
   if (output.done()) {
+    LATHE_TRY(const Manifest former, read_manifest(output.path(), "", ""));
+    LATHE_TRY_STATUS(verify_outputs(output.path(), former, "--force packs again"));
     context.print(output_dir_, " is already done: the same corpus, tokenizer and settings. --force packs again");
     return context.finish(Json(Json::Object{{"already_done", true}, {"folder", output_dir_}}));
   }

@@ -22,6 +22,11 @@ Result<fs::path> base_folder(const std::string& given) {
   return folder;
 }
 
+fs::path hub_downloads(const fs::path& base, const std::string& repository, const std::string& revision) {
+  const bool newest = revision.empty() || revision == "main";
+  return base / "downloads" / "hf" / "datasets" / (newest ? repository : repository + "@" + revision);
+}
+
 namespace {
 
 Result<int> number_in(const char* name, int fallback) {

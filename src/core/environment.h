@@ -13,6 +13,10 @@ std::string environment(const char* name, const std::string& fallback = "");  //
 // `given` if not empty, else LATHE_BASE_DIR, else ~/.cache/lathe; made when missing (row C-1.1).
 Result<fs::path> base_folder(const std::string& given);
 
+// Where the files of a hub's data set ("owner/name") lie: `lathe download hf://datasets/...` writes there, `lathe corpus`
+// looks there. A revision other than the newest has a folder of its own. Paths below are those of the repository.
+fs::path hub_downloads(const fs::path& base, const std::string& repository, const std::string& revision);
+
 // This process among those of one run: RANK and WORLD_SIZE where one of them is set (row C-17.5), else what the launcher
 // says, else 0 of 1.
 struct Rank {

@@ -62,7 +62,7 @@ Result<std::vector<std::string>> read_first_texts(const std::vector<const std::v
       LATHE_TRY(const auto records, read_records(part));
       for (const DocumentRecord& record : records) {
         const int64_t here = rank++;
-        if (record.verdict != verdict::kKept || (survivors != nullptr && !survivors->kept(here))) continue;
+        if (here < selections[i].first_selected || record.verdict != verdict::kKept || (survivors != nullptr && !survivors->kept(here))) continue;
         LATHE_TRY(const auto one, read_places({part}, {record.place}));
         texts[i] = one.at(record.place);
         found = true;

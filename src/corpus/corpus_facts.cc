@@ -173,7 +173,7 @@ std::vector<std::string> corpus_warnings(const CorpusFacts& facts) {
                                    " of its budget"));
   }
   if (facts.mix->decontamination.enabled && facts.decontaminator == nullptr)
-    warnings.push_back("no evaluation set was found, so none of their texts were removed; `lathe download eval_bundle` gets them");
+    warnings.push_back("no evaluation set was found, so none of their texts were removed; `lathe download eval-bundle` gets them");
   return warnings;
 }
 

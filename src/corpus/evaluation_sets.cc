@@ -41,7 +41,7 @@ Result<std::vector<EvaluationFile>> find_evaluation_files(const std::vector<std:
   }
   for (const fs::path place : places) {
     if (!fs::exists(place, code))
-      return error_at(place.string(), -1, "evaluation set not found; get the sets with `lathe download eval_bundle`, or name others in \"decontamination\": \"sets\"");
+      return error_at(place.string(), -1, "evaluation set not found; get the sets with `lathe download eval-bundle`, or name others in \"decontamination\": \"sets\"");
     LATHE_TRY(const auto paths, list_files(place, endings(), true));
     if (paths.empty() && !sets.empty()) return error_at(place.string(), -1, "holds no evaluation set (.jsonl or .txt)");
     const bool folder = fs::is_directory(place, code);

@@ -55,6 +55,8 @@ SettingsTable section_table(MixSettings& mix, std::string_view section) {
   return table;
 }
 
+constexpr int64_t kMostTokens = 1'000'000'000'000'000;  // sums of them stay far from the end of 64 bits
+
 bool is_section(std::string_view key) {
   return std::find(std::begin(kSections), std::end(kSections), key) != std::end(kSections);
 }
@@ -88,7 +90,7 @@ Status check_source(const SourceSettings& source, const std::string& where) {
     return bad("chars_per_token", "must be above 0");
   if (!(source.margin_ratio >= 0 && source.margin_ratio < 1)) return bad("margin_ratio", "must be from 0 to below 1");
   if (!(source.weight >= 0) || !std::isfinite(source.weight)) return bad("weight", "must not be negative");
-  if (source.token_budget < 0) return bad("token_budget", "must not be negative");
+  if (source.token_budget < 0 || source.token_budget > kMostTokens) return bad("token_budget", "must be from 0 to ", kMostTokens);
   if (source.max_documents < 0) return bad("max_documents", "must not be negative");
   if (source.analysis_sample_size < 1) return bad("analysis_sample_size", "must be at least 1");
   if (source.length.min_length < 0 || source.length.max_length < 0) return bad("min_length", "lengths must not be negative");
@@ -108,8 +110,11 @@ Status read_source(const Json& config, const std::string& where, SourceSettings&
   return check_source(source, where);
 }
 
-// Budgets from the target.
-void complete(MixSettings& mix) {
+// Budgets from the target. A budget of 0 would mean none at all, so each open source must get a token.
+Status complete(MixSettings& mix) {
+  if (mix.target_total_tokens < 0 || mix.target_total_tokens > kMostTokens)
+    return error("key \"target_total_tokens\": must be from 0 to ", kMostTokens);
+  if (mix.target_total_tokens == 0) return {};
   double open_weight = 0;
   int64_t given = 0;
   for (const SourceSettings& source : mix.sources) {
@@ -118,8 +123,12 @@ void complete(MixSettings& mix) {
   }
   const double left = static_cast<double>(mix.target_total_tokens - given);
   for (SourceSettings& source : mix.sources)
-    if (source.token_budget == 0 && left > 0)
+    if (source.token_budget == 0) {
       source.token_budget = std::llround(left * (source.weight > 0 ? source.weight : 1) / open_weight);
+      if (source.token_budget < 1)
+        return error("key \"target_total_tokens\": the budgets of the other sources leave nothing for \"", source.name, "\"; raise it, or give that source a token_budget");
+    }
+  return {};
 }
 
 }  // namespace
@@ -128,6 +137,11 @@ int64_t SourceSettings::most_characters() const {
   if (token_budget == 0) return std::numeric_limits<int64_t>::max();
   const double most = static_cast<double>(token_budget) * chars_per_token * (1 + margin_ratio);
   return most >= 9e18 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(most);
+}
+
+int64_t SourceSettings::least_characters() const {
+  const double least = std::ceil(static_cast<double>(token_budget) * chars_per_token * (1 - margin_ratio));
+  return least >= 9e18 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(least);
 }
 
 void describe(SettingsTable& table, SourceSettings& settings) {
@@ -205,7 +219,7 @@ Result<MixSettings> MixSettings::read(const Json& config, const std::string& pat
     }
   }
   if (mix.name.empty()) mix.name = short_name(path);
-  complete(mix);
+  if (const Status status = complete(mix); !status.ok()) return error_at(path, -1, status.error().message);
   if (const Status status = mix.check(); !status.ok()) return error_at(path, -1, status.error().to_string());
   return mix;
 }
@@ -240,7 +254,6 @@ Status MixSettings::check() const {
   if (weighted != 0 && weighted != static_cast<std::ptrdiff_t>(sources.size()))
     return bad("weight", "give one to every source, or to none");
   if (processing.shard_size < 1) return bad("shard_size", "must be at least 1");
-  if (target_total_tokens < 0) return bad("target_total_tokens", "must not be negative");
   if (!(deduplication.threshold > 0 && deduplication.threshold < 1)) return bad("threshold", "must be between 0 and 1");
   if (deduplication.num_perm < 64 || deduplication.num_perm > kMaxPermutations || deduplication.num_perm % 64 != 0)
     return bad("num_perm", "must be a multiple of 64 up to ", kMaxPermutations);

@@ -43,6 +43,8 @@ struct SourceSettings {
   double tokens_of(int64_t characters) const { return static_cast<double>(characters) / chars_per_token; }
   // The most characters that the budget and its margin allow; INT64_MAX without a budget.
   int64_t most_characters() const;
+  // The characters that reach the budget less its margin; 0 without a budget.
+  int64_t least_characters() const;
 };
 void describe(SettingsTable& table, SourceSettings& settings);
 

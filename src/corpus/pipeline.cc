@@ -80,6 +80,26 @@ Status check_inputs(const Prepared& prepared, const MixSettings& mix, const Mani
   return {};
 }
 
+// Whether `path` lies in `folder`, both as they are once links are followed.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  std::error_code code;
+  const fs::path inner = fs::weakly_canonical(fs::absolute(path, code), code), outer = fs::weakly_canonical(fs::absolute(folder, code), code);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+// What a run writes must not be what the next one reads, and --force must not remove a source.
+Status check_output(const fs::path& output, const std::vector<std::vector<SourceFile>>& sources) {
+  std::set<fs::path> places;
+  for (const std::vector<SourceFile>& files : sources)
+    for (const SourceFile& file : files) places.insert(file.folder.empty() ? file.path : file.folder);
+  for (const fs::path& place : places) {
+    if (lies_in(output, place))
+      return error_at(output.string(), -1, "lies in the source folder ", place.string(), ", which would then hold its own result; choose another --output-dir");
+    if (lies_in(place, output)) return error_at(output.string(), -1, "holds the source ", place.string(), "; choose another --output-dir");
+  }
+  return {};
+}
+
 // A folder that holds nothing but the plan of --analyze-only is as good as empty.
 Status remove_lone_plan(const fs::path& folder) {
   std::error_code code;
@@ -190,7 +210,7 @@ class Run {
         if (selections_[i].reached || sources_[i]->ended()) continue;
         const double found = static_cast<double>(std::max<int64_t>(selections_[i].available.characters, 1));
         const double part = static_cast<double>(mix_.sources[i].most_characters()) / found;
-        wanted[i] = grown(sources_[i]->kept_characters(), std::min(part, 16.0) * kNextSurplus);
+        wanted[i] = grown(sources_[i]->kept_characters(), std::clamp(part, 1.0, 16.0) * kNextSurplus);
         more = true;
       }
       if (!more) return {};
@@ -227,10 +247,12 @@ class Run {
       const Amount& selected = selections_[i].selected;
       documents += selected.documents;
       const double tokens = source.tokens_of(selected.characters);
-      const double least = static_cast<double>(source.token_budget) * (1 - source.margin_ratio);
-      if (source.token_budget == 0 || tokens >= least) continue;
+      if (selected.characters >= source.least_characters()) continue;
       const std::string found = join_text("source \"", source.name, "\": about ", with_thousands(std::llround(tokens)), " tokens of its budget of ",
                                           with_thousands(source.token_budget), " are left after cleaning, deduplication and filters");
+      const int64_t unfit = selections_[i].available.documents - selected.documents;
+      if (unfit > 0 && !mix_.allow_short)
+        return error(found, ", and each of the other ", with_thousands(unfit), " documents is larger than what is left of it; raise token_budget or margin_ratio");
       if (!mix_.allow_short)
         return error(found, "; give it more text, lower token_budget, or set \"allow_short\": true");
       log_warning("corpus", found);
@@ -364,6 +386,7 @@ Result<Prepared> prepare(const PipelineSettings& settings) {
     files.push_back(file_list(found, false));
     prepared.files.push_back(std::move(found));
   }
+  LATHE_TRY_STATUS(check_output(settings.output, prepared.files));
   for (const auto& stand_in : settings.source_map) {
     const std::string& name = stand_in.first;
     if (std::none_of(mix.sources.begin(), mix.sources.end(), [&](const SourceSettings& s) { return s.name == name || s.dataset_name == name; }))
@@ -428,6 +451,7 @@ Result<PipelineResult> prepare_corpus(const PipelineSettings& settings) {
   if (folder.done()) {
     LATHE_TRY(manifest, read_manifest(folder.path(), "corpus", ""));
     LATHE_TRY_STATUS(check_inputs(prepared, settings.mix, manifest, folder.path()));
+    LATHE_TRY_STATUS(verify_outputs(folder.path(), manifest, "--force makes it again"));
     result.already_done = true;
     LATHE_TRY_STATUS(job.barrier());
     return result;

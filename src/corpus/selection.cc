@@ -13,7 +13,7 @@ Result<std::vector<SourceSelection>> select_documents(const std::vector<const st
   for (size_t s = 0; s < sources.size(); ++s) {
     SourceSelection selection;
     selection.first_rank = rank;
-    const int64_t most = settings[s].most_characters();
+    const int64_t most = settings[s].most_characters(), least = settings[s].least_characters();
     for (const Part& part : *sources[s]) {
       LATHE_TRY(const auto records, read_records(part));
       for (const DocumentRecord& record : records) {
@@ -27,10 +27,12 @@ Result<std::vector<SourceSelection>> select_documents(const std::vector<const st
           continue;
         }
         add(selection.available);
-        if (selection.reached || selection.selected.characters > most - record.characters) {
-          selection.reached = true;
+        if (selection.reached) continue;
+        if (selection.selected.characters > most - record.characters) {
+          selection.reached = selection.selected.characters >= least;
           continue;
         }
+        if (selection.selected.documents == 0) selection.first_selected = here;
         add(selection.selected);
         selection.flagged += record.flagged;
         selection.end_rank = rank;
@@ -48,6 +50,7 @@ struct MixReader::Stream {
   size_t index = 0;
   int64_t rank = 0;
   double chars_per_token = 4, offset = 0, weight = 0;
+  int64_t most = 0;        // characters, as select_documents() had it
   int64_t left = 0;        // selected documents that were not handed out
   int64_t characters = 0;  // handed out
 
@@ -69,7 +72,7 @@ struct MixReader::Stream {
       const DocumentRecord record = records[at++];
       const int64_t here = rank++;
       if (record.verdict != verdict::kKept) continue;
-      const bool mine = survivors == nullptr || survivors->kept(here);
+      const bool mine = (survivors == nullptr || survivors->kept(here)) && characters <= most - record.characters;
       if (mine && text != nullptr) {
         LATHE_TRY_STATUS(texts->next(*text));
       } else {
@@ -90,6 +93,7 @@ MixReader::MixReader(const std::vector<const std::vector<Part>*>& sources, const
     stream->parts = sources[s], stream->survivors = survivors, stream->index = s;
     stream->rank = selections[s].first_rank;
     stream->left = selections[s].selected.documents;
+    stream->most = settings[s].most_characters();
     stream->chars_per_token = settings[s].chars_per_token;
     stream->offset = Rng(seed, "mix", s).uniform() * kMixOffset;
     stream->weight = settings[s].weight > 0 ? settings[s].weight : settings[s].tokens_of(selections[s].selected.characters);

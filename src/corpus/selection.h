@@ -25,6 +25,7 @@ struct Amount {
 
 struct SourceSelection {
   int64_t first_rank = 0, end_rank = 0;  // documents of [first, end) may be chosen; ranks run through all sources
+  int64_t first_selected = 0;            // rank of the first selected document, if there is one
   Amount cleaned;                        // all
   Amount unique;                         // that stay after the search of duplicates
   std::map<uint16_t, Amount> removed;    // of them, by the filters' verdict
@@ -34,7 +35,9 @@ struct SourceSelection {
   bool reached = false;                  // the budget ended the source, not its last document
 };
 
-// Sources by their parts, in order. `survivors`: null: all stay.
+// Sources by their parts, in order. `survivors`: null: all stay. A document is taken when the budget and its margin still
+// hold it; one that is too large for what is left ends the source, or is passed over while the budget less its margin is
+// not reached. `available` holds those, too.
 Result<std::vector<SourceSelection>> select_documents(const std::vector<const std::vector<Part>*>& sources,
                                                       const std::vector<SourceSettings>& settings, const Survivors* survivors);
 

@@ -2,31 +2,40 @@
 
 #include <algorithm>
 
+#include "core/environment.h"
 #include "core/manifest.h"
+#include "core/text.h"
 
 namespace lathe::corpus {
 namespace {
 
-// Where downloads of a data set are, below the base folder.
-fs::path download_folder(const SourceSettings& source, const fs::path& base) {
-  return base / "downloads" / "hf" / "datasets" / source.dataset_name;
+// The folder of a subset in its repository, where it is not the subset's own name: FineWeb's samples and crawls.
+std::string hub_folder(const std::string& subset) {
+  if (subset.starts_with("sample-")) return "sample/" + subset.substr(7);
+  if (subset.starts_with("CC-MAIN-")) return "data/" + subset;
+  return subset == "default" ? "" : subset;
 }
 
 std::string download_command(const SourceSettings& source) {
-  return "lathe download hf://" + source.dataset_name + (source.subset.empty() ? "" : "/" + source.subset);
+  const std::string folder = hub_folder(source.subset);
+  return join_text("lathe download hf://datasets/", source.dataset_name, source.revision.empty() ? "" : "@" + source.revision, "/", folder,
+                   folder.empty() ? "" : "/");
 }
 
-bool has_part(const fs::path& path, const std::string& word) {
-  return path.generic_string().find(word) != std::string::npos;
+// Keeps the files that `wanted` says yes to; false where there are none, then all are kept.
+template <class Wanted>
+bool choose(std::vector<SourceFile>& files, const Wanted& wanted) {
+  if (std::none_of(files.begin(), files.end(), wanted)) return false;
+  std::erase_if(files, [&](const SourceFile& file) { return !wanted(file); });
+  return true;
 }
 
-// Of a downloaded data set, the files of one subset and split, by the words in their paths; a word that no file has
-// does not part them.
-void choose(std::vector<SourceFile>& files, const std::string& word) {
-  if (word.empty()) return;
-  const auto named = [&](const SourceFile& file) { return has_part(file.name, word); };
-  if (std::none_of(files.begin(), files.end(), named)) return;
-  std::erase_if(files, [&](const SourceFile& file) { return !named(file); });
+// Of a downloaded data set, the files of one subset: those of its folder, else those with its name in their paths.
+bool choose_subset(std::vector<SourceFile>& files, const std::string& subset) {
+  const std::string folder = hub_folder(subset);
+  if (folder.empty()) return true;
+  return choose(files, [&](const SourceFile& file) { return ("/" + file.name).find("/" + folder + "/") != std::string::npos; }) ||
+         choose(files, [&](const SourceFile& file) { return file.name.find(subset) != std::string::npos; });
 }
 
 Result<std::vector<SourceFile>> files_of(const fs::path& path) {
@@ -40,7 +49,7 @@ Result<std::vector<SourceFile>> files_of(const fs::path& path) {
     const auto bytes = fs::file_size(file, code);
     if (code) return error_at(file.string(), -1, "cannot ask for the size: ", code.message());
     files.push_back({file, one ? file.filename().string() : file.lexically_relative(path).generic_string(),
-                     static_cast<int64_t>(bytes)});
+                     static_cast<int64_t>(bytes), one ? fs::path() : path});
   }
   return files;
 }
@@ -76,7 +85,7 @@ Result<std::vector<SourceFile>> resolve_source(const SourceSettings& source, con
   if (const auto named = map.find(source.name); named != map.end()) path = named->second;
   else if (const auto set = map.find(source.dataset_name); set != map.end() && !source.dataset_name.empty()) path = set->second;
   else if (source.type == "local") path = source.path;
-  else path = download_folder(source, base), downloaded = true;
+  else path = hub_downloads(base, source.dataset_name, source.revision), downloaded = true;
 
   std::error_code code;
   if (!fs::exists(path, code)) {
@@ -87,8 +96,10 @@ Result<std::vector<SourceFile>> resolve_source(const SourceSettings& source, con
   }
   LATHE_TRY(std::vector<SourceFile> files, files_of(path));
   if (downloaded) {
-    choose(files, source.subset);
-    choose(files, source.split);
+    if (!files.empty() && !choose_subset(files, source.subset))
+      return error_at(path.string(), -1, "source \"", source.name, "\": no file of the subset \"", source.subset, "\" is there; get it with `",
+                      download_command(source), "`");
+    choose(files, [&](const SourceFile& file) { return file.name.find(source.split) != std::string::npos; });
   }
   if (files.empty()) {
     std::string endings;

@@ -49,6 +49,7 @@ struct SourceFile {
   fs::path path;
   std::string name;  // below the source's folder: the same on every machine
   int64_t bytes = 0;
+  fs::path folder;   // the source's; empty when the source is this one file
 };
 
 // The files of a source, sorted: from the map, else its path, else what was downloaded of it below `base`. None: an

@@ -51,6 +51,7 @@ class Input {
   const char* data() const { return bytes_.data() + begin_; }
   size_t size() const { return end_ - begin_; }
   void use(size_t bytes) { begin_ += bytes; }
+  bool empty_file() const { return file_->offset() == 0; }  // after refill(): even nothing has a header once compressed
   Error damaged(const char* kind, const char* why) const {
     return error_at(file_->path().string(), file_->offset() - static_cast<int64_t>(size()), kind, why, kGetAgain);
   }
@@ -84,7 +85,7 @@ class GzipStream : public ByteStream {
       if (input_.size() == 0) {
         LATHE_TRY_STATUS(input_.refill());
         if (input_.size() == 0) {
-          if (inside_member_) return input_.truncated("gzip: ");
+          if (inside_member_ || input_.empty_file()) return input_.truncated("gzip: ");
           return size_t{0};
         }
       }
@@ -125,7 +126,7 @@ class ZstdStream : public ByteStream {
       if (input_.size() == 0 && !more_output_) {
         LATHE_TRY_STATUS(input_.refill());
         if (input_.size() == 0) {
-          if (inside_frame_) return input_.truncated("zstd: ");
+          if (inside_frame_ || input_.empty_file()) return input_.truncated("zstd: ");
           return size_t{0};
         }
       }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/check.h"
+#include "core/environment.h"
 #include "core/manifest.h"
 #include "core/text.h"
 #include "net/file_lock.h"
@@ -62,18 +64,20 @@ Result<std::vector<SourceFile>> listing_of_manifest(const fs::path& manifest, co
 }
 
 // Only where the list of files has to be asked for: a single file's address says everything.
-bool needs_listing(const std::string& address) { return address.starts_with("hf://") || is_s3(address); }
+bool needs_listing(const std::string& address) { return is_hub(address) || is_s3(address); }
 
-Status add_listed(DownloadPlan& plan, const std::string& address, const std::string& only, const FetchOptions& fetch) {
+using Wanted = std::function<bool(const std::string& name)>;
+
+Status add_listed(DownloadPlan& plan, const std::string& address, const Wanted& wanted, const std::string& what, const FetchOptions& fetch) {
   Result<std::vector<SourceFile>> files =
       fetch.offline && needs_listing(address) ? listing_of_manifest(plan.manifest, address) : list_source(address, fetch);
   if (!files.ok()) return files.error();
   plan.listing = address;
   for (SourceFile& file : files.value()) {
-    if (!only.empty() && !file.name.ends_with(only)) continue;
+    if (!wanted(file.name)) continue;
     plan.files.push_back({file.url, plan.folder / file.name, file.bytes, file.sha256, hub_headers(file.url)});
   }
-  if (plan.files.empty()) return error_at(address, -1, "holds no ", only, " file");
+  if (plan.files.empty()) return error_at(address, -1, "holds no ", what);
   return {};
 }
 
@@ -155,10 +159,16 @@ Result<DownloadPlan> plan_download(const std::string& what, const fs::path& base
     add_file(plan, options.from.empty() ? kWords : joined(options.from, "words_alpha.txt"), "words_alpha.txt");
   } else if (const HostedSet* set = find_hosted(what)) {
     place(base / "hosted" / what);
-    LATHE_TRY_STATUS(add_listed(plan, from(join_text("hf://datasets/", set->repository, "/")), ".parquet", fetch));
+    LATHE_TRY_STATUS(add_listed(plan, from(join_text("hf://datasets/", set->repository, "/")), [](const std::string& name) { return name.ends_with(".parquet"); }, ".parquet file", fetch));
+  } else if (is_hub(what)) {
+    LATHE_TRY(const HubAddress hub, parse_hub_address(what));
+    place(hub_downloads(base, hub.repository, hub.revision));
+    LATHE_TRY_STATUS(add_listed(plan, from(what), [&](const std::string& name) { return hub.means(name); }, join_text("file ", hub.path), fetch));
+    LATHE_TRY_STATUS(check_clashes(plan));
   } else if (what.find("://") != what.npos || what.find('/') != what.npos || fs::exists(what)) {
+    if (!options.from.empty()) return error("--from is for names and hf:// addresses: ", what, " is an address itself");
     place(base / "downloads");
-    LATHE_TRY_STATUS(add_listed(plan, what, "", fetch));
+    LATHE_TRY_STATUS(add_listed(plan, what, [](const std::string&) { return true; }, "file", fetch));
     LATHE_TRY_STATUS(check_clashes(plan));
   } else {
     std::vector<std::string> names;

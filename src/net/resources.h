@@ -27,7 +27,9 @@ int64_t fineweb_shards_for(double tokens, double kept);
 
 struct PlanOptions {
   int64_t num_files = -1;   // of fineweb
-  std::string from;         // an address or folder that holds the same files, instead of the resource's own
+  // An address or folder that holds the same files, instead of the resource's own; for hf:// addresses a copy of the
+  // repository, its paths those of the hub.
+  std::string from;
   std::string output_dir;   // instead of the resource's place below the base folder
   std::string sha256;       // of a single file
 };

@@ -17,38 +17,7 @@ namespace {
 constexpr int64_t kMostPages = 10'000;
 constexpr std::string_view kHub = "hf://";
 
-struct HubPath {
-  std::string repository;  // "openai/gsm8k"
-  std::string revision = "main";
-  std::string path;        // below the repository, no slash at either end
-  bool folder = false;     // was written with a slash at the end, or is the whole repository
-};
-
-Result<HubPath> parse_hub_path(const std::string& address) {
-  std::string rest = address.substr(kHub.size());
-  const auto wrong = [&] { return error_at(address, -1, "is not of the form hf://datasets/ORG/NAME/PATH[@REVISION]"); };
-  if (rest.starts_with("datasets/")) rest.erase(0, 9);
-  else if (rest.starts_with("dataset/")) rest.erase(0, 8);
-  else return wrong();
-  HubPath out;
-  std::vector<std::string> parts = split_text(rest, '/');
-  for (std::string& part : parts) {  // the first @ ends a name; a revision has no slash
-    const size_t at = part.find('@');
-    if (at == part.npos) continue;
-    out.revision = part.substr(at + 1);
-    part.resize(at);
-    if (out.revision.empty()) return wrong();
-  }
-  if (parts.size() < 2 || parts[0].empty() || parts[1].empty()) return wrong();
-  out.repository = parts[0] + "/" + parts[1];
-  for (size_t i = 2; i < parts.size(); ++i)
-    if (!parts[i].empty()) out.path += (out.path.empty() ? "" : "/") + parts[i];
-  out.folder = out.path.empty() || parts.back().empty();
-  if ((!out.path.empty() && !is_safe_name(out.path)) || !is_safe_name(out.repository)) return wrong();
-  return out;
-}
-
-std::string file_url(const HubPath& hub, const std::string& path) {
+std::string file_url(const HubAddress& hub, const std::string& path) {
   return join_text(hub_endpoint(), "/datasets/", hub.repository, "/resolve/", percent_encode_path(hub.revision), "/", percent_encode_path(path));
 }
 
@@ -82,7 +51,7 @@ Result<HttpText> ask_patiently(const std::string& url, const FetchOptions& optio
 }
 
 // Adds the files of one page.
-Status read_page(const Json& page, const std::string& url, const HubPath& hub, std::vector<SourceFile>& files) {
+Status read_page(const Json& page, const std::string& url, const HubAddress& hub, std::vector<SourceFile>& files) {
   if (!page.is_array()) return error_at(url, -1, "the hub's answer is no list of files");
   for (const Json& entry : page.as_array()) {
     const Json* path = entry.find("path");
@@ -107,7 +76,7 @@ struct HubListing {
   std::vector<SourceFile> files;
 };
 
-Result<HubListing> list_hub(const HubPath& hub, const std::string& folder, const FetchOptions& options) {
+Result<HubListing> list_hub(const HubAddress& hub, const std::string& folder, const FetchOptions& options) {
   HubListing out;
   std::string url = join_text(hub_endpoint(), "/api/datasets/", hub.repository, "/tree/", percent_encode_path(hub.revision),
                               folder.empty() ? "" : "/" + percent_encode_path(folder), "?recursive=true");
@@ -130,14 +99,14 @@ Result<HubListing> list_hub(const HubPath& hub, const std::string& folder, const
 }
 
 Result<std::vector<SourceFile>> list_hub_address(const std::string& address, const FetchOptions& options) {
-  LATHE_TRY(const HubPath hub, parse_hub_path(address));
+  LATHE_TRY(const HubAddress hub, parse_hub_address(address));
   const auto absent = [&] { return error_at(address, -1, "the hub has no such set, revision, file or folder (", hub_endpoint(), ")"); };
   if (has_pattern(hub.path)) {
     const size_t slash = hub.path.rfind('/');
     const std::string folder = slash == std::string::npos ? "" : hub.path.substr(0, slash);
     if (has_pattern(folder)) return error_at(address, -1, "* and ? may stand in the last part only");
     LATHE_TRY(HubListing listing, list_hub(hub, folder, options));
-    std::erase_if(listing.files, [&](const SourceFile& file) { return fnmatch(hub.path.c_str(), file.name.c_str(), FNM_PATHNAME) != 0; });
+    std::erase_if(listing.files, [&](const SourceFile& file) { return !hub.means(file.name); });
     if (listing.files.empty()) return absent();
     return std::move(listing.files);
   }
@@ -178,6 +147,38 @@ Result<std::vector<SourceFile>> list_local(const std::string& address) {
 
 }  // namespace
 
+bool is_hub(const std::string& address) { return address.starts_with(kHub); }
+
+Result<HubAddress> parse_hub_address(const std::string& address) {
+  std::string rest = address.substr(kHub.size());
+  const auto wrong = [&] { return error_at(address, -1, "is not of the form hf://datasets/ORG/NAME/PATH[@REVISION]"); };
+  if (rest.starts_with("datasets/")) rest.erase(0, 9);
+  else if (rest.starts_with("dataset/")) rest.erase(0, 8);
+  else return wrong();
+  HubAddress out;
+  std::vector<std::string> parts = split_text(rest, '/');
+  for (std::string& part : parts) {  // the first @ ends a name; a revision has no slash
+    const size_t at = part.find('@');
+    if (at == part.npos) continue;
+    out.revision = part.substr(at + 1);
+    part.resize(at);
+    if (out.revision.empty()) return wrong();
+  }
+  if (parts.size() < 2 || parts[0].empty() || parts[1].empty()) return wrong();
+  out.repository = parts[0] + "/" + parts[1];
+  for (size_t i = 2; i < parts.size(); ++i)
+    if (!parts[i].empty()) out.path += (out.path.empty() ? "" : "/") + parts[i];
+  out.folder = out.path.empty() || parts.back().empty();
+  if ((!out.path.empty() && !is_safe_name(out.path)) || !is_safe_name(out.repository)) return wrong();
+  return out;
+}
+
+bool HubAddress::means(const std::string& name) const {
+  if (path.empty()) return true;
+  if (has_pattern(path)) return fnmatch(path.c_str(), name.c_str(), FNM_PATHNAME) == 0;
+  return (!folder && name == path) || name.starts_with(path + "/");
+}
+
 bool is_safe_name(const std::string& name) {
   if (name.empty() || name.front() == '/' || name.back() == '/') return false;
   for (const char c : name)
@@ -201,7 +202,7 @@ Headers hub_headers(const std::string& url) {
 
 Result<std::vector<SourceFile>> list_source(const std::string& address, const FetchOptions& options) {
   Result<std::vector<SourceFile>> files = error(address);
-  if (address.starts_with(kHub)) {
+  if (is_hub(address)) {
     files = list_hub_address(address, options);
   } else if (is_s3(address)) {
     files = list_s3_address(address);

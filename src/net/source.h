@@ -22,6 +22,19 @@ struct SourceFile {
 // Sorted by name. Uses options.attempts, the waits, stall_seconds and sleep for listings.
 Result<std::vector<SourceFile>> list_source(const std::string& address, const FetchOptions& options);
 
+// An address of the kind hf://datasets/ORG/NAME/PATH[@REVISION].
+struct HubAddress {
+  std::string repository;  // "openai/gsm8k"
+  std::string revision = "main";
+  std::string path;        // below the repository, no slash at either end; the last part may hold * and ?
+  bool folder = false;     // was written with a slash at the end, or is the whole repository
+
+  // Whether the repository's file `name` is meant; a path without a slash at its end may be a file or a folder.
+  bool means(const std::string& name) const;
+};
+bool is_hub(const std::string& address);
+Result<HubAddress> parse_hub_address(const std::string& address);
+
 std::string hub_endpoint();
 Headers hub_headers(const std::string& url);  // the token, when `url` is the hub's
 

@@ -52,20 +52,27 @@ TEST_F(CorpusVerb, PrintsItsSettingsAndSaysAlreadyDone) {
   const Outcome second = run({"--source-map", "web=" + text});
   EXPECT_EQ(second.exit, Exit::kDone);
   EXPECT_NE(second.out.find("already done"), std::string::npos);
+  const std::string shard = (fs::path(out) / "shard_0000.jsonl.zst").string(), bytes = take(read_file(shard));
+  check(write_file_atomic(shard, bytes.substr(1)));
+  const Outcome damaged = run({"--source-map", "web=" + text});
+  EXPECT_EQ(damaged.exit, Exit::kBadInput) << damaged.out;
+  EXPECT_NE(damaged.err.find("--force"), std::string::npos) << damaged.err;
+  check(write_file_atomic(shard, bytes));
   const Outcome other = run({"--source-map", "web=" + text, "--shard-size", "7"});
   EXPECT_EQ(other.exit, Exit::kBadInput);
   EXPECT_NE(other.err.find("--force"), std::string::npos) << other.err;
   EXPECT_EQ(run({"--source-map", "web=" + text, "--shard-size", "7", "--force"}).exit, Exit::kDone);
+  EXPECT_EQ(run({"--source-map", "web=" + text, "--shard-size", "0", "--force"}).exit, Exit::kDone);  // as the config says
 }
 
 // L-1.13, L-1.16, L-1.25
 TEST_F(CorpusVerb, AMissingSourceNamesTheCommandThatGetsIt) {
   const Outcome outcome = run({});
   EXPECT_EQ(outcome.exit, Exit::kBadInput);
-  EXPECT_NE(outcome.err.find("lathe download hf://some/web"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("lathe download hf://datasets/some/web/"), std::string::npos) << outcome.err;
   EXPECT_EQ(run({"--source-map", "web"}).exit, Exit::kBadInput);
   EXPECT_EQ(run({"--no-such-flag"}).exit, Exit::kUsage);
-  EXPECT_EQ(run_lathe({"corpus"}).exit, Exit::kBadInput);
+  EXPECT_EQ(run_lathe({"corpus"}).exit, Exit::kUsage);
 }
 
 // L-2.37

@@ -144,6 +144,11 @@ TEST_F(PackVerb, IsDoneOnceAndForceTouchesItsOwnFolderAlone) {
   EXPECT_EQ(again.exit, Exit::kDone);
   EXPECT_NE(again.out.find("already done"), std::string::npos);
   EXPECT_EQ(hashes("set"), before);
+  const fs::path ids = at("set") / "train.bin";
+  const std::string bytes = take(read_file(ids));
+  check(write_file_atomic(ids, bytes.substr(2)));
+  EXPECT_EQ(pack("corpus", "set", {"--sequence-length", "32"}).exit, Exit::kBadInput);  // done once, damaged since
+  check(write_file_atomic(ids, bytes));
   const Outcome refused = pack("corpus", "set", {"--sequence-length", "64"});
   EXPECT_EQ(refused.exit, Exit::kBadInput);
   EXPECT_NE(refused.err.find("--force"), std::string::npos);

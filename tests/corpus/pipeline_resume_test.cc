@@ -250,7 +250,7 @@ TEST_F(Resume, SourcesAreFilesOrFoldersOfAnyKind) {
   write_text(root / "mixed" / "README.md", "no text");
   auto wanted = settings({{"remote", "x"}});
   wanted.mix.sources[0].type = "hf", wanted.mix.sources[0].dataset_name = "some/set", wanted.mix.sources[0].subset = "en";
-  EXPECT_PART(failure(wanted), "lathe download hf://some/set");
+  EXPECT_PART(failure(wanted), "lathe download hf://datasets/some/set/en/");
   wanted.source_map = {{"remote", (root / "mixed").string()}};
   take(prepare_corpus(wanted));
   std::vector<std::string> expected = made_texts(1, 10, 30);

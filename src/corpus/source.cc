@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/download_record.h"
 #include "core/environment.h"
 #include "core/manifest.h"
 #include "core/text.h"
@@ -42,7 +43,8 @@ Result<std::vector<SourceFile>> files_of(const fs::path& path) {
   LATHE_TRY(const auto paths, list_files(path, source_endings(), true));
   std::vector<SourceFile> files;
   for (const fs::path& file : paths) {
-    if (file.filename() == kManifestFile && file != path) continue;  // the record of the stage that wrote the folder
+    const bool record = file.filename() == kManifestFile || file.filename() == kDownloadsFile;
+    if (record && file != path) continue;  // of the stage that wrote the folder
     std::error_code code;
     const auto bytes = fs::file_size(file, code);
     if (code) return error_at(file.string(), -1, "cannot ask for the size: ", code.message());

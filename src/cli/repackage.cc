@@ -31,6 +31,7 @@ Result<std::vector<fs::path>> source_files(const std::vector<std::string>& sourc
 
 Status write_shards(Context& context, const RepackageOptions& options, const std::vector<fs::path>& files, const fs::path& work, Manifest& manifest) {
   LATHE_TRY(const int64_t documents, data::count_documents(files));
+  if (documents == 0) return error_at(files[0].string(), -1, files.size() > 1 ? "and the other sources hold" : "holds", " no document");
   context.print(with_thousands(documents), " documents in ", files.size(), " files");
   const double begin = Clock::real().seconds();
   int64_t written = 0, characters = 0;

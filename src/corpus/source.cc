@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/download_record.h"
 #include "core/environment.h"
 #include "core/manifest.h"
 #include "core/text.h"
@@ -44,8 +45,8 @@ Result<std::vector<SourceFile>> files_of(const fs::path& path) {
   for (const fs::path& file : paths) {
     std::error_code code;
     const bool one = file == path || fs::is_regular_file(path, code);
-    // What other commands record beside the texts they write is no text.
-    if (!one && (file.filename() == kManifestFile || file.filename() == "downloads.json")) continue;
+    const bool record = file.filename() == kManifestFile || file.filename() == kDownloadsFile;
+    if (record && !one) continue;  // of the stage that wrote the folder
     const auto bytes = fs::file_size(file, code);
     if (code) return error_at(file.string(), -1, "cannot ask for the size: ", code.message());
     files.push_back({file, one ? file.filename().string() : file.lexically_relative(path).generic_string(),

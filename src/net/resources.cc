@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/check.h"
+#include "core/download_record.h"
 #include "core/environment.h"
 #include "core/manifest.h"
 #include "core/text.h"
@@ -76,6 +77,7 @@ Status add_listed(DownloadPlan& plan, const std::string& address, const Wanted& 
   for (SourceFile& file : files.value()) {
     if (!wanted(file.name)) continue;
     plan.files.push_back({file.url, plan.folder / file.name, file.bytes, file.sha256, hub_headers(file.url)});
+    if (file.name == kManifestFile) plan.manifest = plan.folder / kDownloadsFile;
   }
   if (plan.files.empty()) return error_at(address, -1, "holds no ", what);
   return {};
@@ -134,7 +136,9 @@ Result<DownloadPlan> plan_download(const std::string& what, const fs::path& base
   plan.what = what;
   const auto place = [&](const fs::path& own) {
     plan.folder = options.output_dir.empty() ? own : fs::path(options.output_dir);
-    plan.manifest = plan.folder / (plan.folder == base ? "downloads.json" : kManifestFile);
+    std::error_code code;
+    const bool taken = plan.folder == base || fs::exists(plan.folder / kDownloadsFile, code);
+    plan.manifest = plan.folder / (taken ? kDownloadsFile : kManifestFile);
   };
   const auto from = [&](const std::string& own) { return options.from.empty() ? own : options.from; };
 
@@ -182,7 +186,11 @@ Result<DownloadPlan> plan_download(const std::string& what, const fs::path& base
   }
   if (!options.sha256.empty()) {
     if (plan.files.size() != 1) return error("--sha256 is for a single file; ", what, " has ", plan.files.size());
-    plan.files[0].sha256 = options.sha256;
+    std::string hash = options.sha256;
+    for (char& c : hash)
+      if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    if (hash.size() != 64 || hash.find_first_not_of("0123456789abcdef") != hash.npos) return error("--sha256 must be 64 hexadecimal digits, got ", options.sha256);
+    plan.files[0].sha256 = hash;
   }
   return plan;
 }

@@ -37,7 +37,7 @@ struct PlanOptions {
 struct DownloadPlan {
   std::string what;
   fs::path folder;                   // of the files and of `manifest`
-  fs::path manifest;                 // <folder>/manifest.json; in the base folder itself downloads.json
+  fs::path manifest;                 // <folder>/manifest.json; downloads.json in the base folder and where the files have one
   std::vector<FetchRequest> files;
   std::string listing;               // the address whose files were listed; empty: none had to be
   fs::path unpack_to;                // not empty: files[0] is a zip archive whose folder of that name belongs there

@@ -90,6 +90,14 @@ TEST_F(DownloadToCorpus, ACopyOfTheRepositoryStandsInForTheHub) {
   const Outcome made = corpus();
   ASSERT_EQ(made.exit, Exit::kDone) << made.err;
   EXPECT_EQ(made.figures().at("documents").as_int(), 20);
+  // A repository with a manifest.json of its own, twice.
+  check(write_file_atomic(copy / "manifest.json", "{\"version\": 3}"));
+  for (int i = 0; i < 2; ++i) {
+    const Outcome whole = download("hf://datasets/third/web");
+    ASSERT_EQ(whole.exit, Exit::kDone) << whole.err;
+  }
+  EXPECT_EQ(take(read_file(sets / "third" / "web" / "manifest.json")), "{\"version\": 3}");
+  EXPECT_TRUE(take(read_json(sets / "third" / "web" / "downloads.json")).contains("listings"));
   EXPECT_THAT(download("hf://datasets/some/web/fr/").err, HasSubstr("holds no file fr"));
   EXPECT_THAT(download((copy / "en" / "train-0.jsonl").string()).err, HasSubstr("--from"));
 }

@@ -45,6 +45,10 @@ TEST(RepackageVerb, NothingToReadIsAnError) {
   const TemporaryFolder folder;
   EXPECT_EQ(run_lathe({"repackage", folder.path().string(), "--base-dir", folder.path().string()}).exit, Exit::kBadInput);
   EXPECT_EQ(run_lathe({"repackage", "--base-dir", folder.path().string()}).exit, Exit::kUsage);
+  testing::check(write_file_atomic(folder.path() / "empty.jsonl", ""));
+  const std::string out = (folder.path() / "out").string();
+  EXPECT_EQ(run_lathe({"repackage", (folder.path() / "empty.jsonl").string(), "--base-dir", folder.path().string(), "--output-dir", out}).exit, Exit::kBadInput);
+  EXPECT_FALSE(fs::exists(out));
 }
 
 }  // namespace

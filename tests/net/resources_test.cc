@@ -62,5 +62,16 @@ TEST(Resources, AMirrorReplacesTheOwnAddress) {
   EXPECT_EQ(plan("fineweb", options).files.at(0).path, "/elsewhere/shard_00000.parquet");
 }
 
+// L-2.9
+TEST(Resources, AGivenHashIsCheckedBeforeAnythingIsFetched) {
+  PlanOptions options;
+  options.sha256 = std::string(32, 'A') + std::string(32, '0');
+  EXPECT_EQ(plan("words", options).files.at(0).sha256, std::string(32, 'a') + std::string(32, '0'));
+  for (const std::string& wrong : {std::string("abc"), std::string(64, 'g'), std::string(65, '0')}) {
+    options.sha256 = wrong;
+    EXPECT_FALSE(plan_download("words", "/base", options, {}).ok()) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace lathe::net

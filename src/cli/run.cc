@@ -102,13 +102,20 @@ class Runner {
 
   // The config file is read before any flag is written, so flags win wherever they stand.
   static Status read_config_file(Verb& verb, const CommandLine& line, SettingsTable& table) {
+    bool named = false;
     for (const Flag& flag : line.flags) {
       if (flag.name != "config") continue;
+      named = true;
       LATHE_TRY(const fs::path path, find_config(flag.words.at(0)));
       LATHE_TRY(const Json config, read_json(path));
       LATHE_TRY_STATUS(verb.read_config(table, config, path.string()));
     }
-    return {};
+    const std::string usual = verb.default_config();
+    std::error_code code;
+    if (named || usual.empty() || !fs::exists(usual, code)) return {};
+    LATHE_TRY_STATUS(table.set_text("config", {usual}));
+    LATHE_TRY(const Json config, read_json(usual));
+    return verb.read_config(table, config, usual);
   }
 
   Exit fail(const std::string& title, const Error& error, Exit exit, bool point_to_help = false) {

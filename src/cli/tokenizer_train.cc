@@ -130,7 +130,7 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   LATHE_TRY(const fs::path data, given_or_base(context, data_, "base_data"));
   const fs::path folder = output_dir_.empty() ? base / "tokenizer" : fs::path(output_dir_);
   if (min_frequency_ < 0) return error("min_frequency must be 0 or more, got ", min_frequency_);
-  if (memory_mb_ < 1) return error("memory must be at least 1 MB, got ", memory_mb_);
+  if (memory_mb_ < 1 || memory_mb_ > INT64_MAX >> 20) return error("memory must be 1 MB to ", INT64_MAX >> 20, " MB, got ", memory_mb_);
   settings_.min_pair_count = std::max<int64_t>(1, min_frequency_);  // a pair that never occurs cannot be joined
   settings_.memory = memory_mb_ << 20;
   settings_.style = style_ == "hf" ? tokenizer::TrainStyle::kHuggingFace : tokenizer::TrainStyle::kChat;

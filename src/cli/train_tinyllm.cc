@@ -6,6 +6,7 @@
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
+#include "core/folder_lock.h"
 #include "core/log.h"
 #include "core/manifest.h"
 #include "core/signals.h"
@@ -25,6 +26,7 @@ namespace lathe::cli {
 namespace {
 
 constexpr const char* kKind = "tinyllm";
+constexpr const char* kSettingsFile = "config.json";
 constexpr const char* kAnew = "start anew without --resume, or put the file back";
 
 class TrainTinyllm : public Verb {
@@ -37,15 +39,18 @@ class TrainTinyllm : public Verb {
     measure_.describe(table);
   }
   void adjust_common(CommonOptions& common) override { common.seed = 1337; }
+  std::string default_config() const override { return "config/tiny_char_gpt.json"; }
   Result<Exit> run(Context& context) override;
 
  private:
   Result<std::string> read_text() const;
   Result<tokenizer::Tokenizer> train_tokenizer(const std::string& text) const;
   Result<tokenizer::Tokenizer> make_tokenizer(const std::string& text) const;
+  Status take_over(const Context& context);
   Result<data::TokenStream> make_stream(const std::string& text, const tokenizer::Tokenizer& tokenizer) const;
   Status write_record(const Context& context, const tokenizer::Tokenizer& tokenizer, const data::TokenStream& stream, const std::string& started) const;
-  Result<std::string> sample(model::Transformer& model, const tokenizer::Tokenizer& tokenizer, uint64_t seed) const;
+  Result<std::vector<int32_t>> prompt_tokens(const tokenizer::Tokenizer& tokenizer, const std::string& text) const;
+  Result<std::string> sample(model::Transformer& model, const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& prompt, uint64_t seed) const;
   void print_start(Context& context, const data::TokenStream& stream, const data::WindowSplit& split) const;
   bool goes_on() const { return settings_.resume; }
   fs::path folder() const { return settings_.out_dir; }
@@ -93,6 +98,30 @@ Result<tokenizer::Tokenizer> TrainTinyllm::train_tokenizer(const std::string& te
     log_warning("tokenizer", "no pair is left that the text has ", settings_.bpe_min_frequency, " times: the vocabulary has ",
                 trained.tokenizer.vocab_size(), " tokens, not ", settings_.bpe_vocab_size);
   return trained.tokenizer;
+}
+
+// Row L-11.14: shape and tokenizer of a run that goes on are those it was started with; so is its text. What the user gives
+// against that is an error; what is left at its default is taken from the record.
+Status TrainTinyllm::take_over(const Context& context) {
+  LATHE_TRY(const Manifest manifest, read_manifest(folder(), kKind, "nothing to go on with; run without --resume first"));
+  const Json now = context.settings();
+  SettingsTable table;
+  train::describe(table, settings_);
+  for (const char* key : {"tokenizer", "bpe_vocab_size", "bpe_min_frequency", "block_size", "n_layer", "n_head", "n_embd", "mlp_hidden", "norm",
+                          "norm_eps", "mlp", "pos_encoding", "rope_base", "bias", "weight_tying"}) {
+    const Json* then = manifest.settings.find(key);
+    if (then == nullptr || *then == now.at(key)) continue;
+    if (context.given(key))
+      return error_at(key, -1, "is ", now.at(key).dump(), ", the run in ", folder().string(), " was started with ", then->dump(), "; leave it out, or start anew");
+    LATHE_TRY_STATUS(table.set_json(key, *then));
+  }
+  LATHE_TRY_STATUS(train::check(settings_));
+  LATHE_TRY(const FileRecord text, record_file(settings_.data_path));
+  for (const FileRecord& input : manifest.inputs)
+    if (input.sha256 != text.sha256)
+      return error_at(text.path, -1, "is not the text that the run was started with (", input.path, ", ", input.bytes, " bytes, SHA-256 ",
+                      input.sha256.substr(0, 12), "..., now ", text.bytes, " bytes, ", text.sha256.substr(0, 12), "...); ", kAnew);
+  return {};
 }
 
 // Row L-3.27: a run that goes on takes what stands in out_dir, and only when it is what the run recorded.
@@ -144,7 +173,19 @@ Status TrainTinyllm::write_record(const Context& context, const tokenizer::Token
 }
 
 // Row L-11.76: an empty prompt starts from a line break, or from the first token where the vocabulary has none.
-Result<std::string> TrainTinyllm::sample(model::Transformer& model, const tokenizer::Tokenizer& tokenizer, uint64_t seed) const {
+Result<std::vector<int32_t>> TrainTinyllm::prompt_tokens(const tokenizer::Tokenizer& tokenizer, const std::string& text) const {
+  const bool no_break = settings_.tokenizer == "char" && text.find('\n') == std::string::npos;
+  std::vector<int32_t> tokens;
+  if (!settings_.prompt.empty()) tokens = tokenizer.encode(settings_.prompt);
+  else if (!no_break) tokens = tokenizer.encode("\n");
+  if (tokens.empty()) tokens = {0};
+  if (std::ssize(tokens) > settings_.block_size)
+    return error_at("prompt", -1, "has ", tokens.size(), " tokens, more than block_size ", settings_.block_size, "; shorten it");
+  return tokens;
+}
+
+Result<std::string> TrainTinyllm::sample(model::Transformer& model, const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& prompt,
+                                         uint64_t seed) const {
   infer::TransformerModel language_model(model);
   infer::Engine engine(language_model, tokenizer);
   infer::GenerateOptions options;
@@ -154,8 +195,6 @@ Result<std::string> TrainTinyllm::sample(model::Transformer& model, const tokeni
   options.sampling.top_p = settings_.top_p;
   options.sampling.repetition_penalty = settings_.repetition_penalty;
   options.sampling.seed = seed;
-  std::vector<int32_t> prompt = tokenizer.encode(settings_.prompt.empty() ? "\n" : settings_.prompt);
-  if (prompt.empty()) prompt = {0};
   LATHE_TRY(const infer::Generated generated, engine.generate_batch(prompt, options));
   return tokenizer.decode(generated.tokens.at(0));
 }
@@ -176,11 +215,15 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   LATHE_TRY_STATUS(measure_.check());
   LATHE_TRY(const std::string text, read_text());
   LATHE_TRY_STATUS(make_folders(folder()));
+  LATHE_TRY(const FolderLock lock, FolderLock::take(folder()));
+  if (goes_on()) LATHE_TRY_STATUS(take_over(context));
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, make_tokenizer(text));
   LATHE_TRY(const data::TokenStream stream, make_stream(text, tokenizer));
   LATHE_TRY(const data::WindowSplit split, data::split_windows(stream.size(), settings_.val_fraction, settings_.block_size));
   LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, tokenizer.vocab_size()));
+  LATHE_TRY(const std::vector<int32_t> prompt, prompt_tokens(tokenizer, text));
   if (!goes_on()) LATHE_TRY_STATUS(write_record(context, tokenizer, stream, started));
+  LATHE_TRY_STATUS(write_json_atomic(folder() / kSettingsFile, context.settings()));  // row L-11.7
   print_start(context, stream, split);
 
   const DType dtype = settings_.amp ? resolved_dtype(context) : DType::kFloat32;
@@ -218,7 +261,9 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   loop_settings.grad_clip = settings_.grad_clip;
   loop_settings.eval_every = split.validation.size() > 0 && settings_.eval_interval > 0 ? settings_.eval_interval : -1;
   loop_settings.sample_every = settings_.sample_interval > 0 ? settings_.sample_interval : -1;
-  loop_settings.save_every = settings_.save_interval > 0 ? settings_.save_interval : settings_.eval_interval > 0 ? settings_.eval_interval : -1;
+  loop_settings.save_with_eval = true;
+  const int64_t save_every = settings_.save_interval > 0 ? settings_.save_interval : settings_.eval_interval;  // without a validation part too
+  loop_settings.save_every = save_every > 0 ? save_every : -1;
   loop_settings.log_every = settings_.log_interval;
   loop_settings.resume_from_step = resume;
   loop_settings.flops_per_token = model.flops_per_token();
@@ -251,7 +296,7 @@ Result<Exit> TrainTinyllm::run(Context& context) {
     return validation.bits_per_byte();
   };
   hooks.sample = [&](int64_t step) -> Status {
-    LATHE_TRY(const std::string line, sample(model, tokenizer, seed + static_cast<uint64_t>(step)));
+    LATHE_TRY(const std::string line, sample(model, tokenizer, prompt, seed + static_cast<uint64_t>(step)));
     context.print("--- sample\n", line, "\n---");
     return {};
   };

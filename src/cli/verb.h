@@ -101,6 +101,8 @@ class Verb {
   virtual void describe(SettingsTable& table) = 0;
   // Another default for a flag that all verbs share, e.g. a tag.
   virtual void adjust_common(CommonOptions&) {}
+  // Read where it stands and no --config is given (row L-11.5); empty: none.
+  virtual std::string default_config() const { return ""; }
   // Takes one config file. The default reads each key as a setting; a verb with key names of its own maps them here.
   virtual Status read_config(SettingsTable& table, const Json& config, const std::string& path) { return table.read_object(config, path); }
   // An error ends with status 1 and its text on standard error.

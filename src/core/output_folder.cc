@@ -1,12 +1,5 @@
 #include "core/output_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "core/check.h"
@@ -39,28 +32,6 @@ bool is_empty_or_absent(const fs::path& path) {
   return !fs::exists(path, code) || (fs::is_directory(path, code) && fs::is_empty(path, code));
 }
 
-// Whether `fd` is still what stands under `path`: its last holder may have removed it while we waited to open it.
-bool is_current(int fd, const fs::path& path) {
-  struct stat open {}, named {};
-  return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino && open.st_dev == named.st_dev;
-}
-
-Result<int> lock(const fs::path& path) {
-  while (true) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0) return error_at(path.string(), -1, "cannot create: ", std::strerror(errno));
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
-      if (is_current(fd, path)) return fd;
-      ::close(fd);
-      continue;
-    }
-    const int reason = errno;
-    ::close(fd);
-    if (reason == EWOULDBLOCK) return error_at(path.string(), -1, "another process is writing this folder; wait for it or stop it");
-    return error_at(path.string(), -1, "cannot lock: ", std::strerror(reason));
-  }
-}
-
 }  // namespace
 
 Result<OutputFolder> OutputFolder::open(const fs::path& path, const std::string& config_sha256, bool force) {
@@ -68,7 +39,7 @@ Result<OutputFolder> OutputFolder::open(const fs::path& path, const std::string&
   folder.path_ = path.has_filename() ? path : path.parent_path();  // "data/x/" means "data/x"
   folder.work_ = with_ending(folder.path_, ".partial");
   LATHE_TRY_STATUS(make_folders(folder.path_.parent_path()));
-  LATHE_TRY(folder.lock_, lock(with_ending(folder.path_, ".lock")));
+  LATHE_TRY(folder.lock_, FolderLock::take(folder.path_));
 
   // A crash between the two renames of commit() leaves the old content aside and nothing in its place.
   const fs::path old = with_ending(folder.path_, ".old");
@@ -100,16 +71,10 @@ OutputFolder::OutputFolder(OutputFolder&& other) noexcept
       work_(std::move(other.work_)),
       done_(other.done_),
       continued_(other.continued_),
-      lock_(std::exchange(other.lock_, -1)) {}
-
-OutputFolder::~OutputFolder() {
-  if (lock_ < 0) return;
-  ::unlink(with_ending(path_, ".lock").c_str());
-  ::close(lock_);
-}
+      lock_(std::move(other.lock_)) {}
 
 Status OutputFolder::commit() {
-  LATHE_CHECK(!done_ && lock_ >= 0, "commit() on a folder that is done: ", path_.string());
+  LATHE_CHECK(!done_ && lock_.held(), "commit() on a folder that is done: ", path_.string());
   std::error_code code;
   LATHE_CHECK(fs::exists(work_ / kManifestFile, code), "commit() without a manifest in ", work_.string());
   LATHE_TRY_STATUS(remove_tree(work_ / kConfigFile));

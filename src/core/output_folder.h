@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/file.h"
+#include "core/folder_lock.h"
 #include "core/result.h"
 
 namespace lathe {
@@ -19,7 +20,7 @@ class OutputFolder {
   static Result<OutputFolder> open(const fs::path& path, const std::string& config_sha256, bool force);
   OutputFolder(OutputFolder&& other) noexcept;
   OutputFolder& operator=(OutputFolder&&) = delete;
-  ~OutputFolder();  // without commit(): the sibling stays, for the next run to go on with
+  ~OutputFolder() = default;  // without commit(): the sibling stays, for the next run to go on with
 
   bool done() const { return done_; }
   bool continued() const { return continued_; }      // work() holds what an interrupted run with the same hash wrote
@@ -33,7 +34,7 @@ class OutputFolder {
   OutputFolder() = default;
   fs::path path_, work_;
   bool done_ = false, continued_ = false;
-  int lock_ = -1;
+  FolderLock lock_;
 };
 
 }  // namespace lathe

@@ -53,11 +53,14 @@ class Loader : public WindowLoader {
   }
 
   Json state() const override {
-    return Json(Json::Object{{"loader", "windows"},
-                             {"sample", done_},
-                             {"seed", static_cast<int64_t>(options_.seed)},
-                             {"begin", range_.begin},
-                             {"end", range_.end}});
+    Json out(Json::Object{{"loader", "windows"},
+                          {"sample", done_},
+                          {"seed", static_cast<int64_t>(options_.seed)},
+                          {"begin", range_.begin},
+                          {"end", range_.end}});
+    // The step is counted from the samples, so with a curriculum the samples of a step are fixed.
+    if (options_.curriculum) out["step_samples"] = step_samples();
+    return out;
   }
 
   Status restore(const Json& state, ResumeMode) override {
@@ -68,6 +71,12 @@ class Loader : public WindowLoader {
       if (value == nullptr || *value != mine.at(key))
         return error("the saved position is of other data: \"", key, "\" was ",
                      value == nullptr ? "missing" : value->dump(), ", is ", mine.at(key).dump());
+    }
+    if (options_.curriculum) {
+      const int64_t then = state.get_int("step_samples", -1);
+      if (then >= 0 && then != step_samples())
+        return error("a step of the curriculum had ", then, " samples, now has ", step_samples(),
+                     "; give the batch size and accumulation that the run was started with");
     }
     LATHE_TRY(const int64_t sample, read_number(state, "sample"));
     if (sample < 0) return error("the saved position is sample ", sample);
@@ -100,8 +109,10 @@ class Loader : public WindowLoader {
 
   int64_t length_at(int64_t sample) const {
     if (!options_.curriculum) return options_.block_size;
-    return options_.curriculum->length(sample / (options_.rows * options_.world * options_.accumulation));
+    return options_.curriculum->length(sample / step_samples());
   }
+
+  int64_t step_samples() const { return options_.rows * options_.world * options_.accumulation; }
 
   TokenStream stream_;
   TokenRange range_;

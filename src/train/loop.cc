@@ -182,7 +182,8 @@ Status Loop::save() {
 Status Loop::validate_and_sample(bool last) {
   const int64_t step = state_.step;
   const auto due = [&](int64_t every) { return every > 0 && (last || step % every == 0); };
-  const bool saves = settings_.save && (last || (settings_.save_every > 0 && step > 0 && step % settings_.save_every == 0 && step != settings_.resume_from_step));
+  const bool saves = settings_.save && (last || (step > 0 && step != settings_.resume_from_step &&
+                                                (due(settings_.save_every) || (settings_.save_with_eval && due(settings_.eval_every)))));
   TimeSplit& split = performance_.split;
   if (saves) {
     const TimedPart part(clock_, split.saving, ctx_, "saving");
@@ -294,7 +295,6 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   LATHE_TRY_STATUS(reserve_memory());
   LoopResult result;
   constexpr int64_t kStepsBeforeWarning = 20;
-  performance_.tokens_per_step = step_tokens();
   performance_.flops_per_token = settings_.flops_per_token;
   performance_.product_flops = settings_.peak_flops;
   logged_at_ = clock_.seconds();
@@ -320,6 +320,7 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     const int64_t index = state_.step - 1;
     if (index > kUntimedSteps) state_.total_training_time += seconds;
     performance_.step_seconds.push_back(seconds);
+    performance_.step_tokens.push_back(step_tokens());
     if (++performance_.steps == 1) performance_.first_step_waiting = performance_.split.data;
     if (performance_.steps >= kStepsBeforeWarning) warn_of_waiting();
     state_.smooth_loss = kSmooth * state_.smooth_loss + (1 - kSmooth) * outcome.last_micro_loss;
@@ -333,7 +334,7 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   if (performance_.steps > 0) LATHE_TRY_STATUS(log_performance());
   result.state = state_;
   result.tokens_per_second = performance_.tokens_per_second_quantile(0.5);
-  result.step_ms_p50 = result.tokens_per_second > 0 ? 1000 * step_tokens() / result.tokens_per_second : 0;
+  result.step_ms_p50 = 1000 * performance_.step_seconds_median();
   result.performance = performance_;
   result.arena_bytes = ctx_.arena().peak_bytes();
   return result;

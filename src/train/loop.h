@@ -35,6 +35,7 @@ struct LoopSettings {
   bool eval_at_end = false;        // at the end even so (row C-8.15)
   int64_t sample_every = -1;
   int64_t save_every = -1;         // -1: only at the end
+  bool save_with_eval = false;     // at every evaluation too (row L-11.77)
   int64_t log_every = 1;           // metrics; row C-5.24 says 100
   int64_t resume_from_step = -1;
   double flops_per_token = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "core/text.h"
@@ -18,27 +19,32 @@ std::vector<std::pair<const char*, double>> parts_apart(const TimeSplit& s) {
   return {{"evaluation", s.evaluation}, {"sampling", s.sampling}, {"saving", s.saving}};
 }
 
+double quantile(std::vector<double> values, double q) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const double at = q * static_cast<double>(values.size() - 1);
+  const size_t below = static_cast<size_t>(at), above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - std::floor(at)) * (values[above] - values[below]);
+}
+
 }  // namespace
 
-double Performance::training_seconds() const {
-  double sum = 0;
-  for (const double seconds : step_seconds) sum += seconds;
-  return sum;
-}
+double Performance::training_seconds() const { return std::accumulate(step_seconds.begin(), step_seconds.end(), 0.0); }
+
+double Performance::trained_tokens() const { return std::accumulate(step_tokens.begin(), step_tokens.end(), 0.0); }
+
+double Performance::step_seconds_median() const { return quantile(step_seconds, 0.5); }
 
 double Performance::tokens_per_second() const {
   const double seconds = training_seconds();
-  return seconds > 0 ? tokens_per_step * static_cast<double>(steps) / seconds : 0;
+  return seconds > 0 ? trained_tokens() / seconds : 0;
 }
 
 double Performance::tokens_per_second_quantile(double q) const {
-  if (step_seconds.empty()) return 0;
-  std::vector<double> sorted = step_seconds;
-  std::sort(sorted.begin(), sorted.end());
-  const double at = (1 - q) * static_cast<double>(sorted.size() - 1);  // the fastest step is the highest rate
-  const size_t below = static_cast<size_t>(at), above = std::min(below + 1, sorted.size() - 1);
-  const double seconds = sorted[below] + (at - std::floor(at)) * (sorted[above] - sorted[below]);
-  return seconds > 0 ? tokens_per_step / seconds : 0;
+  std::vector<double> per_token;
+  for (size_t i = 0; i < step_seconds.size(); ++i) per_token.push_back(step_seconds[i] / step_tokens.at(i));
+  const double seconds = quantile(std::move(per_token), 1 - q);  // the fastest step is the highest rate
+  return seconds > 0 ? 1 / seconds : 0;
 }
 
 double Performance::mfu() const { return product_flops > 0 ? flops_per_token * tokens_per_second_quantile(0.5) / product_flops : 0; }
@@ -51,7 +57,7 @@ double Performance::waiting_share() const {
 
 Json Performance::to_json() const {
   Json out = Json::object();
-  out["trained_tokens"] = tokens_per_step * static_cast<double>(steps);
+  out["trained_tokens"] = trained_tokens();
   out["steps"] = steps;
   out["tok_per_sec"] = tokens_per_second();
   out["tok_per_sec_p50"] = tokens_per_second_quantile(0.5);

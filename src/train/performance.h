@@ -21,13 +21,15 @@ struct TimeSplit {
 // Of this process alone: a resumed run starts anew.
 struct Performance {
   int64_t steps = 0;
-  double tokens_per_step = 0;              // trained tokens of the global batch
+  std::vector<double> step_tokens;         // trained tokens of the global batch; a curriculum's steps differ
   std::vector<double> step_seconds;        // wall time of every step
   TimeSplit split;
   double first_step_waiting = 0;           // for data, of the first step: the loader starts then
   double flops_per_token = 0, product_flops = 0;  // the model's; products per second measured in this process, 0: unknown
 
   double training_seconds() const;         // all steps
+  double trained_tokens() const;           // all steps
+  double step_seconds_median() const;
   double tokens_per_second() const;        // all trained tokens over training_seconds()
   // Of the steps' rates, q = 0.5: the median. The 90 % quantile is a fast step.
   double tokens_per_second_quantile(double q) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 namespace lathe::train {
@@ -15,6 +16,19 @@ Status at_least(const char* key, int64_t value, int64_t least) {
 Status within(const char* key, double value, double least, double below) {
   if (!(value >= least && value < below)) return error_at(key, -1, "must be at least ", least, " and below ", below, ", is ", value);
   return {};
+}
+
+// Of a table: `open` leaves the lower end out, the upper end is part of it.
+struct Range {
+  const char* key;
+  double value, least, most;
+  bool open = false;
+};
+
+Status within(const Range& r) {
+  if (std::isfinite(r.value) && r.value <= r.most && (r.open ? r.value > r.least : r.value >= r.least)) return {};
+  if (std::isinf(r.most)) return error_at(r.key, -1, "must be a number ", r.open ? "above " : "of at least ", r.least, ", is ", r.value);
+  return error_at(r.key, -1, "must be ", r.open ? "above " : "at least ", r.least, " and at most ", r.most, ", is ", r.value);
 }
 
 Status not_yet(bool asked, const char* key) {
@@ -106,7 +120,7 @@ void describe(SettingsTable& t, TinySettings& s) {
   t.add("eval_interval", &s.eval_interval, "steps; 0: never");
   t.add("eval_iters", &s.eval_iters, "batches averaged");
   t.add("log_interval", &s.log_interval, "steps between lines of metrics.jsonl; 0: none");
-  t.add("save_interval", &s.save_interval, "steps; 0: with each evaluation");
+  t.add("save_interval", &s.save_interval, "steps, beside each evaluation and the end; 0: only these");
   t.add("sample_interval", &s.sample_interval, "steps; 0: never");
   t.add("sample_chars", &s.sample_chars, "tokens of a sample");
   t.add("prompt", &s.prompt, "start of samples; empty: a line break");
@@ -123,11 +137,19 @@ Status check(const TinySettings& s) {
     LATHE_TRY_STATUS(at_least(key, value, 1));
   for (const auto& [key, value] : {std::pair{"dataloader_workers", s.dataloader_workers}, {"lr_warmup_steps", s.lr_warmup_steps},
                                    {"lr_stable_steps", s.lr_stable_steps}, {"eval_interval", s.eval_interval}, {"save_interval", s.save_interval},
-                                   {"sample_interval", s.sample_interval}, {"log_interval", s.log_interval}, {"top_k", s.top_k}})
+                                   {"sample_interval", s.sample_interval}, {"log_interval", s.log_interval}, {"top_k", s.top_k},
+                                   {"mlp_hidden", s.mlp_hidden}})
     LATHE_TRY_STATUS(at_least(key, value, 0));
   LATHE_TRY_STATUS(within("val_fraction", s.val_fraction, 0, 1));
   LATHE_TRY_STATUS(within("dropout", s.dropout, 0, 1));
-  if (!(s.learning_rate > 0)) return error_at("learning_rate", -1, "must be above 0, is ", s.learning_rate);
+  constexpr double kAny = std::numeric_limits<double>::infinity();
+  for (const auto& [key, value] : {std::pair{"adam_beta1", s.adam_beta1}, {"adam_beta2", s.adam_beta2}, {"ema_decay", s.ema_decay}})
+    LATHE_TRY_STATUS(within(key, value, 0, 1));
+  for (const Range& range : {Range{"learning_rate", s.learning_rate, 0, kAny, true}, {"lr_min", s.lr_min, 0, kAny}, {"adam_eps", s.adam_eps, 0, kAny, true},
+                             {"weight_decay", s.weight_decay, 0, kAny}, {"grad_clip", s.grad_clip, 0, kAny}, {"norm_eps", s.norm_eps, 0, kAny, true},
+                             {"rope_base", s.rope_base, 0, kAny, true}, {"temperature", s.temperature, 0, kAny}, {"top_p", s.top_p, 0, 1, true},
+                             {"repetition_penalty", s.repetition_penalty, 0, kAny, true}})
+    LATHE_TRY_STATUS(within(range));
   if (s.lr_schedule != "constant" && s.lr_min > s.learning_rate)
     return error_at("lr_min", -1, s.lr_min, " is above learning_rate ", s.learning_rate, ": the decay would rise");
   if (s.curriculum) LATHE_TRY_STATUS(curriculum_of(s).check());

@@ -27,6 +27,7 @@ class FakeVerb : public Verb {
       table.add("extra_setting_" + std::to_string(i), &unused, "one of many settings of a large verb, with a long explanation of what it is for");
     }
   }
+  std::string default_config() const override { return usual_config; }
   Result<Exit> run(Context& context) override {
     ++runs;
     settings = context.settings();
@@ -37,7 +38,7 @@ class FakeVerb : public Verb {
   }
 
   int64_t depth = 20, unused = 0;
-  std::string window_pattern = "SSSL";
+  std::string window_pattern = "SSSL", usual_config;
   std::vector<std::string> data_dirs;
   std::vector<double> data_weights;
   double temperature = 0.8;

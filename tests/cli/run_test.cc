@@ -46,6 +46,28 @@ TEST(Run, DefaultsGiveWayToTheConfigFileAndThatToFlags) {
   EXPECT_EQ(lathe.verb->window_pattern, "SSSL");  // default
 }
 
+// L-11.5
+TEST(Run, TheUsualConfigFileIsReadWhereItStandsAndNoOtherIsNamed) {
+  const TemporaryFolder folder;
+  const std::string named = config_file(folder, R"({"depth": 8})"), usual = folder.path() / "usual.json";
+  const auto depth_of = [&](std::vector<std::string> words) {
+    Bench lathe;
+    lathe.verb->usual_config = usual;
+    EXPECT_EQ(lathe(std::move(words)), Exit::kDone) << lathe.err.str();
+    return lathe.verb->depth;
+  };
+  EXPECT_EQ(depth_of({"train"}), 20) << "absent: not a word";
+  testing::check(write_file_atomic(usual, R"({"depth": 6})"));
+  EXPECT_EQ(depth_of({"train"}), 6);
+  EXPECT_EQ(depth_of({"train", "--depth", "20"}), 20) << "a flag that repeats the default wins";
+  EXPECT_EQ(depth_of({"train", "--config", named}), 8);
+  testing::check(write_file_atomic(usual, "{"));
+  Bench lathe;
+  lathe.verb->usual_config = usual;
+  EXPECT_EQ(lathe({"train"}), Exit::kBadInput);
+  EXPECT_NE(lathe.err.str().find("usual.json"), std::string::npos);
+}
+
 TEST(Run, AWrongConfigFileEndsWithStatus1AndNamesFileAndKey) {
   const TemporaryFolder folder;
   const std::vector<std::pair<std::string, std::string>> cases = {

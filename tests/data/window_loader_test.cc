@@ -264,6 +264,15 @@ TEST(WindowLoader, TheCurriculumCutsWindowsAndNeverMovesThem) {
                   full.inputs()[static_cast<size_t>(row * 16 + t)]);
   }
   EXPECT_EQ(cut.columns, 16);
+
+  // The step follows from the samples: with other samples a step the widths would shift.
+  const Json state = ramped->state();
+  options.accumulation = 1;
+  const Status refused = window_loader(stream, {0, 5000}, options)->restore(state, ResumeMode::kExact);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("had 8 samples, now has 4"), std::string::npos) << refused.error().message;
+  options.rows = 8;
+  EXPECT_TRUE(window_loader(stream, {0, 5000}, options)->restore(state, ResumeMode::kExact).ok());
 }
 
 // L-11.25

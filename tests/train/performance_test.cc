@@ -26,7 +26,7 @@ TEST(Performance, EvaluationAndSavingAreInNoRate) {
   tiny.take_time_apart(1000, 500);
   const train::Performance performance = tiny.finish().performance;
   EXPECT_EQ(performance.steps, 6);
-  EXPECT_EQ(performance.tokens_per_step, 2 * 2 * kTinyLength);
+  EXPECT_EQ(performance.step_tokens, std::vector<double>(6, 2 * 2 * kTinyLength));
   EXPECT_DOUBLE_EQ(performance.training_seconds(), 12) << "two batches of a second in each step";
   EXPECT_DOUBLE_EQ(performance.tokens_per_second(), 32);
   EXPECT_DOUBLE_EQ(performance.split.data, 12);
@@ -40,7 +40,7 @@ TEST(Performance, EvaluationAndSavingAreInNoRate) {
 // L-13.11: median and spread over the steps, the split, and mfu against the rate measured in the process.
 TEST(Performance, MedianAndSpreadOverTheSteps) {
   train::Performance p;
-  p.tokens_per_step = 100;
+  p.step_tokens.assign(5, 100);
   p.steps = 5;
   p.step_seconds = {10, 1, 2, 4, 3};
   p.split = {.data = 1, .forward = 5, .head = 4, .backward = 8, .optimizer = 1, .evaluation = 7, .sampling = 0, .saving = 2};
@@ -50,6 +50,11 @@ TEST(Performance, MedianAndSpreadOverTheSteps) {
   EXPECT_DOUBLE_EQ(p.tokens_per_second_quantile(1), 100) << "the fastest";
   EXPECT_DOUBLE_EQ(p.tokens_per_second_quantile(0.9), 100 / 1.4);
   EXPECT_EQ(p.mfu(), 0) << "unknown";
+  p.step_tokens[0] = 50;  // a curriculum's first step
+  EXPECT_DOUBLE_EQ(p.trained_tokens(), 450);
+  EXPECT_DOUBLE_EQ(p.tokens_per_second_quantile(0), 5);
+  EXPECT_DOUBLE_EQ(p.step_seconds_median(), 3);
+  p.step_tokens[0] = 100;
   p.flops_per_token = 6;
   p.product_flops = 1000;
   EXPECT_DOUBLE_EQ(p.mfu(), 0.2);

@@ -76,6 +76,11 @@ TEST(TinySettings, RangesAndWhatIsNotDoneYetAreNamed) {
   EXPECT_NE(error_of(R"({"batch_size": 0})").find("batch_size: must be at least 1, is 0"), std::string::npos) << error_of(R"({"batch_size": 0})");
   EXPECT_NE(error_of(R"({"val_fraction": 1.0})").find("val_fraction"), std::string::npos);
   EXPECT_NE(error_of(R"({"curriculum": true, "curriculum_start_block_size": 256})").find("curriculum_start_block_size"), std::string::npos);
+  for (const char* key : {"learning_rate", "adam_eps", "norm_eps", "rope_base", "repetition_penalty", "top_p"})
+    EXPECT_NE(error_of(std::string("{\"") + key + "\": 0}").find(std::string(key) + ": must be"), std::string::npos) << key;
+  for (const char* key : {"lr_min", "weight_decay", "grad_clip", "temperature", "mlp_hidden", "adam_beta1", "adam_beta2"})
+    EXPECT_NE(error_of(std::string("{\"") + key + "\": -1}").find(std::string(key) + ": must be"), std::string::npos) << key;
+  EXPECT_NE(error_of(R"({"top_p": 1.5})").find("top_p: must be above 0 and at most 1, is 1.5"), std::string::npos);
   for (const char* key : {R"("optimizer": "lion")", R"("ema": true)", R"("layerdrop": 0.1)", R"("qk_norm": true)", R"("label_smoothing": 0.1)"})
     EXPECT_NE(error_of(std::string("{") + key + "}").find("this build trains without it"), std::string::npos) << key;
 }

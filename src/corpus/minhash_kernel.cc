@@ -1,6 +1,8 @@
 // A group of four vectors of minima and four of multipliers stays in registers while all hashes of a batch pass.
 #include "corpus/minhash_kernel.h"
 
+#include "core/instruction_sets.h"
+
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "corpus/minhash_kernel.cc"
@@ -50,6 +52,7 @@ HWY_EXPORT(update_kernel);
 
 void minhash_update(const uint64_t* hashes, int64_t count, const uint32_t* multipliers, int64_t permutations,
                     uint32_t* signature) {
+  [[maybe_unused]] static const bool limited = limit_instruction_sets();
   HWY_DYNAMIC_DISPATCH(update_kernel)(hashes, count, multipliers, permutations, signature);
 }
 

@@ -34,13 +34,22 @@ fs::path Part::texts() const { return file_of(*this, ".texts.zst"); }
 fs::path Part::records() const { return file_of(*this, ".records"); }
 fs::path Part::signatures() const { return file_of(*this, ".signatures"); }
 
-Status write_part(Part& part, std::vector<BlockResult> results, const std::string& origin, const MinHasher* hasher) {
-  LATHE_TRY(auto texts, AtomicFileWriter::open(part.texts()));
-  std::string records;
+void count_part(Part& part, const std::vector<BlockResult>& results) {
   part.blocks = static_cast<int64_t>(results.size());
   part.documents = part.kept = part.kept_characters = 0;
   part.cleaning = {}, part.filtering = {};
-  int64_t most_examples = 1 << 20;  // blocks keep to their limit, the sum is cut by who reads it
+  constexpr int64_t kMostExamples = 1 << 20;  // blocks keep to their limit, the sum is cut by who reads it
+  for (const BlockResult& result : results) {
+    part.documents += static_cast<int64_t>(result.records.size());
+    part.kept += result.kept, part.kept_characters += result.kept_characters;
+    part.cleaning.add(result.cleaning, kMostExamples);
+    part.filtering.add(result.filtering, kMostExamples);
+  }
+}
+
+Status write_part(const Part& part, std::vector<BlockResult> results, const std::string& origin, const MinHasher* hasher) {
+  LATHE_TRY(auto texts, AtomicFileWriter::open(part.texts()));
+  std::string records;
   for (BlockResult& result : results) {
     LATHE_TRY_STATUS(texts.write(result.texts));
     std::string().swap(result.texts);
@@ -50,10 +59,6 @@ Status write_part(Part& part, std::vector<BlockResult> results, const std::strin
       append_number(records, record.verdict);
       append_number(records, record.flagged);
     }
-    part.documents += static_cast<int64_t>(result.records.size());
-    part.kept += result.kept, part.kept_characters += result.kept_characters;
-    part.cleaning.add(result.cleaning, most_examples);
-    part.filtering.add(result.filtering, most_examples);
   }
   const int64_t texts_bytes = texts.bytes_written();
   LATHE_TRY_STATUS(texts.commit());

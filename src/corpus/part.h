@@ -35,9 +35,11 @@ struct Part {
   fs::path signatures() const;
 };
 
-// Writes the results of `part.blocks` blocks; fills in what they add up to. `origin` stands for the source's files and
-// all settings the results depend on. With `hasher` null there are no signatures.
-Status write_part(Part& part, std::vector<BlockResult> results, const std::string& origin, const MinHasher* hasher);
+// Fills in what the results of a part's blocks add up to.
+void count_part(Part& part, const std::vector<BlockResult>& results);
+// Writes the results of a part that was counted. `origin` stands for the source's files and all settings the results
+// depend on. With `hasher` null there are no signatures.
+Status write_part(const Part& part, std::vector<BlockResult> results, const std::string& origin, const MinHasher* hasher);
 
 // False when it is not there, of another origin, or not whole.
 bool load_part(Part& part, const std::string& origin, bool signatures);

@@ -102,19 +102,31 @@ Status SourcePass::make(Part& part, Raw raw) {
   }
   if (raw.cached) {
     if (!results.empty()) results[0].cleaning = std::move(raw.cached->cleaning);
-  } else if (cache_) {
+  }
+  part.last = raw.last, part.files_read = raw.files_read;
+  count_part(part, results);
+  LATHE_TRY_STATUS(check_texts(part));
+  LATHE_TRY_STATUS(written());
+  writing_ = std::async(std::launch::async, [this, part, cached = raw.cached.has_value(), results = std::move(results)]() mutable {
+    return write(part, std::move(results), cached);
+  });
+  return {};
+}
+
+Status SourcePass::write(const Part& part, std::vector<BlockResult> results, bool cached) {
+  if (cache_ && !cached) {
     SourceCache::Entry entry;
-    entry.last = raw.last, entry.files_read = raw.files_read;
+    entry.last = part.last, entry.files_read = part.files_read;
     for (BlockResult& result : results) {
       entry.frames.push_back(std::move(result.cleaned));
       entry.cleaning.add(result.cleaning, 1 << 20);
     }
     LATHE_TRY_STATUS(cache_->write(part.number, entry));
   }
-  part.last = raw.last, part.files_read = raw.files_read;
-  LATHE_TRY_STATUS(write_part(part, std::move(results), origin_, tools_.hasher));
-  return check_texts(part);
+  return write_part(part, std::move(results), origin_, tools_.hasher);
 }
+
+Status SourcePass::written() { return writing_.valid() ? writing_.get() : Status(); }
 
 Status SourcePass::check_texts(const Part& part) const {
   const int64_t read = part.cleaning.count("read.documents");
@@ -127,6 +139,11 @@ Status SourcePass::check_texts(const Part& part) const {
 }
 
 Status SourcePass::extend(int64_t wanted, dist::Communicator& job) {
+  const Status made = make_parts(wanted, job), last = written();
+  return made.ok() ? last : made;
+}
+
+Status SourcePass::make_parts(int64_t wanted, dist::Communicator& job) {
   std::future<Result<Raw>> coming;
   const auto fetch_later = [&](int64_t number) {
     coming = std::async(std::launch::async, [this, number] { return fetch(number); });
@@ -149,6 +166,7 @@ Status SourcePass::extend(int64_t wanted, dist::Communicator& job) {
         return made;
       }
     }
+    if (ranks > 1) LATHE_TRY_STATUS(written());  // the others take it up from disk
     LATHE_TRY_STATUS(job.barrier());
     for (int64_t number = first; number < first + ranks && short_of(); ++number) {
       if (number == own.number) {

@@ -1,7 +1,7 @@
 // Pass 1 over one source: its parts, each made from the raw files or the cache, or found finished from an interrupted
 // run. Rows L-2.1, L-2.35, L-2.38, L-2.39; L-1.25.
 //
-// Threads: blocks of a part are worked on by all threads while the next part is read. Of W ranks that see the same folder
+// Threads: blocks of a part are worked on by all threads while the next part is read and the one before is written. Of W ranks that see the same folder
 // rank r makes the parts p with p mod W = r, W parts at a time, and takes up those of the others. A part beyond the one
 // that reaches the wanted characters is never used, so the result is the same.
 #pragma once
@@ -43,7 +43,10 @@ class SourcePass {
     int64_t files_read = 0;
   };
   Result<Raw> fetch(int64_t number);
-  Status make(Part& part, Raw raw);
+  Status make_parts(int64_t kept_characters, dist::Communicator& job);
+  Status make(Part& part, Raw raw);  // writing goes on in the background
+  Status write(const Part& part, std::vector<BlockResult> results, bool cached);
+  Status written();  // of the last part made
   Status check_texts(const Part& part) const;  // a wrong column is told even where invalid records are skipped
 
   BlockTools tools_;
@@ -56,6 +59,7 @@ class SourcePass {
   std::optional<Block> ahead_;   // read to see whether the source goes on
   int64_t next_raw_block_ = 0;   // that the reader gives
   int64_t worked_bytes_ = 0, worked_documents_ = 0;
+  std::future<Status> writing_;  // last: what it works on outlives it
 };
 
 }  // namespace lathe::corpus

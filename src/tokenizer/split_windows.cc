@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "core/instruction_sets.h"
+
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tokenizer/split_windows.cc"
@@ -20,7 +22,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<uint8_t, 64>;
 using Words = WindowRules::Words;
 
-constexpr size_t kBytes = 64;
+constexpr size_t kBytes = 64, kAhead = 1024;
 
 // One bit for each of the 64 bytes.
 template <class Test>
@@ -163,6 +165,7 @@ HWY_INLINE size_t split_text(const WindowRules& rules, const char* text, size_t 
   const size_t last = size < kBytes + 2 ? 0 : size - kBytes - 2;  // contractions look at two bytes behind the window
   while (begin < last && count + kWindowEnds <= room) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(text + begin);
+    __builtin_prefetch(bytes + kAhead);  // the processor's own prefetching stops at each page
     const uint64_t beyond =
         mask_of(bytes, [](auto tag, auto v) HWY_ATTR { return hn::Lt(hn::Set(tag, 0x7F), v); });
     size_t limit = beyond == 0 ? kBytes : static_cast<size_t>(std::countr_zero(beyond));
@@ -211,6 +214,7 @@ HWY_EXPORT(split_cased);
 
 size_t split_windows(const WindowRules& rules, std::string_view text, size_t begin, std::span<size_t> ends,
                      size_t& count) {
+  [[maybe_unused]] static const bool limited = limit_instruction_sets();
   const char* const data = text.data();
   switch (rules.words) {
     case WindowRules::Words::kNone:

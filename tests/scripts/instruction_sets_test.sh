@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests and golden numbers of ops at every instruction set that this machine has, by masking the better ones.
+# The tests and golden numbers of ops, and those of the tokenizers and of corpus, whose kernels are chosen alike, at every instruction set that this machine has, by masking the better ones.
 set -euo pipefail
 : "${LATHE_BUILD:?}" "${LATHE:?}"
 work=$(mktemp -d)
@@ -13,7 +13,7 @@ levels=0
 for level in scalar avx2 avx512 avx512_bf16; do
   [ "$(in_force "$level")" = "$level" ] || { echo "$level: not on this machine"; continue; }
   levels=$((levels + 1))
-  for program in test_ops golden_ops; do
+  for program in test_ops golden_ops test_tokenizer golden_tokenizer test_corpus; do
     LATHE_MAX_ISA=$level "$LATHE_BUILD/tests/$program" --gtest_brief=1 >"$work/log" 2>&1 || { echo "$program failed at $level:"; cat "$work/log"; exit 1; }
     echo "$level $program: $(tail -n 1 "$work/log")"
   done

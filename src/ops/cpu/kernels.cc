@@ -1,5 +1,5 @@
 #include "ops/cpu/cpu_kernels.h"
-#include "ops/cpu/instruction_sets.h"
+#include "core/instruction_sets.h"
 
 namespace lathe::ops {
 namespace {
@@ -10,7 +10,7 @@ void synchronize() {}
 }  // namespace
 
 const Kernels& cpu_kernels() {
-  [[maybe_unused]] static const bool limited = cpu::limit_instruction_sets();
+  [[maybe_unused]] static const bool limited = limit_instruction_sets();
   static const Kernels table = {
       .matmul = cpu::matmul,
       .quantized_product = cpu::quantized_product,

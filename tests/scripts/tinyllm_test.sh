@@ -167,3 +167,8 @@ tiny silent --eval_interval 0
 tiny sampling --sample_interval 6 --eval_interval 0
 [ "$(grep -c '^--- sample$' sampling.out)" = 2 ] || fail "samples at 6 and 12"
 if grep -q '^--- sample$' whole.out; then fail "samples nobody asked for"; fi
+# L-11.75: as many new tokens as asked for, more than the model has positions, after the prompt.
+tiny sampling --sample_interval 12 --eval_interval 0 --sample_chars 40 --prompt ab
+sed -n '/^--- sample$/,/^---$/p' sampling.out | sed '1d;$d' >sample.txt
+[ "$(wc -c <sample.txt)" = 43 ] || fail "2 characters of prompt, 40 new ones, a line end"
+grep -q '^ab' sample.txt || fail "the prompt comes first"

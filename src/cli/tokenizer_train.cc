@@ -8,6 +8,7 @@
 #include "cli/tokenizer_train_spm.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
+#include "core/folder_lock.h"
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/manifest.h"
@@ -137,6 +138,7 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   settings_.spill_folder = folder;
   LATHE_TRY_STATUS(make_folders(folder));  // before the long work, not after it
   LATHE_TRY_STATUS(verify_recorded(data, "make the data anew (lathe download, repackage or corpus, with --force)"));
+  LATHE_TRY(const FolderLock lock, FolderLock::take(folder));
   LATHE_TRY(const auto corpus, data::Corpus::open(data));
   for (const std::string& line : tokenizer::settings_lines(settings_)) context.print(line);
 

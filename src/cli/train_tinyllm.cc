@@ -189,14 +189,25 @@ Result<std::string> TrainTinyllm::sample(model::Transformer& model, const tokeni
   infer::TransformerModel language_model(model);
   infer::Engine engine(language_model, tokenizer);
   infer::GenerateOptions options;
-  options.max_tokens = settings_.sample_chars;
   options.sampling.temperature = settings_.temperature;
   options.sampling.top_k = settings_.top_k;
   options.sampling.top_p = settings_.top_p;
   options.sampling.repetition_penalty = settings_.repetition_penalty;
-  options.sampling.seed = seed;
-  LATHE_TRY(const infer::Generated generated, engine.generate_batch(prompt, options));
-  return tokenizer.decode(generated.tokens.at(0));
+  // Row L-11.75: a sample may be longer than the positions of the model; it then goes on from its latter half of a block.
+  const int64_t kept = std::max<int64_t>(1, settings_.block_size / 2), wanted = std::ssize(prompt) + settings_.sample_chars;
+  std::vector<int32_t> tokens = prompt, window = prompt;
+  while (std::ssize(tokens) < wanted) {
+    if (std::ssize(window) >= settings_.block_size) window.erase(window.begin(), window.end() - kept);
+    options.max_tokens = wanted - std::ssize(tokens);
+    options.sampling.seed = seed + (tokens.size() - prompt.size());
+    LATHE_TRY(const infer::Generated generated, engine.generate_batch(window, options));
+    const std::vector<int32_t>& row = generated.tokens.at(0);
+    if (row.size() == window.size()) break;  // a block of one position, or a terminal token
+    tokens.insert(tokens.end(), row.begin() + std::ssize(window), row.end());
+    if (generated.completed.at(0) != 0) break;
+    window = row;
+  }
+  return tokenizer.decode(tokens);
 }
 
 void TrainTinyllm::print_start(Context& context, const data::TokenStream& stream, const data::WindowSplit& split) const {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/folder_lock.h"
 #include "core/manifest.h"
 #include "core/sha256.h"
 #include "real_verbs.h"
@@ -54,6 +55,16 @@ TEST(TokenizerTrainFlags, HaveTheOriginsNamesAndDefaults) {
     EXPECT_EQ(testing::take(parse_json(changed.out)).at("doc_cap").as_int(), 7);
     EXPECT_EQ(testing::take(parse_json(changed.out)).at("vocab_size").as_int(), 999);
   }
+}
+
+TEST_F(TokenizerVerbs, TrainLeavesAFolderAloneThatAnotherWrites) {
+  const Result<FolderLock> other = FolderLock::take(base() + "/tokenizer");
+  ASSERT_FALSE(other.ok()) << "the base folder is not there yet";
+  ASSERT_EQ(train().exit, Exit::kDone);
+  const FolderLock held = testing::take(FolderLock::take(base() + "/tokenizer"));
+  const Outcome refused = train();
+  EXPECT_EQ(refused.exit, Exit::kBadInput);
+  EXPECT_NE(refused.err.find("tokenizer.lock: another process is writing this folder"), std::string::npos) << refused.err;
 }
 
 // C-2.10

@@ -33,7 +33,8 @@ def read_lines(path):
     if path.suffix != ".zst":
         yield from path.open(encoding="utf-8")
         return
-    with subprocess.Popen(["zstd", "-dcq", path], stdout=subprocess.PIPE, encoding="utf-8") as program:
+    # By standard input: zstd passes over symbolic links without a word.
+    with path.open("rb") as file, subprocess.Popen(["zstd", "-dcq"], stdin=file, stdout=subprocess.PIPE, encoding="utf-8") as program:
         yield from program.stdout
 
 

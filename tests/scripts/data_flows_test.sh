@@ -2,6 +2,7 @@
 # The documented command lines of the chat and the lab pipeline on real text, offline, with local files in the place of the sources.
 # L-1.22, L-1.23, L-1.28
 # L-1.18, L-2.3, L-3.1
+# C-1.2, C-1.3
 set -euo pipefail
 lathe=${LATHE_BUILD:?}/lathe
 text=${LATHE_DATA:-}/text
@@ -17,6 +18,8 @@ fail() { echo "$*"; exit 1; }
 run nanochat.dataset -n 4 --source-map fineweb="$text"
 run scripts.tok_train --max_chars=2000000000
 run scripts.tok_eval
+for name in base_data/shard_00000.parquet tokenizer/tokenizer.json report/tokenizer-evaluation.md; do [ -s "base/$name" ] || fail "no base/$name"; done
+for old in data_shards checkpoints tokenizer.model; do [ ! -e "base/$old" ] || fail "base/$old: a name of the older layout"; done
 grep -q '"vocab_size": 32768' base/tokenizer/manifest.json || fail "tok_train: not 32768 tokens"
 
 # The lab pipeline: steps 10, 20, 10 and 30 with the shipped settings.

@@ -18,14 +18,20 @@ namespace {
 
 std::atomic<int64_t> in_use{0}, peak{0};
 
-void* metered(std::size_t bytes) {
+void* metered_or_null(std::size_t bytes) noexcept {
   void* block = std::malloc(bytes == 0 ? 1 : bytes);
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) return nullptr;
   const auto size = static_cast<int64_t>(::malloc_usable_size(block));
   const int64_t now = in_use += size;
   int64_t most = peak;
   while (now > most && !peak.compare_exchange_weak(most, now)) {
   }
+  return block;
+}
+
+void* metered(std::size_t bytes) {
+  void* block = metered_or_null(bytes);
+  if (block == nullptr) throw std::bad_alloc();
   return block;
 }
 
@@ -39,6 +45,8 @@ void* metered(std::size_t bytes) {
 
 void* operator new(std::size_t bytes) { return metered(bytes); }
 void* operator new[](std::size_t bytes) { return metered(bytes); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return metered_or_null(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return metered_or_null(bytes); }
 void operator delete(void* block) noexcept { released(block); }
 void operator delete[](void* block) noexcept { released(block); }
 void operator delete(void* block, std::size_t) noexcept { released(block); }

@@ -48,7 +48,7 @@ class PackVerb : public ::testing::Test {
     manifest.settings = Json::object();
     manifest.counts["estimated_tokens"] = 50000;
     for (const char* shard : {"shard_0000.jsonl", "shard_0001.jsonl"}) {
-      check(write_file_atomic(at(name) / shard, some_records(200, seed * 2 + (shard[9] - '0'))));
+      check(write_file_atomic(at(name) / shard, some_records(200, seed * 2 + static_cast<uint64_t>(shard[9] - '0'))));
       manifest.outputs.push_back(take(record_file(at(name) / shard, shard)));
     }
     check(write_file_atomic(at(name) / "examples.jsonl", "{\"not\": \"text\"}\n"));

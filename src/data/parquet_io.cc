@@ -1,8 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/io/file.h>
-#include <arrow/util/compression.h>
 #include <parquet/arrow/reader.h>
-#include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
 #include <parquet/properties.h>
 
@@ -13,9 +11,6 @@
 
 namespace lathe::data {
 namespace {
-
-constexpr int kZstdLevel = 3;
-constexpr int64_t kMostArrayBytes = int64_t{1} << 30;  // an Arrow string array holds less than 2^31 bytes
 
 class ParquetFile : public DocumentFile {
  public:
@@ -135,100 +130,6 @@ class ParquetFile : public DocumentFile {
   bool warned_ = false;
 };
 
-// Arrow's output goes through our atomic writer, so a crash or a full disk leaves no half file.
-class AtomicOutput : public arrow::io::OutputStream {
- public:
-  explicit AtomicOutput(AtomicFileWriter writer) : writer_(std::move(writer)) {}
-  ~AtomicOutput() override = default;
-  arrow::Status Write(const void* data, int64_t bytes) override {
-    failure_ = writer_.write(data, static_cast<size_t>(bytes));
-    return failure_.ok() ? arrow::Status::OK() : arrow::Status::IOError(failure_.error().to_string());
-  }
-  arrow::Status Close() override {
-    closed_ = true;
-    return arrow::Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  arrow::Result<int64_t> Tell() const override { return writer_.bytes_written(); }
-  Status commit() { return writer_.commit(); }
-  const Status& failure() const { return failure_; }
-
- private:
-  AtomicFileWriter writer_;
-  Status failure_;
-  bool closed_ = false;
-};
-
-class ParquetFileWriter : public ParquetWriter {
- public:
-  ParquetFileWriter(fs::path path, int64_t group_documents)
-      : path_(std::move(path)), group_documents_(group_documents) {}
-
-  Status open() {
-    LATHE_TRY(auto file, AtomicFileWriter::open(path_));
-    output_ = std::make_shared<AtomicOutput>(std::move(file));
-    return guarded_parquet(path_, [&]() -> Status {
-      const auto properties = parquet::WriterProperties::Builder()
-                                  .compression(parquet::Compression::ZSTD)
-                                  ->compression_level(kZstdLevel)
-                                  ->disable_dictionary()
-                                  ->disable_statistics()
-                                  ->max_row_group_length(group_documents_)
-                                  ->build();
-      auto writer = parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties);
-      if (!writer.ok()) return failed(writer.status());
-      writer_ = std::move(*writer);
-      return {};
-    });
-  }
-
-  Status add(std::string_view text) override {
-    require(writer_ != nullptr, "[ParquetWriter] add after close");
-    const auto bytes = static_cast<int64_t>(text.size());
-    if (bytes > kMostArrayBytes) return error_at(path_.string(), -1, "a document of ", bytes, " bytes is too large");
-    if (bytes_ + bytes > kMostArrayBytes) LATHE_TRY_STATUS(flush());
-    if (const arrow::Status status = builder_.Append(text); !status.ok()) return failed(status);
-    bytes_ += bytes;
-    return builder_.length() == group_documents_ ? flush() : Status();
-  }
-
-  Status close() override {
-    require(writer_ != nullptr, "[ParquetWriter] closed twice");
-    if (builder_.length() > 0) LATHE_TRY_STATUS(flush());
-    const Status closed = guarded_parquet(path_, [&]() -> Status {
-      const arrow::Status status = writer_->Close();
-      return status.ok() ? Status() : failed(status);
-    });
-    writer_.reset();
-    LATHE_TRY_STATUS(closed);
-    return output_->commit();
-  }
-
- private:
-  Error failed(const arrow::Status& status) const {
-    if (!output_->failure().ok()) return output_->failure().error();
-    return error_at(path_.string(), -1, "cannot write Parquet: ", first_line(status.message()));
-  }
-
-  Status flush() {
-    return guarded_parquet(path_, [&]() -> Status {
-      auto values = builder_.Finish();
-      bytes_ = 0;
-      if (!values.ok()) return failed(values.status());
-      const arrow::Status status = writer_->WriteTable(*arrow::Table::Make(schema_, {*values}), group_documents_);
-      return status.ok() ? Status() : failed(status);
-    });
-  }
-
-  fs::path path_;
-  int64_t group_documents_;
-  std::shared_ptr<AtomicOutput> output_;
-  std::shared_ptr<arrow::Schema> schema_ = arrow::schema({arrow::field("text", arrow::utf8(), false)});
-  std::unique_ptr<parquet::arrow::FileWriter> writer_;
-  arrow::StringBuilder builder_;
-  int64_t bytes_ = 0;  // in builder_
-};
-
 }  // namespace
 
 bool parquet_available() { return true; }
@@ -243,13 +144,6 @@ Result<ParquetShape> parquet_shape(const fs::path& path) {
   ParquetFile file(path);
   LATHE_TRY_STATUS(file.open());
   return guarded_parquet(path, [&]() -> Result<ParquetShape> { return file.shape(); });
-}
-
-Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(const fs::path& path, int64_t group_documents) {
-  require(group_documents > 0, "[ParquetWriter] group_documents must be positive, got ", group_documents);
-  auto writer = std::make_unique<ParquetFileWriter>(path, group_documents);
-  LATHE_TRY_STATUS(writer->open());
-  return std::unique_ptr<ParquetWriter>(std::move(writer));
 }
 
 }  // namespace lathe::data

@@ -3,7 +3,6 @@
 #include <arrow/api.h>
 #include <arrow/io/file.h>
 #include <parquet/arrow/reader.h>
-#include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
 #include <parquet/properties.h>
 
@@ -13,7 +12,6 @@
 namespace lathe::data {
 namespace {
 
-constexpr int kZstdLevel = 3;
 constexpr int64_t kReadBuffer = 1 << 20;
 
 class Texts : public ParquetTexts {
@@ -116,118 +114,12 @@ class Texts : public ParquetTexts {
   int64_t at_ = 0;
 };
 
-// Arrow's output goes through our atomic writer, so a crash or a full disk leaves no half file.
-class Output : public arrow::io::OutputStream {
- public:
-  explicit Output(AtomicFileWriter writer) : writer_(std::move(writer)) {}
-  arrow::Status Write(const void* data, int64_t bytes) override {
-    failure_ = writer_.write(data, static_cast<size_t>(bytes));
-    return failure_.ok() ? arrow::Status::OK() : arrow::Status::IOError(failure_.error().to_string());
-  }
-  arrow::Status Close() override {
-    closed_ = true;
-    return arrow::Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  arrow::Result<int64_t> Tell() const override { return writer_.bytes_written(); }
-  Status commit() { return writer_.commit(); }
-  const Status& failure() const { return failure_; }
-
- private:
-  AtomicFileWriter writer_;
-  Status failure_;
-  bool closed_ = false;
-};
-
-class Strings : public ParquetStrings {
- public:
-  Strings(fs::path path, const std::vector<std::string>& columns) : path_(std::move(path)), builders_(columns.size()) {
-    arrow::FieldVector fields;
-    for (const std::string& column : columns) fields.push_back(arrow::field(column, arrow::utf8(), false));
-    schema_ = arrow::schema(fields);
-  }
-
-  Status open() {
-    LATHE_TRY(auto file, AtomicFileWriter::open(path_));
-    output_ = std::make_shared<Output>(std::move(file));
-    return guarded_parquet(path_, [&]() -> Status {
-      const auto properties = parquet::WriterProperties::Builder()
-                                  .compression(parquet::Compression::ZSTD)
-                                  ->compression_level(kZstdLevel)
-                                  ->disable_dictionary()
-                                  ->disable_statistics()
-                                  ->build();
-      auto writer = parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties);
-      if (!writer.ok()) return failed(writer.status());
-      writer_ = std::move(*writer);
-      return {};
-    });
-  }
-
-  Status add(const std::vector<std::string_view>& row) override {
-    require(row.size() == builders_.size() && writer_ != nullptr, "[ParquetStrings] ", row.size(), " values");
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (const auto status = builders_[i].Append(row[i]); !status.ok()) return failed(status);
-      bytes_ += static_cast<int64_t>(row[i].size());
-    }
-    return builders_[0].length() >= kStringsGroupRows || bytes_ >= kStringsGroupBytes ? flush() : Status();
-  }
-
-  Status close() override {
-    require(writer_ != nullptr, "[ParquetStrings] closed twice");
-    LATHE_TRY_STATUS(flush());
-    const Status closed = guarded_parquet(path_, [&]() -> Status {
-      const auto status = writer_->Close();
-      return status.ok() ? Status() : failed(status);
-    });
-    writer_.reset();
-    LATHE_TRY_STATUS(closed);
-    return output_->commit();
-  }
-
- private:
-  Error failed(const arrow::Status& status) const {
-    if (!output_->failure().ok()) return output_->failure().error();
-    return error_at(path_.string(), -1, "cannot write Parquet: ", first_line(status.message()));
-  }
-
-  Status flush() {
-    if (builders_[0].length() == 0) return {};
-    return guarded_parquet(path_, [&]() -> Status {
-      arrow::ArrayVector columns;
-      for (arrow::StringBuilder& builder : builders_) {
-        auto values = builder.Finish();
-        if (!values.ok()) return failed(values.status());
-        columns.push_back(*values);
-      }
-      bytes_ = 0;
-      const auto status = writer_->WriteTable(*arrow::Table::Make(schema_, columns), columns[0]->length());
-      return status.ok() ? Status() : failed(status);
-    });
-  }
-
-  fs::path path_;
-  std::shared_ptr<Output> output_;
-  std::shared_ptr<arrow::Schema> schema_;
-  std::unique_ptr<parquet::arrow::FileWriter> writer_;
-  std::vector<arrow::StringBuilder> builders_;
-  int64_t bytes_ = 0;
-};
-
 }  // namespace
 
 Result<std::unique_ptr<ParquetTexts>> ParquetTexts::open(const fs::path& path, const std::vector<std::string>& columns) {
   auto texts = std::make_unique<Texts>(path);
   LATHE_TRY_STATUS(texts->open(columns));
   return std::unique_ptr<ParquetTexts>(std::move(texts));
-}
-
-Result<std::unique_ptr<ParquetStrings>> ParquetStrings::create(const fs::path& path,
-                                                               const std::vector<std::string>& columns) {
-  require(!columns.empty(), "[ParquetStrings] no columns");
-  auto strings = std::make_unique<Strings>(path, columns);
-  LATHE_TRY_STATUS(strings->open());
-  return std::unique_ptr<ParquetStrings>(std::move(strings));
 }
 
 }  // namespace lathe::data

@@ -212,13 +212,7 @@ Result<Exit> Sft::run(Context& context) {
   };
   measure_.prepare(loop_settings, dtype);
   train::Loop loop(loop_settings, hooks, model, *optimizer, stage, *world, meta, run);
-  if (resume >= 0) {
-    LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
-    warn_changed_settings("sft", meta.user_config, saved.user_config);
-    LATHE_TRY_STATUS(loop.resume());
-  } else if (!s_.dry_run) {
-    LATHE_TRY_STATUS(warn_earlier_checkpoints("sft", run));
-  }
+  if (resume >= 0 || !s_.dry_run) LATHE_TRY_STATUS(resume_or_start("sft", loop, run, resume, meta.user_config));
   LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));

@@ -249,13 +249,7 @@ Result<Exit> Train::run(Context& context) {
   };
   measure_.prepare(loop_settings, dtype);
   train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run);
-  if (resume >= 0) {
-    LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
-    warn_changed_settings("train", meta.user_config, saved.user_config);
-    LATHE_TRY_STATUS(loop.resume());
-  } else {
-    LATHE_TRY_STATUS(warn_earlier_checkpoints("train", run));
-  }
+  LATHE_TRY_STATUS(resume_or_start("train", loop, run, resume, meta.user_config));
   LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));

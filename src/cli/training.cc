@@ -64,6 +64,10 @@ Result<std::vector<std::string>> sample_lines(model::Transformer& model, const t
   return lines;
 }
 
+namespace {
+
+// Row C-6.7: names every setting that differs from those the run was started with; what the stored optimizer brings back
+// wins over changed flags.
 void warn_changed_settings(const char* module, const Json& now, const Json& then) {
   if (!then.is_object()) return;
   for (const auto& [key, value] : now.as_object()) {
@@ -74,12 +78,22 @@ void warn_changed_settings(const char* module, const Json& now, const Json& then
   }
 }
 
+// A run that starts anew where checkpoints of an earlier one stand.
 Status warn_earlier_checkpoints(const char* module, const fs::path& run) {
   LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(run));
   if (!steps.empty())
     log_warning(module, run.string(), " holds ", steps.size(), " checkpoint(s) of an earlier run, the last of step ", steps.back(),
                 "; this run starts anew and does not remove them (--resume goes on, --tag takes another folder)");
   return {};
+}
+
+}  // namespace
+
+Status resume_or_start(const char* module, train::Loop& loop, const fs::path& run, int64_t resume, const Json& settings) {
+  if (resume < 0) return warn_earlier_checkpoints(module, run);
+  LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
+  warn_changed_settings(module, settings, saved.user_config);
+  return loop.resume();
 }
 
 Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest) {

@@ -32,12 +32,9 @@ Result<double> validate(model::Transformer& model, ops::Context& ctx, const Make
 // The seven prompts of row C-5.17, greedily continued by 16 tokens, one line each.
 Result<std::vector<std::string>> sample_lines(model::Transformer& model, const tokenizer::Tokenizer& tokenizer);
 
-// Row C-6.7: names every setting that differs from those the run was started with; what the stored optimizer brings back
-// wins over changed flags.
-void warn_changed_settings(const char* module, const Json& now, const Json& then);
-
-// A run that starts anew where checkpoints of an earlier one stand.
-Status warn_earlier_checkpoints(const char* module, const fs::path& run);
+// Goes on from the checkpoint of step `resume`, with a warning for each changed setting; below 0: starts anew, with a
+// warning where checkpoints stand.
+Status resume_or_start(const char* module, train::Loop& loop, const fs::path& run, int64_t resume, const Json& settings);
 
 // Which step's checkpoint a run goes on from: the one asked for, with `latest` the newest in the folder, else -1.
 Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);

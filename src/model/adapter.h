@@ -1,0 +1,59 @@
+// Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685; rsLoRA, Kalajdzievski 2023, arXiv:2312.03732; DoRA, Liu et al. 2024,
+// arXiv:2402.09353) on the linear layers of a frozen transformer: y = x W^T + s B(A(drop(x))), s = alpha / r, or alpha / sqrt(r)
+// with rsLoRA. Rows L-7.20 to L-7.25; trap R8.
+//   Transformer::freeze() first; then one Adapter, or several on one base: each can be switched on and off, and the layers add
+//   those that are on. A reference model is the same transformer with an adapter switched off (row L-9.8).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/transformer.h"
+
+namespace lathe::model {
+
+struct AdapterConfig {
+  int64_t r = 32;
+  double alpha = 64;
+  double dropout = 0;                // on the input of A, in training
+  bool rslora = false, dora = false;
+  std::vector<std::string> targets;  // names of layers as PEFT writes them (q_proj, ...) or ours; empty: all seven
+  std::vector<int32_t> token_rows;   // rows of embedding and head that are trained too (row L-7.24)
+  std::vector<std::string> modules_to_save;  // whole parameters trained beside, by layer name
+
+  Json to_json() const;
+};
+
+// The trained tensors of one adapter, float32 (trap M8). Must not outlive the transformer it is attached to.
+class Adapter {
+ public:
+  // Draws A (Kaiming uniform, by name and seed), zero B: the model's results do not change (row L-7.20). Attached and switched on.
+  // Errors: a target that matches no layer (row L-1.48), r < 1, token rows outside the vocabulary.
+  static Result<std::unique_ptr<Adapter>> create(Transformer& model, const AdapterConfig& config, uint64_t seed, bool trainable = true);
+  ~Adapter();  // detaches
+  Adapter(const Adapter&) = delete;
+  Adapter& operator=(const Adapter&) = delete;
+
+  const AdapterConfig& config() const { return config_; }
+  // lora_A, lora_B (and the magnitudes) of every target in model order, then token rows and whole modules.
+  const std::vector<autograd::Parameter*>& parameters() const { return parameters_; }
+  int64_t count() const;             // trained numbers
+  void set_enabled(bool enabled);
+  bool enabled() const { return enabled_; }
+
+  // Adds the update to the base weights, or takes it off again, within rounding (row L-7.26). Needs float32 masters.
+  Status merge();
+  Status unmerge();
+
+ private:
+  struct Layers;
+  Adapter(Transformer& model, AdapterConfig config);
+  Transformer& model_;
+  AdapterConfig config_;
+  std::unique_ptr<Layers> layers_;
+  std::vector<autograd::Parameter*> parameters_;
+  bool enabled_ = true, merged_ = false;
+};
+
+}  // namespace lathe::model

@@ -31,9 +31,9 @@ std::optional<ConversationForm> guess_form(const Json& record);
 struct FormOptions {
   // kAlpaca: fields by name instead of the usual ones; input may be missing in a record, prompt and response not.
   std::string prompt_field, input_field, response_field;
-  // kTree: only conversations in which every message has this language; empty: any.
+  // kTree: only messages in this language; a branch ends where another one starts; empty: any.
   std::string language;
-  // kTree: of the assistant's answers to one message only those ranked below this (0: the best alone); -1: all.
+  // kTree: of the answers to a message those of this rank or better (0: the best alone); -1: all.
   int64_t max_rank = -1;
   // kTree: answers that people did not write are left out ("synthetic").
   bool skip_synthetic = false;
@@ -41,9 +41,9 @@ struct FormOptions {
   std::string name, author;
 };
 
-// The conversations of a record: one, or none to many of a tree (each path from the root to a leaf that is an answer, in the
-// order of the file; a path that ends with the user loses that message, and of equal ones the first is kept). Checked by
-// check_turns. about: "tree" of a tree, "tools" and "input" where they are.
+// The conversations of a record: one, or none to many of a tree (conversation_tree.h). All pass check_turns. about: "tree" of a
+// tree; "tools" where functions are described, which the system message then ends with; "instruction" and "input" where the
+// user's message was made of both.
 Result<std::vector<Example>> examples_of(const Json& record, ConversationForm form, const FormOptions& options = {});
 
 }  // namespace lathe::tasks

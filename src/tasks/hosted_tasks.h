@@ -7,6 +7,7 @@
 // about of multiple choice: "letters", and "subject" (mmlu).
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 

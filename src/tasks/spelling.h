@@ -30,10 +30,10 @@ enum class SpellingSplit { kTrain, kTest };
 inline constexpr int64_t kSpellingSize = 1000;            // default of both sets
 inline constexpr int64_t kSpellingTestSeed = 10'000'000;  // added to the index; a larger train set would meet it (trap L5)
 
-// "Spell the word: w" -> "w:w,o,r,d". size is not tied to the list; at most kSpellingTestSeed.
-ConversationSetPtr simple_spelling(WordListPtr words, SpellingSplit split, int64_t size = kSpellingSize);
+// "Spell the word: w" -> "w:w,o,r,d". size is not tied to the list; 1 to kSpellingTestSeed.
+Result<ConversationSetPtr> simple_spelling(WordListPtr words, SpellingSplit split, int64_t size = kSpellingSize);
 // "How many r are in strawberry?" in 51 wordings -> five parts: counted by hand, then by Python, "#### 3" at the end.
-ConversationSetPtr spelling_bee(WordListPtr words, SpellingSplit split, int64_t size = kSpellingSize);
+Result<ConversationSetPtr> spelling_bee(WordListPtr words, SpellingSplit split, int64_t size = kSpellingSize);
 
 // In the origin's order, each with one {letter} and one {word} (spelling_templates.cc).
 const std::vector<std::string_view>& spelling_templates();

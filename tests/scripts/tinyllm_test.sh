@@ -105,11 +105,11 @@ until [ -d killed/step_200 ]; do kill -0 $pid || fail "ended early"; done
 refuses killed 'killed.lock: another process is writing this folder' "${long[@]}"
 kill -9 $pid
 wait $pid 2>/dev/null || true
-last=$(cd killed && printf '%s\n' step_* | tail -n 1)
-steps=$((10#${last#step_} + 50))
+last=$(cd killed && printf '%s\n' step_* | sort -V | tail -n 1)
+steps=$((${last#step_} + 50))
 tiny killed "${long[@]}" --max_steps $steps --resume
 tiny long "${long[@]}" --save_interval 0 --max_steps $steps
-same_model {long,killed}/"$(printf 'step_%06d' $steps)"
+same_model {long,killed}/"step_$steps"
 
 # L-11.14, L-11.16, L-3.27
 # What contradicts the record of the run names both values; other text, tokens or tokenizer are refused.
@@ -161,7 +161,7 @@ refuses ramp 'curriculum_start_block_size' --curriculum --curriculum_start_block
 # Without validation there is none, and the run is saved all the same; without evaluations only at its end.
 tiny blind --val_fraction 0
 if grep -q 'bpb' blind.out; then fail "a validation nobody asked for"; fi
-[ "$(cd blind && echo step_*)" = "step_6 step_12" ] || fail "saves without validation"
+[ "$(cd blind && ls -d step_* | sort -V | xargs)" = "step_6 step_12" ] || fail "saves without validation"
 tiny silent --eval_interval 0
 [ "$(cd silent && echo step_*)" = "step_12" ] || fail "saves without evaluations"
 tiny sampling --sample_interval 6 --eval_interval 0

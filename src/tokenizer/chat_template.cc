@@ -146,6 +146,11 @@ Status ChatTemplate::check(const Tokenizer& tokenizer) const {
 
 Result<Rendered> ChatTemplate::write(const Tokenizer& tokenizer, const Conversation& conversation, bool prompt) const {
   LATHE_TRY_STATUS(check(tokenizer));
+  if (layout_->style == Style::kChatFamily) {
+    LATHE_TRY(Rendered rendered, render_conversation(tokenizer, conversation, std::numeric_limits<int64_t>::max()));
+    if (prompt) rendered.ids.push_back(tokenizer.special_id(kAssistantStart));
+    return rendered;
+  }
   LATHE_TRY_STATUS(check_order(conversation.messages));
   const bool marked = layout_->style == Style::kMarked;
   const int32_t end = *end_of_text(tokenizer);
@@ -202,9 +207,7 @@ Result<Rendered> ChatTemplate::write(const Tokenizer& tokenizer, const Conversat
 }
 
 Result<Rendered> ChatTemplate::render(const Tokenizer& tokenizer, const Conversation& conversation, LossOn loss_on) const {
-  LATHE_TRY(Rendered rendered, layout_->style == Style::kChatFamily
-                                   ? render_conversation(tokenizer, conversation, std::numeric_limits<int64_t>::max())
-                                   : write(tokenizer, conversation, false));
+  LATHE_TRY(Rendered rendered, write(tokenizer, conversation, false));
   if (loss_on == LossOn::kAll) std::fill(rendered.mask.begin(), rendered.mask.end(), uint8_t{1});
   return rendered;
 }
@@ -212,10 +215,7 @@ Result<Rendered> ChatTemplate::render(const Tokenizer& tokenizer, const Conversa
 Result<std::vector<int32_t>> ChatTemplate::prompt(const Tokenizer& tokenizer, const Conversation& conversation) const {
   if (conversation.messages.empty() || conversation.messages.back().role != Role::kUser)
     return error("a prompt ends with the user's message: it is what the assistant answers");
-  LATHE_TRY(Rendered rendered, layout_->style == Style::kChatFamily
-                                   ? render_conversation(tokenizer, conversation, std::numeric_limits<int64_t>::max())
-                                   : write(tokenizer, conversation, true));
-  if (layout_->style == Style::kChatFamily) rendered.ids.push_back(tokenizer.special_id(kAssistantStart));
+  LATHE_TRY(Rendered rendered, write(tokenizer, conversation, true));
   return std::move(rendered.ids);
 }
 

@@ -49,7 +49,8 @@ function duration(seconds) {
   if (!Number.isFinite(seconds)) return '-';
   const s = Math.round(seconds);
   if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 3600) return `${Math.round(s / 60)} min`;
   return s < 86400 ? `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
@@ -63,7 +64,7 @@ function layout() {
     ['Learning rate (share of the peak)', { kind: 'lines' }, named('train/lrm')],
     ['Gradient norm', { kind: 'lines', log: true }, named('train/grad_norm')],
     ['Gradient norms by layer', { kind: 'layers' }, parts],
-    ['Tokens a second', { kind: 'lines', limit, limitText: 'all time in products' }, named('train/tok_per_sec')],
+    ['Tokens a second', { kind: 'lines', limit, limitText: 'limit: nothing but products' }, named('train/tok_per_sec')],
     ['Mixture of the data', { kind: 'shares' }, under('mixture/')],
   ];
   const shown = /^(train\/(loss|lrm|grad_norm|tok_per_sec)$|val\/|grad_norm\/|mixture\/|spike\/|rewind\/)/;
@@ -109,7 +110,7 @@ function showTiles() {
   showTile('loss', 'Training loss', shortNumber(last('train/loss')), '');
   for (const [name, curve] of under('val/').slice(0, 2)) showTile(`val-${name}`, `Validation ${name}`, shortNumber(curve.values.at(-1)), `best ${shortNumber(Math.min(...curve.values))}`);
   const speed = last('train/tok_per_sec'), limit = run.limit_tokens_per_second;
-  if (speed !== undefined) showTile('speed', 'Tokens a second', shortNumber(speed), limit ? `${(100 * speed / limit).toFixed(0)} % of the machine's products` : '');
+  if (speed !== undefined) showTile('speed', 'Tokens a second', shortNumber(speed), limit ? `${(100 * speed / limit).toFixed(0)} % of the limit` : '');
   if (last('train/grad_norm') !== undefined) showTile('norm', 'Gradient norm', shortNumber(last('train/grad_norm')), '');
   const tokens = last('total_training_tokens');
   if (tokens !== undefined) showTile('tokens', 'Tokens trained', shortNumber(tokens), last('train/epoch') !== undefined ? `epoch ${last('train/epoch')}` : '');
@@ -126,7 +127,7 @@ function duration2(seconds) {
 function showState() {
   const box = byId('state');
   box.className = `state ${ended ? '' : connected ? 'live' : 'lost'}`;
-  byId('state-text').textContent = ended || (connected ? 'training' : 'no connection; trying again');
+  byId('state-text').textContent = ended || (connected ? (run.recorded ? 'from its folder' : 'training') : 'no connection; trying again');
   byId('name').textContent = [run.name, run.stage].filter(Boolean).join(' \u00b7 ') || 'lathe';
   document.title = `${run.name ?? 'lathe'}: ${ended || `step ${lastStep()}`}`;
 }

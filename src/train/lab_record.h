@@ -38,7 +38,7 @@ struct LabRecord {
 };
 
 // Keys in checkpoints' metadata: the record among the settings, tokens drawn per source among the data position.
-inline constexpr const char* kLabRecordKey = "lab";
+inline constexpr const char* kLabRecordKey = "resume_record";
 inline constexpr const char* kConsumedKey = "consumed";
 inline constexpr const char* kFinishedKey = "finished";  // of meta.json in `final`
 

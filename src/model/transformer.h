@@ -22,7 +22,7 @@ Recompute recompute_of(std::string_view name);  // one of these names
 struct Batch {
   Tensor ids;           // (N) int32, 0 <= id < vocab_size
   int64_t batch = 1;    // B; N must be a multiple
-  KvCache* cache = nullptr;  // inference: continue at cache->length(); its rows are the sequences
+  KvCache* cache = nullptr;  // inference: its rows are the sequences, each goes on at cache->length(row)
   // Dropout (training only): stream of this forward pass; call numbers are dropout_call * 4096 + place.
   bool training = false;
   std::array<uint32_t, 2> dropout_key{};

@@ -13,6 +13,7 @@
 #include "optim/scaling.h"
 #include "train/base_settings.h"
 #include "train/conversations.h"
+#include "tokenizer/chat_template.h"
 #include "train/load_model.h"
 #include "train/language_objective.h"
 
@@ -140,9 +141,8 @@ Result<Exit> Sft::run(Context& context) {
   std::unique_ptr<train::Weights> whole;
   AttachedAdapter attached;
   if (adapter_.wanted()) {
-    std::vector<int32_t> markers;
-    for (const std::string& name : tokenizer.special_tokens()) markers.push_back(tokenizer.special_id(name));
-    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), "chat", markers));
+    LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find("chat"));
+    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), form));
     optimizer = adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac);
     context.print(AdapterFlags::summary(*attached.adapter, model));
   } else {

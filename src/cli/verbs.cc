@@ -17,6 +17,7 @@ std::unique_ptr<Verb> make_corpus();
 std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
+std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
@@ -69,6 +70,7 @@ VerbList make_verbs() {
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
   verbs.push_back(make_sft());
+  verbs.push_back(make_dpo());
   verbs.push_back(make_train());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());

@@ -69,7 +69,7 @@ bool per_token(Type type) { return type == Type::kIpoTokens || type == Type::kSi
 using Figures = PreferenceFigures;
 constexpr double Figures::*kSums[] = {&Figures::pairs,        &Figures::loss,         &Figures::chosen_reward, &Figures::rejected_reward,
                                       &Figures::correct,      &Figures::chosen_logp,  &Figures::rejected_logp, &Figures::chosen_ratio,
-                                      &Figures::absolute_margin, &Figures::kl};
+                                      &Figures::absolute_margin, &Figures::kl, &Figures::ranked};
 
 }  // namespace
 
@@ -122,6 +122,7 @@ void PreferenceFigures::add(const PairLogps& pair, const PairLoss& of, bool refe
   rejected_reward += of.rejected_reward;
   correct += of.margin() > 0 ? 1 : 0;
   absolute_margin += std::abs(of.margin());
+  ranked += pair.chosen.policy > pair.rejected.policy ? 1 : 0;
   chosen_logp += pair.chosen.policy;
   rejected_logp += pair.rejected.policy;
   const double c = pair.chosen.policy - (reference ? pair.chosen.reference : 0);
@@ -153,6 +154,7 @@ std::vector<std::pair<std::string, double>> PreferenceFigures::named(const std::
           {prefix + "rewards/rejected", mean(rejected_reward)},
           {prefix + "margin", mean(chosen_reward - rejected_reward)},
           {prefix + "accuracy", accuracy()},
+          {prefix + "ranking_accuracy", mean(ranked)},
           {prefix + "logps/chosen", mean(chosen_logp)},
           {prefix + "logps/rejected", mean(rejected_logp)},
           {prefix + "kl", mean(kl)}};

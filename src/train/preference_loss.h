@@ -59,6 +59,7 @@ PairLoss preference_loss(const PairLogps& pair, const PreferenceLossOptions& opt
 struct PreferenceFigures {
   double pairs = 0, loss = 0, chosen_reward = 0, rejected_reward = 0, correct = 0;  // correct: margin > 0
   double chosen_logp = 0, rejected_logp = 0;   // of the policy
+  double ranked = 0;                           // the chosen answer is the more likely one, reference aside
   double chosen_ratio = 0, absolute_margin = 0;  // log p - log p_ref of the chosen; |margin|
   double kl = 0;  // log-ratios squared over 2, both responses (the k2 estimate of Schulman 2020, on the data's responses)
 
@@ -68,7 +69,7 @@ struct PreferenceFigures {
   void set_values(const std::vector<double>& values);
   double mean(double sum) const { return pairs > 0 ? sum / pairs : 0; }
   double accuracy() const { return mean(correct); }
-  // loss, rewards/chosen, rewards/rejected, margin, accuracy, logps/chosen, logps/rejected, kl, each behind `prefix`.
+  // loss, rewards/chosen, rewards/rejected, margin, accuracy, ranking_accuracy, logps/chosen, logps/rejected, kl, each behind `prefix`.
   std::vector<std::pair<std::string, double>> named(const std::string& prefix) const;
 };
 

@@ -121,8 +121,9 @@ TEST(PreferenceFigures, AreMeansOverPairsAndAddUp) {
   EXPECT_NEAR(both.mean(both.kl), ((0.75 * 0.75 + 1.5 * 1.5) / 4 + 0.5) / 2, 1e-15);
   std::vector<std::string> names;
   for (const auto& figure : both.named("dpo/")) names.push_back(figure.first);
-  const std::vector<std::string> wanted = {"dpo/loss",     "dpo/rewards/chosen", "dpo/rewards/rejected", "dpo/margin",
-                                           "dpo/accuracy", "dpo/logps/chosen",   "dpo/logps/rejected",   "dpo/kl"};
+  const std::vector<std::string> wanted = {"dpo/loss",     "dpo/rewards/chosen",   "dpo/rewards/rejected", "dpo/margin", "dpo/accuracy",
+                                           "dpo/ranking_accuracy", "dpo/logps/chosen", "dpo/logps/rejected",   "dpo/kl"};
+  EXPECT_EQ(both.mean(both.ranked), 1);
   EXPECT_EQ(names, wanted);
 }
 

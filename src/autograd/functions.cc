@@ -136,16 +136,11 @@ Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const 
   if (out.wants_grad())
     tape.record(out, [x, w = &weight, l = &lambda, batch, saved, first_keys](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
-<<<<<<< HEAD
-      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, grad_of(t.ctx(), w), grad_of(t.ctx(), l),
-                          first_keys);
-=======
       const auto sum_of = [&](Parameter* p) {  // of a frozen one it is thrown away
         const Tensor sum = grad_of(t.ctx(), p);
         return sum ? sum : t.ctx().zeros(p->shape(), DType::kFloat32);
       };
-      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, sum_of(w), sum_of(l));
->>>>>>> cec686a
+      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, sum_of(w), sum_of(l), first_keys);
       t.add_grad(x, std::move(dx));
     });
   return out;

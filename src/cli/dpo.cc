@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/preference_model.h"
 #include "cli/preferences.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
@@ -40,6 +41,7 @@ class Dpo : public Verb {
     t.add("source", &s.source, "checkpoint to start from").choices = train::model_sources();
     t.add("model_step", &s.model_step, "its step; -1: the latest");
     cli::describe(t, flags_);
+    cli::describe(t, lora_);
     t.group("horizon and batch");
     t.add("num_iterations", &s.num_iterations, "optimizer steps; -1: by epochs");
     t.add("num_epochs", &s.num_epochs, "passes over the pairs");
@@ -70,6 +72,7 @@ class Dpo : public Verb {
   }
   DpoSettings s_;
   PreferenceFlags flags_;
+  LoraFlags lora_;
   TrainingRun training_;
 };
 
@@ -93,10 +96,11 @@ Result<Exit> Dpo::run(Context& context) {
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
   LATHE_TRY(train::LoadedModel loaded, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true));
-  model::Transformer& model = *loaded.model;
+  const fs::path from = train::checkpoint_folder(loaded.run, loaded.meta.step);
+  LATHE_TRY(PreferenceModel start, preference_model(std::move(loaded.model), loaded.meta, from, lora_, static_cast<uint64_t>(context.common().seed)));
+  model::Transformer& model = *start.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   const Json* chain = loaded.meta.user_config.find(kChainKey);
-  const fs::path from = train::checkpoint_folder(loaded.run, loaded.meta.step);
   LATHE_TRY_STATUS(require_sft(loaded.meta.stage, chain != nullptr ? *chain : Json(), from.string(), flags_.allow_without_sft));
 
   const fs::path run = base / "chatdpo_checkpoints" / loaded.tag;
@@ -104,21 +108,21 @@ Result<Exit> Dpo::run(Context& context) {
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
   LATHE_TRY(const std::unique_ptr<PreferenceStage> stage,
             PreferenceStage::open(flags_, data, loaded.tokenizer, [&](const std::string& line) { context.print(line); }));
-  const std::vector<autograd::Parameter*> trained = model.parameters();
-  LATHE_TRY_STATUS(stage->prepare(model, nullptr, trained, s_.device_batch_size, s_.total_batch_size / s_.device_batch_size,
+  start.record.chat_template = stage->chat_template();
+  LATHE_TRY_STATUS(stage->prepare(start, s_.device_batch_size, s_.total_batch_size / s_.device_batch_size,
                                   static_cast<uint64_t>(context.common().seed), run));
   optim::AdamwRates rates;
   rates.lr = s_.learning_rate;
   rates.weight_decay = s_.weight_decay;
-  optim::Optimizer optimizer(optim::adamw_groups(trained, rates), {}, world.get());
-  train::ModelWeights weights(model);
-  if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, &optimizer)));
+  optim::Optimizer optimizer(optim::adamw_groups(start.trained(), rates), {}, world.get());
+  const std::unique_ptr<train::Weights> weights = start.weights();
+  if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(*weights, &optimizer)));
 
   Json user_config = context.settings();
   // Whoever loads the result finds the tokenizer as it was found here.
   if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;
   user_config["chat_template"] = stage->chat_template();
-  LATHE_TRY(user_config[kChainKey], longer_chain(chain != nullptr ? *chain : Json(), loaded.meta.stage, {from / train::kModelFile}));
+  LATHE_TRY(user_config[kChainKey], longer_chain(chain != nullptr ? *chain : Json(), loaded.meta.stage, start.files));
 
   const int64_t n = steps(stage->pairs());
   train::LoopSettings settings;
@@ -142,7 +146,7 @@ Result<Exit> Dpo::run(Context& context) {
     return multiplier;
   };
   if (stage->has_validation()) hooks.validate = [&](int64_t) { return stage->validate(); };
-  LATHE_TRY(const train::LoopResult result, training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, optimizer, stage->objective(), weights,
+  LATHE_TRY(const train::LoopResult result, training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, optimizer, stage->objective(), *weights,
                                                                    *world, user_config, run, nullptr, 4}));
   Json figures = Json::object();
   figures["pairs"] = stage->pairs();

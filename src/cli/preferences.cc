@@ -88,8 +88,9 @@ Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceF
   return stage;
 }
 
-Status PreferenceStage::prepare(model::Transformer& model, model::Adapter* adapter, const std::vector<autograd::Parameter*>& trained, int64_t pairs,
-                                int64_t accumulation, uint64_t seed, const fs::path& run) {
+Status PreferenceStage::prepare(const PreferenceModel& start, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run) {
+  model::Transformer& model = *start.model;
+  model::Adapter* adapter = start.adapter.get();
   if (pairs < 1 || accumulation < 1) return error_at("batch", -1, "pairs of a micro batch and micro batches of a step must be at least 1");
   if (longest() - 1 > model.config().table_length())
     return error_at("max_length", -1, "pairs of ", longest(), " tokens are longer than the model's ", model.config().table_length(), " positions");
@@ -98,7 +99,7 @@ Status PreferenceStage::prepare(model::Transformer& model, model::Adapter* adapt
   if (loss_.needs_reference() && (adapter == nullptr || flags_.precompute_ref_log_probs)) {
     Json key = Json::object();
     if (adapter != nullptr) adapter->set_enabled(false);
-    key["model_sha256"] = train::weights_sha256(model.parameters());
+    key["model_sha256"] = train::weights_sha256(start.frozen());
     key["tokenizer_sha256"] = tokenizer_hash_;
     key["template"] = template_;
     key["max_length"] = flags_.max_length;
@@ -132,7 +133,7 @@ Status PreferenceStage::prepare(model::Transformer& model, model::Adapter* adapt
   options.loss = loss_;
   options.pairs = pairs;
   options.accumulation = accumulation;
-  objective_ = std::make_unique<train::PreferenceObjective>(model, sets_, std::move(sampler), std::move(reference), trained, options);
+  objective_ = std::make_unique<train::PreferenceObjective>(model, sets_, std::move(sampler), std::move(reference), start.trained(), options);
   if (!held_out.empty()) objective_->set_validation_reference(std::move(held_out));
   return {};
 }

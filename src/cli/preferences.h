@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/preference_model.h"
 #include "core/settings.h"
-#include "model/adapter.h"
 #include "tokenizer/tokenizer.h"
 #include "train/checkpoint.h"
 #include "train/preference_objective.h"
@@ -38,10 +38,10 @@ class PreferenceStage {
   static Result<std::unique_ptr<PreferenceStage>> open(const PreferenceFlags& flags, const PreferenceData& data, const tokenizer::Tokenizer& tokenizer,
                                                        const std::function<void(const std::string&)>& print);
 
-  // adapter null: all weights are trained and the reference is computed now, before the first step, into <run>/reference (row
-  // L-9.8); the model must still be the one that training starts from.
-  Status prepare(model::Transformer& model, model::Adapter* adapter, const std::vector<autograd::Parameter*>& trained, int64_t pairs, int64_t accumulation,
-                 uint64_t seed, const fs::path& run);
+  // Without an adapter all weights are trained and the reference is computed now, before the first step, into <run>/reference (row
+  // L-9.8); the model must still be the one that training starts from. `model` outlives this.
+  Status prepare(const PreferenceModel& model, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run);
+  const std::vector<train::PreferenceSet>& sets() const { return sets_; }
   train::PreferenceObjective& objective() { return *objective_; }
   // Mean loss of the held-out pairs; a line with accuracy and margin is printed. Without held-out pairs: not to be called.
   Result<double> validate();

@@ -19,6 +19,7 @@ std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_lab_dpo();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
@@ -74,6 +75,7 @@ VerbList make_verbs() {
   verbs.push_back(make_dpo());
   verbs.push_back(make_train());
   verbs.push_back(make_lab_pretrain());
+  verbs.push_back(make_lab_dpo());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;

@@ -44,6 +44,12 @@ int64_t PreferenceSet::longest() const {
   return most;
 }
 
+int64_t PreferenceSet::tokens() const {
+  int64_t sum = 0;
+  for (const EncodedPair& pair : pairs) sum += 2 * std::ssize(pair.prompt) + std::ssize(pair.chosen) + std::ssize(pair.rejected);
+  return sum;
+}
+
 Result<std::string> preference_template(const fs::path& folder) {
   std::error_code code;
   if (!fs::is_directory(folder, code)) return std::string();

@@ -15,6 +15,7 @@ struct PreferenceSet {
   int64_t prompts_cut = 0, dropped = 0;  // prompts shortened; pairs whose answers are too long
   std::string sha256;                    // of the tokens, in order
   int64_t longest() const;               // tokens of prompt and answer; 0 without pairs
+  int64_t tokens() const;                // of all pairs: the prompt twice, and both answers
 };
 
 // A folder of `lathe corpus dpo` (its manifest's outputs, tokenizer and template are verified) or a .jsonl file. Errors name

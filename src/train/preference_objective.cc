@@ -195,6 +195,12 @@ double PreferenceObjective::update_norm() const {
   return std::sqrt(sum);
 }
 
+std::vector<int64_t> PreferenceObjective::tokens_taken() {
+  std::vector<int64_t> out = sampler_.counts(taken_);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<int64_t>(static_cast<double>(out[i]) * static_cast<double>(sets_[i].tokens()) / static_cast<double>(sets_[i].pairs.size()));
+  return out;
+}
+
 std::string PreferenceObjective::fingerprint() const {
   std::string text;
   for (size_t i = 0; i < sets_.size(); ++i) text += sets_[i].sha256 + " " + shortest_double(sampler_.shares()[i]) + "\n";

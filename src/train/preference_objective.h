@@ -50,6 +50,8 @@ class PreferenceObjective : public Objective {
   void set_validation_reference(std::vector<AnswerSums> sums) { held_out_reference_ = std::move(sums); }
 
   double update_norm() const;  // of all trained numbers, from where they began
+  // Of each set, about: its mean tokens of a pair times the pairs taken.
+  std::vector<int64_t> tokens_taken();
   std::vector<std::string> mix_lines() { return sampler_.mix_lines(taken_); }
 
  private:

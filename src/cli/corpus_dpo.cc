@@ -17,8 +17,7 @@ class CorpusDpo : public Verb {
  public:
   VerbInfo info() const override {
     return {"corpus dpo", "data", "preference pairs (prompt, better and worse answer) checked, filtered and split for lathe dpo",
-            "lathe corpus dpo --config config/dpo/datasets/orca_dpo.json --tokenizer-dir data/models/tokenizers/spm_32k "
-            "--output-dir data/dpo_processed/orca --source-map orca_dpo_pairs=orca.jsonl.zst",
+            "lathe corpus dpo --config config/dpo/datasets/orca_dpo.json --tokenizer-dir data/spm_32k --output-dir data/orca",
             "", 0};
   }
   void describe(SettingsTable& table) override {

@@ -13,6 +13,7 @@ std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
+std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_corpus();
 std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
@@ -69,6 +70,7 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
+  verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
   verbs.push_back(make_sft());

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cli/preference_model.h"
+#include "cli/adapter_flags.h"
 #include "cli/preferences.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
@@ -41,7 +41,7 @@ class Dpo : public Verb {
     t.add("source", &s.source, "checkpoint to start from").choices = train::model_sources();
     t.add("model_step", &s.model_step, "its step; -1: the latest");
     cli::describe(t, flags_);
-    cli::describe(t, lora_);
+    adapter_.describe(t);
     t.group("horizon and batch");
     t.add("num_iterations", &s.num_iterations, "optimizer steps; -1: by epochs");
     t.add("num_epochs", &s.num_epochs, "passes over the pairs");
@@ -49,7 +49,7 @@ class Dpo : public Verb {
     t.add("total_batch_size", &s.total_batch_size, "pairs of a step");
     t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices = model::recompute_names();
     t.group("optimizer");
-    t.add("learning_rate", &s.learning_rate, "AdamW, peak; a cosine leads to 0");
+    t.add("learning_rate", &s.learning_rate, "AdamW, peak; a cosine leads to 0; with --lora: --lora-lr");
     t.add("warmup_ratio", &s.warmup_ratio, "share of the steps in which it rises");
     t.add("weight_decay", &s.weight_decay, "AdamW");
     t.add("grad_clip", &s.grad_clip, "global norm of the gradient; 0: none");
@@ -72,7 +72,7 @@ class Dpo : public Verb {
   }
   DpoSettings s_;
   PreferenceFlags flags_;
-  LoraFlags lora_;
+  AdapterFlags adapter_;
   TrainingRun training_;
 };
 
@@ -90,15 +90,15 @@ Status Dpo::check() const {
 Result<Exit> Dpo::run(Context& context) {
   context.print_banner();
   LATHE_TRY_STATUS(check());
+  LATHE_TRY_STATUS(adapter_.check(context));
   LATHE_TRY(const fs::path base, context.base_folder());
   PreferenceData data{s_.data, s_.data_weights, s_.val_data, s_.chat_template};
   if (data.dirs.empty()) data.dirs = {(base / "dpo" / "train.jsonl").string()};
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
-  LATHE_TRY(train::LoadedModel loaded, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true));
+  LATHE_TRY(train::LoadedModel loaded, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, !adapter_.wanted()));
   const fs::path from = train::checkpoint_folder(loaded.run, loaded.meta.step);
-  LATHE_TRY(PreferenceModel start, preference_model(std::move(loaded.model), loaded.meta, from, lora_, static_cast<uint64_t>(context.common().seed)));
-  model::Transformer& model = *start.model;
+  model::Transformer& model = *loaded.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   const Json* chain = loaded.meta.user_config.find(kChainKey);
   LATHE_TRY_STATUS(require_sft(loaded.meta.stage, chain != nullptr ? *chain : Json(), from.string(), flags_.allow_without_sft));
@@ -108,21 +108,29 @@ Result<Exit> Dpo::run(Context& context) {
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
   LATHE_TRY(const std::unique_ptr<PreferenceStage> stage,
             PreferenceStage::open(flags_, data, loaded.tokenizer, [&](const std::string& line) { context.print(line); }));
-  start.record.chat_template = stage->chat_template();
-  LATHE_TRY_STATUS(stage->prepare(start, s_.device_batch_size, s_.total_batch_size / s_.device_batch_size,
+  train::ModelWeights whole(model);
+  AttachedAdapter attached;
+  if (adapter_.wanted()) {  // the template's markers were learned in fine-tuning
+    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), stage->chat_template(), {}));
+    context.print(AdapterFlags::summary(*attached.adapter, model));
+  }
+  train::Weights& weights = attached.weights ? static_cast<train::Weights&>(*attached.weights) : whole;
+  const PreferencePolicy policy{loaded, attached.adapter.get()};
+  LATHE_TRY_STATUS(stage->prepare(policy, s_.device_batch_size, s_.total_batch_size / s_.device_batch_size,
                                   static_cast<uint64_t>(context.common().seed), run));
   optim::AdamwRates rates;
   rates.lr = s_.learning_rate;
   rates.weight_decay = s_.weight_decay;
-  optim::Optimizer optimizer(optim::adamw_groups(start.trained(), rates), {}, world.get());
-  const std::unique_ptr<train::Weights> weights = start.weights();
-  if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(*weights, &optimizer)));
+  const std::unique_ptr<optim::Optimizer> optimizer = attached.adapter
+                                                          ? adapter_.make_optimizer(*attached.adapter, world.get())
+                                                          : std::make_unique<optim::Optimizer>(optim::adamw_groups(policy.trained(), rates), optim::OptimizerOptions{}, world.get());
+  if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   Json user_config = context.settings();
   // Whoever loads the result finds the tokenizer as it was found here.
   if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;
   user_config["chat_template"] = stage->chat_template();
-  LATHE_TRY(user_config[kChainKey], longer_chain(chain != nullptr ? *chain : Json(), loaded.meta.stage, start.files));
+  LATHE_TRY(user_config[kChainKey], longer_chain(chain != nullptr ? *chain : Json(), loaded.meta.stage, loaded.files));
 
   const int64_t n = steps(stage->pairs());
   train::LoopSettings settings;
@@ -146,7 +154,7 @@ Result<Exit> Dpo::run(Context& context) {
     return multiplier;
   };
   if (stage->has_validation()) hooks.validate = [&](int64_t) { return stage->validate(); };
-  LATHE_TRY(const train::LoopResult result, training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, optimizer, stage->objective(), *weights,
+  LATHE_TRY(const train::LoopResult result, training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(), weights,
                                                                    *world, user_config, run, nullptr, 4}));
   Json figures = Json::object();
   figures["pairs"] = stage->pairs();

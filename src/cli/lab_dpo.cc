@@ -1,10 +1,11 @@
 // lathe 95_train_dpo: the lab's preference training after fine-tuning (rows L-1.54 to L-1.56, L-9.10 to L-9.16, L-15.10).
 #include "cli/lab_training.h"
-#include "cli/preference_model.h"
+#include "cli/lab_model.h"
 #include "cli/preferences.h"
 #include "cli/verbs.h"
 #include "core/log.h"
 #include "core/manifest.h"
+#include "train/adapter_weights.h"
 
 namespace lathe::cli {
 namespace {
@@ -23,8 +24,6 @@ class LabDpo : public Verb {
     settings_.weight_decay = 0.01;
     settings_.gradient_checkpointing = true;
     settings_.save_steps = 200, settings_.eval_steps = 100, settings_.logging_steps = 10;
-    lora_.lora = true;
-    lora_.lora_dropout = 0.05;
   }
   VerbInfo info() const override {
     return {"95_train_dpo", "train", "the lab's training on preference pairs, after fine-tuning",
@@ -46,7 +45,7 @@ class LabDpo : public Verb {
   train::LabSettings settings_;
   LabTraining training_{"dpo", settings_};
   PreferenceFlags preferences_;
-  LoraFlags lora_;
+  LabLora lora_;
   std::string model_path_;
 };
 
@@ -98,10 +97,7 @@ Result<Exit> LabDpo::run(Context& context) {
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, training_.tokenizer());
   LATHE_TRY(const DType dtype, training_.dtype(context));
   const auto seed = static_cast<uint64_t>(context.common().seed);
-  LATHE_TRY(PreferenceModel start, load_preference_model(model_path_, dtype, lora_, seed));
-  if (start.meta.tokenizer_hash != tokenizer.hash())
-    return error_at(settings_.tokenizer_dir, -1, "is another tokenizer than that of ", model_path_, " (", tokenizer.hash().substr(0, 12), "..., recorded ",
-                    start.meta.tokenizer_hash.substr(0, 12), "...)");
+  LATHE_TRY(train::LoadedModel start, load_lab_model(model_path_, tokenizer, settings_.tokenizer_dir, dtype, !lora_.lora));
   const Json* chain = start.meta.user_config.find(kChainKey);
   LATHE_TRY_STATUS(require_sft(start.meta.stage, chain != nullptr ? *chain : Json(), model_path_, preferences_.allow_without_sft));
   LATHE_TRY(const std::unique_ptr<PreferenceStage> stage,
@@ -130,13 +126,22 @@ Result<Exit> LabDpo::run(Context& context) {
 
   model::Transformer& model = *start.model;
   model.set_recompute(settings_.gradient_checkpointing ? model::Recompute::kBlock : model::Recompute::kNone);
-  if (start.adapter && lora_.lora_dropout > 0) log_info("dpo", "lora_dropout ", lora_.lora_dropout, ": dropout is off in preference training, as in its reference");
-  start.record.chat_template = stage->chat_template();
-  LATHE_TRY_STATUS(stage->prepare(start, settings_.per_device_train_batch_size, settings_.gradient_accumulation_steps, static_cast<uint64_t>(settings_.data_seed), run));
+  train::ModelWeights whole(model);
+  std::unique_ptr<model::Adapter> adapter;
+  std::unique_ptr<train::AdapterWeights> adapter_weights;
+  if (lora_.lora) {
+    LATHE_TRY(adapter, model::Adapter::create(model, lora_.config(), seed));
+    LATHE_TRY(model::AdapterRecord record, train::ground_of(start));
+    record.chat_template = stage->chat_template();
+    adapter_weights = std::make_unique<train::AdapterWeights>(*adapter, std::move(record));
+  }
+  train::Weights& weights = adapter ? static_cast<train::Weights&>(*adapter_weights) : whole;
+  if (adapter && lora_.lora_dropout > 0) log_info("dpo", "lora_dropout ", lora_.lora_dropout, ": dropout is off in preference training, as in its reference");
+  const PreferencePolicy policy{start, adapter.get()};
+  LATHE_TRY_STATUS(stage->prepare(policy, settings_.per_device_train_batch_size, settings_.gradient_accumulation_steps, static_cast<uint64_t>(settings_.data_seed), run));
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
-  const std::unique_ptr<optim::Optimizer> optimizer = train::make_optimizer(settings_, start.trained(), world.get());
-  const std::unique_ptr<train::Weights> weights = start.weights();
-  LabTraining::Stage parts{"dpo", model, tokenizer, *optimizer, stage->objective(), *weights, *world,
+  const std::unique_ptr<optim::Optimizer> optimizer = train::make_optimizer(settings_, policy.trained(), world.get());
+  LabTraining::Stage parts{"dpo", model, tokenizer, *optimizer, stage->objective(), weights, *world,
                            [&] { return stage->objective().tokens_taken(); },
                            [&] { return stage->objective().mix_lines(); },
                            {}};

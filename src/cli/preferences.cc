@@ -41,6 +41,12 @@ fs::path validation_of(const PreferenceData& data, const fs::path& dir) {
 
 }  // namespace
 
+std::vector<autograd::Parameter*> PreferencePolicy::reference() const {
+  std::vector<autograd::Parameter*> out = loaded.model->parameters();
+  for (const auto& below : loaded.adapters) out.insert(out.end(), below->parameters().begin(), below->parameters().end());
+  return out;
+}
+
 void describe(SettingsTable& t, PreferenceFlags& f) {
   t.group("preferences");
   t.add("beta", &f.beta, "strength of staying near the reference");
@@ -88,9 +94,9 @@ Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceF
   return stage;
 }
 
-Status PreferenceStage::prepare(const PreferenceModel& start, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run) {
-  model::Transformer& model = *start.model;
-  model::Adapter* adapter = start.adapter.get();
+Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run) {
+  model::Transformer& model = *policy.loaded.model;
+  model::Adapter* adapter = policy.adapter;
   if (pairs < 1 || accumulation < 1) return error_at("batch", -1, "pairs of a micro batch and micro batches of a step must be at least 1");
   if (longest() - 1 > model.config().table_length())
     return error_at("max_length", -1, "pairs of ", longest(), " tokens are longer than the model's ", model.config().table_length(), " positions");
@@ -99,7 +105,7 @@ Status PreferenceStage::prepare(const PreferenceModel& start, int64_t pairs, int
   if (loss_.needs_reference() && (adapter == nullptr || flags_.precompute_ref_log_probs)) {
     Json key = Json::object();
     if (adapter != nullptr) adapter->set_enabled(false);
-    key["model_sha256"] = train::weights_sha256(start.frozen());
+    key["model_sha256"] = train::weights_sha256(policy.reference());
     key["tokenizer_sha256"] = tokenizer_hash_;
     key["template"] = template_;
     key["max_length"] = flags_.max_length;
@@ -133,7 +139,7 @@ Status PreferenceStage::prepare(const PreferenceModel& start, int64_t pairs, int
   options.loss = loss_;
   options.pairs = pairs;
   options.accumulation = accumulation;
-  objective_ = std::make_unique<train::PreferenceObjective>(model, sets_, std::move(sampler), std::move(reference), start.trained(), options);
+  objective_ = std::make_unique<train::PreferenceObjective>(model, sets_, std::move(sampler), std::move(reference), policy.trained(), options);
   if (!held_out.empty()) objective_->set_validation_reference(std::move(held_out));
   return {};
 }

@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/preference_model.h"
 #include "core/settings.h"
 #include "tokenizer/tokenizer.h"
-#include "train/checkpoint.h"
+#include "train/load_model.h"
 #include "train/preference_objective.h"
 
 namespace lathe::cli {
@@ -32,6 +31,14 @@ struct PreferenceData {
   std::string chat_template;      // empty: what the folders' manifests say, else by the tokenizer
 };
 
+// What is trained, in a model that is loaded: the adapter, or with null the whole model.
+struct PreferencePolicy {
+  train::LoadedModel& loaded;
+  model::Adapter* adapter = nullptr;
+  std::vector<autograd::Parameter*> trained() const { return adapter != nullptr ? adapter->parameters() : loaded.model->parameters(); }
+  std::vector<autograd::Parameter*> reference() const;  // everything that decides the reference's log-probabilities
+};
+
 class PreferenceStage {
  public:
   // Loads and verifies the sets, prints what they hold and the warnings of the mix.
@@ -39,8 +46,8 @@ class PreferenceStage {
                                                        const std::function<void(const std::string&)>& print);
 
   // Without an adapter all weights are trained and the reference is computed now, before the first step, into <run>/reference (row
-  // L-9.8); the model must still be the one that training starts from. `model` outlives this.
-  Status prepare(const PreferenceModel& model, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run);
+  // L-9.8); the model must still be the one that training starts from. What `policy` refers to outlives this.
+  Status prepare(const PreferencePolicy& policy, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run);
   const std::vector<train::PreferenceSet>& sets() const { return sets_; }
   train::PreferenceObjective& objective() { return *objective_; }
   // Mean loss of the held-out pairs; a line with accuracy and margin is printed. Without held-out pairs: not to be called.

@@ -1,6 +1,7 @@
 // lathe sft: supervised fine-tuning on conversations (rows C-8.2 to C-8.4, C-8.13 to C-8.18, C-8.31 to C-8.33).
 #include <algorithm>
 
+#include "cli/adapter_flags.h"
 #include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
@@ -59,6 +60,7 @@ class Sft : public Verb {
     t.add("init_lr_frac", &s.init_lr_frac, "factor on all rates");
     t.add("muon_dtype", &s.muon_dtype, "of the orthogonalisation").choices = {"bf16", "fp32"};
     t.add("loss_normalisation", &s.loss_normalisation, "by all targets of a step, or per micro batch").choices = {"global", "micro_batch"};
+    adapter_.describe(t);
     t.group("evaluation and saving");
     t.add("run", &s.run, "name in the metrics");
     t.add("eval_every", &s.eval_every, "steps; -1: only at the end");
@@ -73,6 +75,7 @@ class Sft : public Verb {
 
  private:
   SftSettings s_;
+  AdapterFlags adapter_;
   TrainingRun training_;
 };
 
@@ -94,6 +97,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const SftSettings& s, const mod
 Result<Exit> Sft::run(Context& context) {
   context.print_banner();
   LATHE_TRY_STATUS(training_.check());
+  LATHE_TRY_STATUS(adapter_.check(context));
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data_path, given_or_base(context, s_.data, "sft/train.jsonl"));
   const fs::path val_path = s_.val_data.empty() ? data_path.parent_path() / "val.jsonl" : fs::path(s_.val_data);
@@ -105,19 +109,23 @@ Result<Exit> Sft::run(Context& context) {
             optim::total_batch_tokens(total_given ? s_.total_batch_size : -1, s_.target_global_batch, s_.max_seq_len));
   LATHE_TRY(const int64_t accumulation,
             optim::accumulation_steps(total_batch, s_.device_batch_size, s_.max_seq_len, world->size()));
-  const auto enough_memory = [&](const model::ModelConfig& config) {
+  const auto enough_memory = [&](const model::ModelConfig& config) -> Status {
     train::PlanRequest request;
     request.config = config;
     request.dtype = dtype;
     request.batch = s_.device_batch_size;
     request.sequence_len = s_.max_seq_len;
     request.recompute = model::recompute_of(s_.recompute);
+    if (adapter_.wanted()) {
+      LATHE_TRY(request.trained_parameters, adapter_.count(config));
+      return train::require_memory(train::make_plan(request));
+    }
     const model::Transformer shape(config, dtype, Device::kMeta);
     request.optimizer_bytes = train::state_bytes(*make_optimizer(s_, shape, nullptr));
     return train::require_memory(train::make_plan(request));
   };
   LATHE_TRY(train::LoadedModel loaded,
-            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true, enough_memory));
+            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, !adapter_.wanted(), enough_memory));
   model::Transformer& model = *loaded.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   const tokenizer::Tokenizer& tokenizer = loaded.tokenizer;
@@ -128,8 +136,20 @@ Result<Exit> Sft::run(Context& context) {
   const fs::path run = base / "chatsft_checkpoints" / tag;
   LATHE_TRY(const FolderLock lock, lock_run(run));
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
-  const std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(s_, model, world.get());
-  train::ModelWeights weights(model);
+  std::unique_ptr<optim::Optimizer> optimizer;
+  std::unique_ptr<train::Weights> whole;
+  AttachedAdapter attached;
+  if (adapter_.wanted()) {
+    std::vector<int32_t> markers;
+    for (const std::string& name : tokenizer.special_tokens()) markers.push_back(tokenizer.special_id(name));
+    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), "chat", markers));
+    optimizer = adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac);
+    context.print(AdapterFlags::summary(*attached.adapter, model));
+  } else {
+    optimizer = make_optimizer(s_, model, world.get());
+    whole = std::make_unique<train::ModelWeights>(model);
+  }
+  train::Weights& weights = whole ? *whole : static_cast<train::Weights&>(*attached.weights);
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   LATHE_TRY(const auto source, train::ConversationFile::open(data_path, tokenizer, s_.max_seq_len + 1));

@@ -28,6 +28,7 @@ std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_sft();
@@ -48,6 +49,7 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
+  verbs.push_back(make_merge());
   verbs.push_back(make_repackage());
   verbs.push_back(make_augment());
   verbs.push_back(make_tokenizer_train());

@@ -14,6 +14,7 @@ cat >pairs.json <<'JSON'
  "quality_filters": {"min_prompt_length": 1, "min_chosen_length": 1, "min_rejected_length": 1}}
 JSON
 corpus() { "$lathe" 90_prepare_dpo_corpus --config pairs.json --tokenizer_dir bytes.tiktoken --output_dir pairs --source_map sums=pairs.jsonl --template chat "$@" >corpus.out 2>corpus.err; }
+# L-1.52
 corpus || fail "corpus dpo: $(cat corpus.err)"
 has corpus.out 'sums: 240 records, [0-9]+ kept' 'Saved preference pairs to pairs'
 [ -f pairs/train_00000.jsonl ] && [ -f pairs/val_00000.jsonl ] && [ -f pairs/manifest.json ] && [ -f pairs/DATA_CARD.md ] || fail "files of the corpus"
@@ -83,7 +84,19 @@ status=0
 [ "$status" = 1 ] || fail "changed pairs: status $status"
 has err 'train_00000.jsonl'
 
-# The lab's program, on a model of its family. L-15.10: the output path as given
+# Documented values stay as they are, and one config has a rate that moves a fresh adapter. L-9.10, L-9.11, L-1.55
+for name in tiny small base; do
+  "$lathe" 95_train_dpo --config config/dpo/training/dpo_$name.json --print-config >config.out 2>config.err || fail "dpo_$name.json: $(cat config.err)"
+  has config.out '"learning_rate": 5e-0?7' '"max_steps": 2000' '"per_device_train_batch_size": 2' '"gradient_accumulation_steps": 8' '"warmup_steps": 200' \
+    '"scheduler_type": "cosine"' '"weight_decay": 0.01' '"gradient_checkpointing": true' '"beta": 0.1' '"max_length": 1024' '"max_prompt_length": 512' \
+    '"loss_type": "sigmoid"' '"label_smoothing": 0' '"reference_free": false' '"truncation_mode": "keep_end"' '"precompute_ref_log_probs": false' '"lora": true'
+done
+# L-9.12
+"$lathe" 95_train_dpo --config config/dpo/training/dpo_tiny_lora.json --print-config >config.out 2>config.err || fail "dpo_tiny_lora.json: $(cat config.err)"
+has config.out '"learning_rate": 1e-0?4'
+"$lathe" 90_prepare_dpo_corpus --config config/dpo/datasets/hh_rlhf.json --print-config >config.out 2>config.err || fail "hh_rlhf.json: $(cat config.err)"
+
+# The lab's program, on a model of its family. L-1.54 L-15.10: the output path as given
 run train lab --architecture llama --num-iterations 20 --save-every -1 --eval-every -1 || fail "base training of the lab's family"
 run sft lab --save-every -1 || fail "its fine-tuning"
 source_step=$(find "$fine/lab" -maxdepth 1 -name 'step_*' | sort -V | tail -n 1)

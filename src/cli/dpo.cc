@@ -28,12 +28,18 @@ struct DpoSettings {
 class Dpo : public Verb {
  public:
   VerbInfo info() const override {
-    return {"dpo", "train", "teach a fine-tuned model which of two answers is better", "lathe dpo --data dpo/train.jsonl --loss-type sigmoid --beta 0.1", "", 0};
+    return {"dpo",
+            "train",
+            "teach a fine-tuned model which of two answers is better",
+            "lathe dpo --data dpo/train.jsonl --loss-type sigmoid --beta 0.1",
+            "",
+            0};
   }
   void describe(SettingsTable& t) override {
     DpoSettings& s = s_;
     t.group("data");
-    t.add("data", &s.data, "folders of `lathe corpus dpo` or .jsonl files; empty: <base>/dpo/train.jsonl").aliases = {"data_dirs"};
+    t.add("data", &s.data, "folders of `lathe corpus dpo` or .jsonl files; empty: <base>/dpo/train.jsonl").aliases = {
+        "data_dirs"};
     t.add("data_weights", &s.data_weights, "shares of the sets; empty: by size");
     t.add("val_data", &s.val_data, "held-out pairs, .jsonl; empty: the folders' own, or val.jsonl beside a file");
     t.add("template", &s.chat_template, "chat template; empty: the data's, else by the tokenizer's markers");
@@ -47,7 +53,8 @@ class Dpo : public Verb {
     t.add("num_epochs", &s.num_epochs, "passes over the pairs");
     t.add("device_batch_size", &s.device_batch_size, "pairs of a micro batch");
     t.add("total_batch_size", &s.total_batch_size, "pairs of a step");
-    t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices = model::recompute_names();
+    t.add("recompute", &s.recompute, "activations dropped and computed again in the backward pass").choices =
+        model::recompute_names();
     t.group("optimizer");
     t.add("learning_rate", &s.learning_rate, "AdamW, peak; a cosine leads to 0; with --lora: --lora-lr");
     t.add("warmup_ratio", &s.warmup_ratio, "share of the steps in which it rises");
@@ -68,7 +75,9 @@ class Dpo : public Verb {
  private:
   Status check() const;
   int64_t steps(int64_t pairs) const {
-    return s_.num_iterations > 0 ? s_.num_iterations : std::max<int64_t>(1, (pairs * s_.num_epochs + s_.total_batch_size - 1) / s_.total_batch_size);
+    return s_.num_iterations > 0
+               ? s_.num_iterations
+               : std::max<int64_t>(1, (pairs * s_.num_epochs + s_.total_batch_size - 1) / s_.total_batch_size);
   }
   DpoSettings s_;
   PreferenceFlags flags_;
@@ -79,11 +88,15 @@ class Dpo : public Verb {
 Status Dpo::check() const {
   LATHE_TRY_STATUS(training_.check());
   if (s_.device_batch_size < 1 || s_.total_batch_size < 1 || s_.total_batch_size % s_.device_batch_size != 0)
-    return error_at("total-batch-size", -1, s_.total_batch_size, " pairs are no whole number of micro batches of ", s_.device_batch_size);
-  if (!(s_.learning_rate > 0) || !std::isfinite(s_.learning_rate)) return error_at("learning-rate", -1, "must be above 0");
+    return error_at("total-batch-size", -1, s_.total_batch_size, " pairs are no whole number of micro batches of ",
+                    s_.device_batch_size);
+  if (!(s_.learning_rate > 0) || !std::isfinite(s_.learning_rate))
+    return error_at("learning-rate", -1, "must be above 0");
   if (!(s_.warmup_ratio >= 0 && s_.warmup_ratio < 1)) return error_at("warmup-ratio", -1, "must be from 0 to below 1");
-  if (s_.num_iterations == 0 || s_.num_iterations < -1 || s_.num_epochs < 1) return error_at("num-epochs", -1, "a run needs at least one step");
-  if (s_.grad_clip < 0 || s_.weight_decay < 0) return error_at("grad-clip", -1, "must not be negative, nor weight-decay");
+  if (s_.num_iterations == 0 || s_.num_iterations < -1 || s_.num_epochs < 1)
+    return error_at("num-epochs", -1, "a run needs at least one step");
+  if (s_.grad_clip < 0 || s_.weight_decay < 0)
+    return error_at("grad-clip", -1, "must not be negative, nor weight-decay");
   return {};
 }
 
@@ -96,22 +109,26 @@ Result<Exit> Dpo::run(Context& context) {
   if (data.dirs.empty()) data.dirs = {(base / "dpo" / "train.jsonl").string()};
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
-  LATHE_TRY(train::LoadedModel loaded, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, !adapter_.wanted()));
+  LATHE_TRY(train::LoadedModel loaded,
+            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, !adapter_.wanted()));
   const fs::path from = train::checkpoint_folder(loaded.run, loaded.meta.step);
   model::Transformer& model = *loaded.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   const Json* chain = loaded.meta.user_config.find(kChainKey);
-  LATHE_TRY_STATUS(require_sft(loaded.meta.stage, chain != nullptr ? *chain : Json(), from.string(), flags_.allow_without_sft));
+  LATHE_TRY_STATUS(
+      require_sft(loaded.meta.stage, chain != nullptr ? *chain : Json(), from.string(), flags_.allow_without_sft));
 
   const fs::path run = base / "chatdpo_checkpoints" / loaded.tag;
   LATHE_TRY(const FolderLock lock, lock_run(run));
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
-  LATHE_TRY(const std::unique_ptr<PreferenceStage> stage,
-            PreferenceStage::open(flags_, data, loaded.tokenizer, [&](const std::string& line) { context.print(line); }));
+  LATHE_TRY(
+      const std::unique_ptr<PreferenceStage> stage,
+      PreferenceStage::open(flags_, data, loaded.tokenizer, [&](const std::string& line) { context.print(line); }));
   train::ModelWeights whole(model);
   AttachedAdapter attached;
   if (adapter_.wanted()) {  // the template's markers were learned in fine-tuning
-    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), stage->chat_template(), {}));
+    LATHE_TRY(attached,
+              adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), stage->chat_template(), {}));
     context.print(AdapterFlags::summary(*attached.adapter, model));
   }
   train::Weights& weights = attached.weights ? static_cast<train::Weights&>(*attached.weights) : whole;
@@ -121,14 +138,16 @@ Result<Exit> Dpo::run(Context& context) {
   optim::AdamwRates rates;
   rates.lr = s_.learning_rate;
   rates.weight_decay = s_.weight_decay;
-  const std::unique_ptr<optim::Optimizer> optimizer = attached.adapter
-                                                          ? adapter_.make_optimizer(*attached.adapter, world.get())
-                                                          : std::make_unique<optim::Optimizer>(optim::adamw_groups(policy.trained(), rates), optim::OptimizerOptions{}, world.get());
+  const std::unique_ptr<optim::Optimizer> optimizer =
+      attached.adapter ? adapter_.make_optimizer(*attached.adapter, world.get())
+                       : std::make_unique<optim::Optimizer>(optim::adamw_groups(policy.trained(), rates),
+                                                            optim::OptimizerOptions{}, world.get());
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   Json user_config = context.settings();
   // Whoever loads the result finds the tokenizer as it was found here.
-  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;
+  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty())
+    user_config["tokenizer"] = own;
   user_config["chat_template"] = stage->chat_template();
   LATHE_TRY(user_config[kChainKey], longer_chain(chain != nullptr ? *chain : Json(), loaded.meta.stage, loaded.files));
 
@@ -154,8 +173,9 @@ Result<Exit> Dpo::run(Context& context) {
     return multiplier;
   };
   if (stage->has_validation()) hooks.validate = [&](int64_t) { return stage->validate(); };
-  LATHE_TRY(const train::LoopResult result, training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(), weights,
-                                                                   *world, user_config, run, nullptr, 4}));
+  LATHE_TRY(const train::LoopResult result,
+            training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(),
+                                   weights, *world, user_config, run, nullptr, 4}));
   Json figures = Json::object();
   figures["pairs"] = stage->pairs();
   figures["update_norm"] = stage->objective().update_norm();

@@ -1,6 +1,7 @@
-// lathe 95_train_dpo: the lab's preference training after fine-tuning (rows L-1.54 to L-1.56, L-9.10 to L-9.16, L-15.10).
-#include "cli/lab_training.h"
+// lathe 95_train_dpo: the lab's preference training after fine-tuning (rows L-1.54 to L-1.56, L-9.10 to L-9.16,
+// L-15.10).
 #include "cli/lab_model.h"
+#include "cli/lab_training.h"
 #include "cli/preferences.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -11,7 +12,8 @@ namespace lathe::cli {
 namespace {
 
 constexpr const char* kDataRemedy =
-    "make one: lathe 90_prepare_dpo_corpus --config config/dpo/datasets/orca_dpo.json --tokenizer_dir data/models/tokenizers/spm_32k "
+    "make one: lathe 90_prepare_dpo_corpus --config config/dpo/datasets/orca_dpo.json --tokenizer_dir "
+    "data/models/tokenizers/spm_32k "
     "--output_dir data/dpo_processed/orca";
 
 class LabDpo : public Verb {
@@ -26,10 +28,14 @@ class LabDpo : public Verb {
     settings_.save_steps = 200, settings_.eval_steps = 100, settings_.logging_steps = 10;
   }
   VerbInfo info() const override {
-    return {"95_train_dpo", "train", "the lab's training on preference pairs, after fine-tuning",
-            "lathe 95_train_dpo --config config/dpo/training/dpo_tiny.json --model_path checkpoints/sft/tiny/final --data_dirs data/dpo_processed/orca "
+    return {"95_train_dpo",
+            "train",
+            "the lab's training on preference pairs, after fine-tuning",
+            "lathe 95_train_dpo --config config/dpo/training/dpo_tiny.json --model_path checkpoints/sft/tiny/final "
+            "--data_dirs data/dpo_processed/orca "
             "--tokenizer_dir data/models/tokenizers/spm_32k --output_dir checkpoints/dpo/tiny",
-            "", 0};
+            "",
+            0};
   }
   void describe(SettingsTable& table) override {
     training_.describe(table);
@@ -55,10 +61,12 @@ train::ConfigKeys dpo_keys() {
   const auto add = [&](const char* section, std::initializer_list<const char*> names) {
     for (const char* name : names) keys.push_back({section, name, name});
   };
-  const auto neutral = [&](const char* section, const char* name, std::vector<Json> values) { keys.push_back({section, name, "", std::move(values)}); };
+  const auto neutral = [&](const char* section, const char* name, std::vector<Json> values) {
+    keys.push_back({section, name, "", std::move(values)});
+  };
   add("", {"model_path"});
-  add("dpo_params", {"beta", "label_smoothing", "gamma", "max_length", "max_prompt_length", "loss_type", "truncation_mode", "reference_free",
-                     "precompute_ref_log_probs", "allow_without_sft"});
+  add("dpo_params", {"beta", "label_smoothing", "gamma", "max_length", "max_prompt_length", "loss_type",
+                     "truncation_mode", "reference_free", "precompute_ref_log_probs", "allow_without_sft"});
   neutral("dpo_params", "label_pad_token_id", {-100});
   neutral("dpo_params", "padding_value", {0});
   neutral("dpo_params", "generate_during_eval", {false});
@@ -93,24 +101,31 @@ Status LabDpo::read_config(SettingsTable& table, const Json& config, const std::
 
 Result<Exit> LabDpo::run(Context& context) {
   LATHE_TRY_STATUS(training_.check(context, kDataRemedy));
-  if (model_path_.empty()) return error_at("model_path", -1, "is needed: the fine-tuned model; lathe 70_train_sft makes one");
+  if (model_path_.empty())
+    return error_at("model_path", -1, "is needed: the fine-tuned model; lathe 70_train_sft makes one");
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, training_.tokenizer());
   LATHE_TRY(const DType dtype, training_.dtype(context));
   const auto seed = static_cast<uint64_t>(context.common().seed);
-  LATHE_TRY(train::LoadedModel start, load_lab_model(model_path_, tokenizer, settings_.tokenizer_dir, dtype, !lora_.lora));
+  LATHE_TRY(train::LoadedModel start,
+            load_lab_model(model_path_, tokenizer, settings_.tokenizer_dir, dtype, !lora_.lora));
   const Json* chain = start.meta.user_config.find(kChainKey);
-  LATHE_TRY_STATUS(require_sft(start.meta.stage, chain != nullptr ? *chain : Json(), model_path_, preferences_.allow_without_sft));
+  LATHE_TRY_STATUS(
+      require_sft(start.meta.stage, chain != nullptr ? *chain : Json(), model_path_, preferences_.allow_without_sft));
   LATHE_TRY(const std::unique_ptr<PreferenceStage> stage,
-            PreferenceStage::open(preferences_, {settings_.data_dirs, settings_.data_weights, "", ""}, tokenizer, [&](const std::string& line) { context.print(line); }));
+            PreferenceStage::open(preferences_, {settings_.data_dirs, settings_.data_weights, "", ""}, tokenizer,
+                                  [&](const std::string& line) { context.print(line); }));
   if (settings_.eval_steps > 0 && !stage->has_validation())
-    return error_at("eval_steps", -1, "no data set has held-out pairs; prepare them with train_val_split below 1, or set eval_steps to -1");
+    return error_at(
+        "eval_steps", -1,
+        "no data set has held-out pairs; prepare them with train_val_split below 1, or set eval_steps to -1");
 
   std::vector<train::LabSource> sources;
   std::vector<data::MixedSource> sizes;
   for (const train::PreferenceSet& set : stage->sets()) sizes.push_back({set.name, std::ssize(set.pairs)});
   LATHE_TRY(const std::vector<double> shares, data::mix_shares(sizes, settings_.data_weights));
   for (size_t i = 0; i < settings_.data_dirs.size(); ++i) {
-    LATHE_TRY(train::LabSource source, LabTraining::source(settings_.data_dirs[i], shares[i], stage->sets()[i].tokens()));
+    LATHE_TRY(train::LabSource source,
+              LabTraining::source(settings_.data_dirs[i], shares[i], stage->sets()[i].tokens()));
     sources.push_back(std::move(source));
   }
   LATHE_TRY(const Json longer, longer_chain(chain != nullptr ? *chain : Json(), start.meta.stage, start.files));
@@ -119,9 +134,10 @@ Result<Exit> LabDpo::run(Context& context) {
   fixed["tokenizer"] = tokenizer.hash();
   fixed["model"] = longer.as_array().back().at("sha256");
   const fs::path run = settings_.output_dir;  // as given (row L-15.10)
-  LATHE_TRY_STATUS(training_.begin(context, run, std::move(fixed), std::move(sources),
-                                   {"beta", "loss_type", "label_smoothing", "gamma", "reference_free", "max_length", "max_prompt_length", "lora", "r", "lora_alpha",
-                                    "target_modules", "use_rslora", "use_dora"}));
+  LATHE_TRY_STATUS(
+      training_.begin(context, run, std::move(fixed), std::move(sources),
+                      {"beta", "loss_type", "label_smoothing", "gamma", "reference_free", "max_length",
+                       "max_prompt_length", "lora", "r", "lora_alpha", "target_modules", "use_rslora", "use_dora"}));
   if (training_.done()) return training_.finish_done(context);
 
   model::Transformer& model = *start.model;
@@ -136,12 +152,21 @@ Result<Exit> LabDpo::run(Context& context) {
     adapter_weights = std::make_unique<train::AdapterWeights>(*adapter, std::move(record));
   }
   train::Weights& weights = adapter ? static_cast<train::Weights&>(*adapter_weights) : whole;
-  if (adapter && lora_.lora_dropout > 0) log_info("dpo", "lora_dropout ", lora_.lora_dropout, ": dropout is off in preference training, as in its reference");
+  if (adapter && lora_.lora_dropout > 0)
+    log_info("dpo", "lora_dropout ", lora_.lora_dropout,
+             ": dropout is off in preference training, as in its reference");
   const PreferencePolicy policy{start, adapter.get()};
-  LATHE_TRY_STATUS(stage->prepare(policy, settings_.per_device_train_batch_size, settings_.gradient_accumulation_steps, static_cast<uint64_t>(settings_.data_seed), run));
+  LATHE_TRY_STATUS(stage->prepare(policy, settings_.per_device_train_batch_size, settings_.gradient_accumulation_steps,
+                                  static_cast<uint64_t>(settings_.data_seed), run));
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
   const std::unique_ptr<optim::Optimizer> optimizer = train::make_optimizer(settings_, policy.trained(), world.get());
-  LabTraining::Stage parts{"dpo", model, tokenizer, *optimizer, stage->objective(), weights, *world,
+  LabTraining::Stage parts{"dpo",
+                           model,
+                           tokenizer,
+                           *optimizer,
+                           stage->objective(),
+                           weights,
+                           *world,
                            [&] { return stage->objective().tokens_taken(); },
                            [&] { return stage->objective().mix_lines(); },
                            {}};
@@ -150,7 +175,9 @@ Result<Exit> LabDpo::run(Context& context) {
   parts.more[kChainKey] = longer;
   parts.flops_per_token = model.flops_per_token();
   std::error_code code;
-  for (const std::string& dir : settings_.data_dirs) parts.inputs.push_back(fs::exists(fs::path(dir) / kManifestFile, code) ? fs::path(dir) / kManifestFile : fs::path(dir));
+  for (const std::string& dir : settings_.data_dirs)
+    parts.inputs.push_back(fs::exists(fs::path(dir) / kManifestFile, code) ? fs::path(dir) / kManifestFile
+                                                                           : fs::path(dir));
   for (const fs::path& file : start.files) parts.inputs.push_back(file);
   return training_.go(context, parts);
 }

@@ -1,4 +1,5 @@
-// The model that the lab's 95_train_dpo teaches preferences to, by the folder of its checkpoint: whole, or with the adapters it was fine-tuned with.
+// The model that the lab's 95_train_dpo teaches preferences to, by the folder of its checkpoint: whole, or with the
+// adapters it was fine-tuned with.
 #pragma once
 
 #include "core/settings.h"
@@ -17,10 +18,11 @@ struct LabLora {
 };
 void describe(SettingsTable& table, LabLora& lora);
 
-// A checkpoint folder with model.safetensors, or with an adapter whose record names its base and the adapters below; their hashes are checked. For an
-// adapter to be trained on it the model is frozen, the adapters below on; else they are merged into the weights. A folder without checkpoint that holds
-// exactly one: the error names it (row L-15.11). The tokenizer must be the one it was trained with.
-Result<train::LoadedModel> load_lab_model(const fs::path& checkpoint, const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_dir, DType dtype,
-                                          bool with_gradients);
+// A checkpoint folder with model.safetensors, or with an adapter whose record names its base and the adapters below;
+// their hashes are checked. For an adapter to be trained on it the model is frozen, the adapters below on; else they
+// are merged into the weights. A folder without checkpoint that holds exactly one: the error names it (row L-15.11).
+// The tokenizer must be the one it was trained with.
+Result<train::LoadedModel> load_lab_model(const fs::path& checkpoint, const tokenizer::Tokenizer& tokenizer,
+                                          const std::string& tokenizer_dir, DType dtype, bool with_gradients);
 
 }  // namespace lathe::cli

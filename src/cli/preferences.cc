@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kReferenceRows = 16;
 
-// Chat markers decide for the chat family's template, <|im_start|> for ChatML; a tokenizer with neither has Human: / Assistant:.
+// Chat markers decide for the chat family's template, <|im_start|> for ChatML; a tokenizer with neither has Human: /
+// Assistant:.
 std::string template_of(const tokenizer::Tokenizer& tokenizer) {
   for (const char* name : {"chat", "chatml"}) {
     const auto found = tokenizer::ChatTemplate::find(name);
@@ -25,7 +26,8 @@ Result<std::string> agreed_template(const PreferenceData& data, const tokenizer:
   for (const std::string& dir : data.dirs) {
     LATHE_TRY(const std::string own, train::preference_template(dir));
     if (own.empty()) continue;
-    if (!name.empty() && name != own) return error_at(dir, -1, "was prepared with the template ", own, "; the run uses ", name);
+    if (!name.empty() && name != own)
+      return error_at(dir, -1, "was prepared with the template ", own, "; the run uses ", name);
     name = own;
   }
   return name.empty() ? template_of(tokenizer) : name;
@@ -43,25 +45,29 @@ fs::path validation_of(const PreferenceData& data, const fs::path& dir) {
 
 std::vector<autograd::Parameter*> PreferencePolicy::reference() const {
   std::vector<autograd::Parameter*> out = loaded.model->parameters();
-  for (const auto& below : loaded.adapters) out.insert(out.end(), below->parameters().begin(), below->parameters().end());
+  for (const auto& below : loaded.adapters)
+    out.insert(out.end(), below->parameters().begin(), below->parameters().end());
   return out;
 }
 
 void describe(SettingsTable& t, PreferenceFlags& f) {
   t.group("preferences");
   t.add("beta", &f.beta, "strength of staying near the reference");
-  t.add("loss_type", &f.loss_type, "ipo is on sums as in its paper, ipo_tokens per token").choices = train::preference_loss_names();
+  t.add("loss_type", &f.loss_type, "ipo is on sums as in its paper, ipo_tokens per token").choices =
+      train::preference_loss_names();
   t.add("label_smoothing", &f.label_smoothing, "chance that a label is wrong; for sigmoid and robust");
   t.add("gamma", &f.gamma, "target margin of simpo");
   t.add("reference_free", &f.reference_free, "the reference's log-probabilities count as 0");
-  t.add("precompute_ref_log_probs", &f.precompute_ref_log_probs, "compute the reference's log-probabilities once, before the first step; always so without an adapter");
+  t.add("precompute_ref_log_probs", &f.precompute_ref_log_probs,
+        "compute the reference's log-probabilities once, before the first step; always so without an adapter");
   t.add("max_length", &f.max_length, "tokens of prompt and answer; pairs with longer answers are left out");
   t.add("max_prompt_length", &f.max_prompt_length, "tokens of the prompt");
   t.add("truncation_mode", &f.truncation_mode, "a prompt too long keeps its end").choices = {"keep_end"};
   t.add("allow_without_sft", &f.allow_without_sft, "start from a model that was never fine-tuned");
 }
 
-Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceFlags& flags, const PreferenceData& data, const tokenizer::Tokenizer& tokenizer,
+Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceFlags& flags, const PreferenceData& data,
+                                                               const tokenizer::Tokenizer& tokenizer,
                                                                const std::function<void(const std::string&)>& print) {
   std::unique_ptr<PreferenceStage> stage(new PreferenceStage);
   stage->flags_ = flags;
@@ -69,7 +75,8 @@ Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceF
   stage->weights_ = data.weights;
   stage->tokenizer_hash_ = tokenizer.hash();
   LATHE_TRY(stage->loss_.type, train::find_preference_loss(flags.loss_type));
-  stage->loss_.beta = flags.beta, stage->loss_.label_smoothing = flags.label_smoothing, stage->loss_.gamma = flags.gamma;
+  stage->loss_.beta = flags.beta, stage->loss_.label_smoothing = flags.label_smoothing,
+  stage->loss_.gamma = flags.gamma;
   stage->loss_.reference_free = flags.reference_free;
   LATHE_TRY_STATUS(stage->loss_.check());
   if (flags.max_prompt_length < data::kLeastPrompt || flags.max_length <= flags.max_prompt_length)
@@ -79,27 +86,36 @@ Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceF
   const data::PairLimits limits{flags.max_length, flags.max_prompt_length};
   std::vector<fs::path> held_out;
   for (const std::string& dir : data.dirs) {
-    LATHE_TRY(train::PreferenceSet set, train::load_preference_set(dir, data::PreferenceSplit::kTrain, tokenizer, chat_template, limits));
+    LATHE_TRY(train::PreferenceSet set,
+              train::load_preference_set(dir, data::PreferenceSplit::kTrain, tokenizer, chat_template, limits));
     if (set.pairs.empty()) return error_at(dir, -1, "no pair fits ", flags.max_length, " tokens");
-    print(join_text(dir, ": ", with_thousands(std::ssize(set.pairs)), " pairs, template ", stage->template_, ", prompts cut: ", set.prompts_cut, ", pairs too long: ", set.dropped));
+    print(join_text(dir, ": ", with_thousands(std::ssize(set.pairs)), " pairs, template ", stage->template_,
+                    ", prompts cut: ", set.prompts_cut, ", pairs too long: ", set.dropped));
     stage->sets_.push_back(std::move(set));
-    if (const fs::path path = validation_of(data, dir); !path.empty() && std::find(held_out.begin(), held_out.end(), path) == held_out.end()) held_out.push_back(path);
+    if (const fs::path path = validation_of(data, dir);
+        !path.empty() && std::find(held_out.begin(), held_out.end(), path) == held_out.end())
+      held_out.push_back(path);
   }
   for (const fs::path& path : held_out) {
-    LATHE_TRY(train::PreferenceSet set, train::load_preference_set(path, data::PreferenceSplit::kValidation, tokenizer, chat_template, limits));
+    LATHE_TRY(train::PreferenceSet set,
+              train::load_preference_set(path, data::PreferenceSplit::kValidation, tokenizer, chat_template, limits));
     for (data::EncodedPair& pair : set.pairs) stage->held_out_.pairs.push_back(std::move(pair));
     stage->held_out_.sha256 = sha256_hex(stage->held_out_.sha256 + set.sha256);
   }
-  print(stage->has_validation() ? join_text("held-out pairs: ", with_thousands(std::ssize(stage->held_out_.pairs))) : "no held-out pairs: nothing is validated");
+  print(stage->has_validation() ? join_text("held-out pairs: ", with_thousands(std::ssize(stage->held_out_.pairs)))
+                                : "no held-out pairs: nothing is validated");
   return stage;
 }
 
-Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run) {
+Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, int64_t accumulation, uint64_t seed,
+                                const fs::path& run) {
   model::Transformer& model = *policy.loaded.model;
   model::Adapter* adapter = policy.adapter;
-  if (pairs < 1 || accumulation < 1) return error_at("batch", -1, "pairs of a micro batch and micro batches of a step must be at least 1");
+  if (pairs < 1 || accumulation < 1)
+    return error_at("batch", -1, "pairs of a micro batch and micro batches of a step must be at least 1");
   if (longest() - 1 > model.config().table_length())
-    return error_at("max_length", -1, "pairs of ", longest(), " tokens are longer than the model's ", model.config().table_length(), " positions");
+    return error_at("max_length", -1, "pairs of ", longest(), " tokens are longer than the model's ",
+                    model.config().table_length(), " positions");
   train::PreferenceReference reference{adapter, {}};
   std::vector<train::AnswerSums> held_out;
   if (loss_.needs_reference() && (adapter == nullptr || flags_.precompute_ref_log_probs)) {
@@ -119,13 +135,17 @@ Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, i
     Status status;
     for (size_t i = 0; i < sets_.size() && status.ok(); ++i) {
       auto sums = sums_of(sets_[i], join_text(i, "_", sets_[i].name));
-      if (sums.ok()) reference.sums.push_back(std::move(sums).value());
-      else status = sums.error();
+      if (sums.ok())
+        reference.sums.push_back(std::move(sums).value());
+      else
+        status = sums.error();
     }
     if (status.ok() && has_validation()) {
       auto sums = sums_of(held_out_, "held_out");
-      if (sums.ok()) held_out = std::move(sums).value();
-      else status = sums.error();
+      if (sums.ok())
+        held_out = std::move(sums).value();
+      else
+        status = sums.error();
     }
     if (adapter != nullptr) adapter->set_enabled(true);
     LATHE_TRY_STATUS(status);
@@ -139,7 +159,8 @@ Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, i
   options.loss = loss_;
   options.pairs = pairs;
   options.accumulation = accumulation;
-  objective_ = std::make_unique<train::PreferenceObjective>(model, sets_, std::move(sampler), std::move(reference), policy.trained(), options);
+  objective_ = std::make_unique<train::PreferenceObjective>(model, sets_, std::move(sampler), std::move(reference),
+                                                            policy.trained(), options);
   if (!held_out.empty()) objective_->set_validation_reference(std::move(held_out));
   return {};
 }
@@ -147,8 +168,9 @@ Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, i
 Result<double> PreferenceStage::validate() {
   LATHE_TRY(last_, objective_->validate(ctx_, held_out_));
   if (first_.pairs == 0) first_ = last_;
-  print_(format_text("held-out pairs: reward accuracy %.4f, margin %.4f, answers ranked right %.4f, kl %.4f", last_.accuracy(),
-                     last_.mean(last_.chosen_reward - last_.rejected_reward), last_.mean(last_.ranked), last_.mean(last_.kl)));
+  print_(format_text("held-out pairs: reward accuracy %.4f, margin %.4f, answers ranked right %.4f, kl %.4f",
+                     last_.accuracy(), last_.mean(last_.chosen_reward - last_.rejected_reward),
+                     last_.mean(last_.ranked), last_.mean(last_.kl)));
   return last_.mean(last_.loss);
 }
 
@@ -171,7 +193,8 @@ Status require_sft(const std::string& stage, const Json& chain, const std::strin
     for (const Json& link : chain.as_array()) found |= tuned(link.get_string("stage", ""));
   if (found) return {};
   if (!allowed)
-    return error_at(path, -1, "is a model of the stage \"", stage, "\" without fine-tuning in its record; preferences are learned after `lathe sft`. "
+    return error_at(path, -1, "is a model of the stage \"", stage,
+                    "\" without fine-tuning in its record; preferences are learned after `lathe sft`. "
                     "The config key allow_without_sft starts from it all the same");
   log_warning("dpo", "starting from a model of the stage \"", stage, "\", which was never fine-tuned");
   return {};

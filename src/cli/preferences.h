@@ -1,5 +1,5 @@
-// What `lathe dpo` and the lab's 95_train_dpo share: the preference settings, sets and their checks, the reference, the objective,
-// validation on held-out pairs. A verb brings the model, the adapter if there is one, and the run.
+// What `lathe dpo` and the lab's 95_train_dpo share: the preference settings, sets and their checks, the reference, the
+// objective, validation on held-out pairs. A verb brings the model, the adapter if there is one, and the run.
 #pragma once
 
 #include <functional>
@@ -35,22 +35,28 @@ struct PreferenceData {
 struct PreferencePolicy {
   train::LoadedModel& loaded;
   model::Adapter* adapter = nullptr;
-  std::vector<autograd::Parameter*> trained() const { return adapter != nullptr ? adapter->parameters() : loaded.model->parameters(); }
+  std::vector<autograd::Parameter*> trained() const {
+    return adapter != nullptr ? adapter->parameters() : loaded.model->parameters();
+  }
   std::vector<autograd::Parameter*> reference() const;  // everything that decides the reference's log-probabilities
 };
 
 class PreferenceStage {
  public:
   // Loads and verifies the sets, prints what they hold and the warnings of the mix.
-  static Result<std::unique_ptr<PreferenceStage>> open(const PreferenceFlags& flags, const PreferenceData& data, const tokenizer::Tokenizer& tokenizer,
+  static Result<std::unique_ptr<PreferenceStage>> open(const PreferenceFlags& flags, const PreferenceData& data,
+                                                       const tokenizer::Tokenizer& tokenizer,
                                                        const std::function<void(const std::string&)>& print);
 
-  // Without an adapter all weights are trained and the reference is computed now, before the first step, into <run>/reference (row
-  // L-9.8); the model must still be the one that training starts from. What `policy` refers to outlives this.
-  Status prepare(const PreferencePolicy& policy, int64_t pairs, int64_t accumulation, uint64_t seed, const fs::path& run);
+  // Without an adapter all weights are trained and the reference is computed now, before the first step, into
+  // <run>/reference (row L-9.8); the model must still be the one that training starts from. What `policy` refers to
+  // outlives this.
+  Status prepare(const PreferencePolicy& policy, int64_t pairs, int64_t accumulation, uint64_t seed,
+                 const fs::path& run);
   const std::vector<train::PreferenceSet>& sets() const { return sets_; }
   train::PreferenceObjective& objective() { return *objective_; }
-  // Mean loss of the held-out pairs; a line with accuracy and margin is printed. Without held-out pairs: not to be called.
+  // Mean loss of the held-out pairs; a line with accuracy and margin is printed. Without held-out pairs: not to be
+  // called.
   Result<double> validate();
   bool has_validation() const { return !held_out_.pairs.empty(); }
   const train::PreferenceFigures& first() const { return first_; }  // of the first and the latest validation
@@ -76,8 +82,8 @@ class PreferenceStage {
 // Row L-1.56: an error, unless allowed, when the record of the model has no fine-tuning in it.
 Status require_sft(const std::string& stage, const Json& chain, const std::string& path, bool allowed);
 
-// The chain of stages with hashes that a checkpoint's settings hold (row L-9.16), one link longer: the model that this run starts
-// from. `files`: its tensors.
+// The chain of stages with hashes that a checkpoint's settings hold (row L-9.16), one link longer: the model that this
+// run starts from. `files`: its tensors.
 inline constexpr const char* kChainKey = "chain";
 Result<Json> longer_chain(const Json& chain, const std::string& stage, const std::vector<fs::path>& files);
 

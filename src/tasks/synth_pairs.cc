@@ -22,16 +22,20 @@ std::string misspelled(const std::string& answer, Rng& rng) {
   for (size_t i = colon + 1; i < answer.size(); i += 2) letters += answer[i];
   const auto at = static_cast<size_t>(rng.below(letters.size()));
   const uint64_t way = letters.size() > 2 ? rng.below(3) : 0;
-  if (way == 0) letters[at] = static_cast<char>('a' + (letters[at] - 'a' + 1 + static_cast<int>(rng.below(25))) % 26);
-  else if (way == 1) letters.insert(at, 1, letters[at]);
-  else letters.erase(at, 1);
+  if (way == 0)
+    letters[at] = static_cast<char>('a' + (letters[at] - 'a' + 1 + static_cast<int>(rng.below(25))) % 26);
+  else if (way == 1)
+    letters.insert(at, 1, letters[at]);
+  else
+    letters.erase(at, 1);
   std::string out = answer.substr(0, colon + 1);
   for (size_t i = 0; i < letters.size(); ++i) out += (i > 0 ? "," : "") + std::string(1, letters[i]);
   return out;
 }
 
 std::string with_other(std::string answer, const std::string& from, const std::string& to) {
-  for (size_t at = answer.find(from); at != std::string::npos; at = answer.find(from, at + to.size())) answer.replace(at, from.size(), to);
+  for (size_t at = answer.find(from); at != std::string::npos; at = answer.find(from, at + to.size()))
+    answer.replace(at, from.size(), to);
   return answer;
 }
 
@@ -42,7 +46,9 @@ SynthPair synth_pair(uint64_t seed, Split split, uint64_t index) {
   SynthPair pair;
   do {  // a few passages name no second value
     const uint64_t kind = rng.below(3);
-    const Problem problem = kind == 0 ? make_spelling(rng, split) : kind == 1 ? make_reading(rng, split) : make_choice(rng, split);
+    const Problem problem = kind == 0   ? make_spelling(rng, split)
+                            : kind == 1 ? make_reading(rng, split)
+                                        : make_choice(rng, split);
     pair = {kind == 0 ? "spelling" : kind == 1 ? "reading" : "choices", problem.question, text_of(problem), ""};
     if (kind == 0) {
       pair.rejected = misspelled(pair.chosen, rng);

@@ -1,5 +1,6 @@
-// Preference pairs from the built-in tasks: the right answer against a plausible wrong one, so that learning from preferences can
-// be watched without downloads. Problems of training and of validation have no key in common (tasks/synth_problem.h).
+// Preference pairs from the built-in tasks: the right answer against a plausible wrong one, so that learning from
+// preferences can be watched without downloads. Problems of training and of validation have no key in common
+// (tasks/synth_problem.h).
 //   <folder>/dpo/train.jsonl, val.jsonl   lines of docs/formats/preferences.md
 #pragma once
 
@@ -17,8 +18,8 @@ struct SynthPair {
   std::string question, chosen, rejected;
 };
 
-// Pair `index`: a pure function of its arguments. Spelling: one letter of the word is wrong, doubled or missing; reading: another
-// value of the passage; choices: another letter.
+// Pair `index`: a pure function of its arguments. Spelling: one letter of the word is wrong, doubled or missing;
+// reading: another value of the passage; choices: another letter.
 SynthPair synth_pair(uint64_t seed, Split split, uint64_t index);
 
 // Writes both files; a twentieth as many pairs validate, at least 100.

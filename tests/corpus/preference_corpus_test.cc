@@ -23,20 +23,26 @@ tokenizer::Tokenizer chatml_bytes() {
   return take(tokenizer::Tokenizer::from_tokens(tokens, {"<s>", "</s>", "<|im_start|>", "<|im_end|>"}));
 }
 
-std::string content(const data::PreferencePair& pair, size_t message) { return std::get<std::string>(pair.prompt.messages.at(message).content); }
+std::string content(const data::PreferencePair& pair, size_t message) {
+  return std::get<std::string>(pair.prompt.messages.at(message).content);
+}
 
 fs::path shipped(const std::string& name) { return fs::path(LATHE_SOURCE_DIR) / "configs/lab/dpo/datasets" / name; }
-PreferenceSettings shipped_settings(const std::string& name) { return take(PreferenceSettings::read(take(read_json(shipped(name))), shipped(name).string())); }
+PreferenceSettings shipped_settings(const std::string& name) {
+  return take(PreferenceSettings::read(take(read_json(shipped(name))), shipped(name).string()));
+}
 
 // L-9.2, L-15.19
 TEST(PreferenceSettings, ShippedConfigsHaveThePublicValues) {
   const PreferenceSettings orca = shipped_settings("orca_dpo.json"), hh = shipped_settings("hh_rlhf.json");
   const PreferenceFilters &o = orca.filters, &h = hh.filters;
-  EXPECT_EQ((std::vector<int64_t>{o.min_prompt_length, o.max_prompt_length, o.min_chosen_length, o.max_chosen_length, o.min_rejected_length,
-                                  o.max_rejected_length, o.min_margin_tokens, o.max_identical_pairs}),
-            (std::vector<int64_t>{10, 1024, 20, 2048, 10, 2048, 5, 0}));
-  EXPECT_EQ((std::vector<int64_t>{h.min_prompt_length, h.min_chosen_length, h.min_rejected_length, h.min_margin_tokens}),
-            (std::vector<int64_t>{20, 30, 20, 10}));
+  EXPECT_EQ(
+      (std::vector<int64_t>{o.min_prompt_length, o.max_prompt_length, o.min_chosen_length, o.max_chosen_length,
+                            o.min_rejected_length, o.max_rejected_length, o.min_margin_tokens, o.max_identical_pairs}),
+      (std::vector<int64_t>{10, 1024, 20, 2048, 10, 2048, 5, 0}));
+  EXPECT_EQ(
+      (std::vector<int64_t>{h.min_prompt_length, h.min_chosen_length, h.min_rejected_length, h.min_margin_tokens}),
+      (std::vector<int64_t>{20, 30, 20, 10}));
   EXPECT_EQ(o.language, "en");
   EXPECT_EQ(o.language_threshold, 0.9);
   EXPECT_EQ(h.language_threshold, 0.95);
@@ -49,7 +55,8 @@ TEST(PreferenceSettings, ShippedConfigsHaveThePublicValues) {
 // L-9.3: the published form names `system` as the prompt and relies on a flag.
 TEST(PreferenceSettings, TakesThePublishedFormOfTheOrcaConfig) {
   const PreferenceSettings settings = take(PreferenceSettings::read(
-      json(R"({"name": "o", "datasets": [{"type": "huggingface", "dataset_name": "x/pairs", "subset": null, "max_samples": null,
+      json(
+          R"({"name": "o", "datasets": [{"type": "huggingface", "dataset_name": "x/pairs", "subset": null, "max_samples": null,
               "text_fields": {"prompt": "system", "chosen": "chosen", "rejected": "rejected"}, "processing": {"combine_system_user": true}}]})"),
       "o.json"));
   EXPECT_EQ(settings.sources.at(0).system, "system");
@@ -64,9 +71,12 @@ TEST(PreferenceSettings, RefusesUnknownKeysAndSenselessValuesByName) {
   };
   const std::string set = R"("datasets": [{"path": "a.jsonl"}])";
   EXPECT_EQ(message("{" + set + "}"), "");
-  EXPECT_NE(message("{" + set + R"(, "quality_filters": {"min_promt_length": 3}})").find("min_prompt_length"), std::string::npos);
-  EXPECT_NE(message("{" + set + R"(, "quality_filters": {"max_identical_pairs": 3}})").find("max_identical_pairs"), std::string::npos);
-  EXPECT_NE(message("{" + set + R"(, "output_params": {"train_val_split": 1.5}})").find("train_val_split"), std::string::npos);
+  EXPECT_NE(message("{" + set + R"(, "quality_filters": {"min_promt_length": 3}})").find("min_prompt_length"),
+            std::string::npos);
+  EXPECT_NE(message("{" + set + R"(, "quality_filters": {"max_identical_pairs": 3}})").find("max_identical_pairs"),
+            std::string::npos);
+  EXPECT_NE(message("{" + set + R"(, "output_params": {"train_val_split": 1.5}})").find("train_val_split"),
+            std::string::npos);
   EXPECT_NE(message("{" + set + R"(, "template": "chatnl"})").find("chatml"), std::string::npos);
   EXPECT_NE(message(R"({"name": "x"})").find("datasets"), std::string::npos);
   EXPECT_NE(message(R"({"datasets": [{}]})").find("path"), std::string::npos);
@@ -75,7 +85,8 @@ TEST(PreferenceSettings, RefusesUnknownKeysAndSenselessValuesByName) {
 // L-9.3
 TEST(PairOfRecord, JoinsSystemTextAndQuestion) {
   const PreferenceSource joined = shipped_settings("orca_dpo.json").sources.at(0);
-  const Json record = json(R"({"system": "You are terse. ", "question": "Why is the sky blue?", "chosen": "Scattering.", "rejected": "It is not."})");
+  const Json record = json(
+      R"({"system": "You are terse. ", "question": "Why is the sky blue?", "chosen": "Scattering.", "rejected": "It is not."})");
   ParsedPair parsed = pair_of_record(record, joined);
   ASSERT_EQ(parsed.fault, PairFault::kNone);
   EXPECT_EQ(parsed.pair.prompt.messages.size(), 1u);
@@ -104,11 +115,14 @@ TEST(PairOfRecord, PartsDialoguesAtTheirLastAnswer) {
   EXPECT_EQ(content(parsed.pair, 2), "How?");
   EXPECT_EQ(parsed.pair.chosen, "Well.");
   EXPECT_EQ(parsed.pair.rejected, "Badly.");
-  EXPECT_EQ(parse(start + " Well.", "\n\nHuman: Hello!\n\nAssistant: Hi!\n\nHuman: How?\n\nAssistant: Badly.").fault, PairFault::kPrefixes);
+  EXPECT_EQ(parse(start + " Well.", "\n\nHuman: Hello!\n\nAssistant: Hi!\n\nHuman: How?\n\nAssistant: Badly.").fault,
+            PairFault::kPrefixes);
   EXPECT_EQ(parse(start + " Well.", start + " Well. ").fault, PairFault::kIdentical);
   EXPECT_EQ(parse(start + " Well.", start + " ").fault, PairFault::kEmpty);
-  EXPECT_EQ(parse("\n\nHuman: a\n\nHuman: b\n\nAssistant: c", "\n\nHuman: a\n\nHuman: b\n\nAssistant: d").fault, PairFault::kTurns);
-  EXPECT_EQ(parse("\n\nHuman: a\n\nAssistant: b\n\nHuman: c", "\n\nHuman: a\n\nAssistant: b\n\nHuman: c").fault, PairFault::kTurns);
+  EXPECT_EQ(parse("\n\nHuman: a\n\nHuman: b\n\nAssistant: c", "\n\nHuman: a\n\nHuman: b\n\nAssistant: d").fault,
+            PairFault::kTurns);
+  EXPECT_EQ(parse("\n\nHuman: a\n\nAssistant: b\n\nHuman: c", "\n\nHuman: a\n\nAssistant: b\n\nHuman: c").fault,
+            PairFault::kTurns);
   EXPECT_EQ(parse("no markers", "at all").fault, PairFault::kTurns);
 }
 
@@ -122,8 +136,10 @@ TEST(PairOfRecord, SaysWhatIsWrongWithARecord) {
   EXPECT_EQ(fault(R"("text")"), PairFault::kNoField);
   EXPECT_EQ(fault(R"({"prompt": " ", "chosen": "a", "rejected": "b"})"), PairFault::kEmpty);
   EXPECT_EQ(fault(R"({"prompt": "q", "chosen": "a ", "rejected": " a"})"), PairFault::kIdentical);
-  EXPECT_EQ(fault(R"({"prompt": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "a"}, "rejected": [{"role": "assistant", "content": "b"}]})"),
-            PairFault::kNone);
+  EXPECT_EQ(
+      fault(
+          R"({"prompt": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "a"}, "rejected": [{"role": "assistant", "content": "b"}]})"),
+      PairFault::kNone);
   EXPECT_EQ(fault(R"({"prompt": [{"from": "gpt", "value": "q"}], "chosen": "a", "rejected": "b"})"), PairFault::kTurns);
 }
 
@@ -140,13 +156,15 @@ class PreferenceCorpus : public ::testing::Test {
     return take(prepare_preferences(run, chatml_bytes()));
   }
   static PreferenceSettings plain() {
-    PreferenceSettings settings = take(PreferenceSettings::read(json(R"({"name": "x", "datasets": [{"path": "source.jsonl"}]})"), "x.json"));
+    PreferenceSettings settings =
+        take(PreferenceSettings::read(json(R"({"name": "x", "datasets": [{"path": "source.jsonl"}]})"), "x.json"));
     settings.filters.min_prompt_length = settings.filters.min_chosen_length = settings.filters.min_rejected_length = 1;
     return settings;
   }
   std::set<std::string> prompts(const char* file) const {
     std::set<std::string> out;
-    for (const data::PreferencePair& pair : take(data::read_preference_pairs(folder_.path() / "out" / file))) out.insert(content(pair, 0));
+    for (const data::PreferencePair& pair : take(data::read_preference_pairs(folder_.path() / "out" / file)))
+      out.insert(content(pair, 0));
     return out;
   }
   TemporaryFolder folder_;
@@ -159,20 +177,23 @@ std::string line(const std::string& prompt, const std::string& chosen, const std
 // L-9.1, L-9.2
 TEST_F(PreferenceCorpus, CountsWhyRecordsAreLeftOut) {
   PreferenceSettings settings = plain();
-  settings.filters.max_prompt_length = 10, settings.filters.max_chosen_length = 20, settings.filters.max_rejected_length = 200;
+  settings.filters.max_prompt_length = 10, settings.filters.max_chosen_length = 20,
+  settings.filters.max_rejected_length = 200;
   settings.filters.min_margin_tokens = 2;
   settings.max_length = 100, settings.max_prompt_length = 90;
-  const PreferenceReport report = prepare(line("q1", "good one", "bad one") + line("q1", "good two", "bad two") +           // kept, duplicate
-                                              line("a prompt too long", "good", "bad") + line("q2", std::string(21, 'x'), "bad") +
-                                              line("q3", "good", std::string(201, 'y')) + line("q4", "same", "sane") +      // one token differs
-                                              line("q5", "good", std::string(180, 'z')) + line("q6", "ok", "") + line("q7", "fine", "worse"),
-                                          settings);
+  const PreferenceReport report =
+      prepare(line("q1", "good one", "bad one") + line("q1", "good two", "bad two") +  // kept, duplicate
+                  line("a prompt too long", "good", "bad") + line("q2", std::string(21, 'x'), "bad") +
+                  line("q3", "good", std::string(201, 'y')) + line("q4", "same", "sane") +  // one token differs
+                  line("q5", "good", std::string(180, 'z')) + line("q6", "ok", "") + line("q7", "fine", "worse"),
+              settings);
   const PreferenceCounts& counts = report.sources.at(0);
   const auto count = [&](PairFault fault) { return counts.faults[static_cast<size_t>(fault)]; };
   EXPECT_EQ(counts.read, 9);
   EXPECT_EQ(counts.kept, 2);
-  for (const PairFault fault : {PairFault::kDuplicate, PairFault::kPromptLength, PairFault::kChosenLength, PairFault::kRejectedLength,
-                                PairFault::kTooFewDiffering, PairFault::kTooManyTokens, PairFault::kEmpty})
+  for (const PairFault fault :
+       {PairFault::kDuplicate, PairFault::kPromptLength, PairFault::kChosenLength, PairFault::kRejectedLength,
+        PairFault::kTooFewDiffering, PairFault::kTooManyTokens, PairFault::kEmpty})
     EXPECT_EQ(count(fault), 1) << fault_name(fault);
   EXPECT_EQ(report.train + report.validation, 2);
 }
@@ -183,7 +204,8 @@ TEST_F(PreferenceCorpus, SplitsByPromptInShardsThatDoNotDependOnThreads) {
   settings.filters.remove_duplicates = false;
   settings.shard_size = 50;
   std::string lines;
-  for (int i = 0; i < 300; ++i) lines += line("question " + std::to_string(i % 100), "good " + std::to_string(i), "bad " + std::to_string(i));
+  for (int i = 0; i < 300; ++i)
+    lines += line("question " + std::to_string(i % 100), "good " + std::to_string(i), "bad " + std::to_string(i));
   const PreferenceReport report = prepare(lines, settings);
   EXPECT_EQ(report.prompts, 100);
   EXPECT_EQ(report.validation, 15);  // five prompts of three pairs
@@ -214,8 +236,11 @@ TEST_F(PreferenceCorpus, RefusesALineThatIsNoJsonAndASourceWithoutPairs) {
 }
 
 TEST(PromptDuplicates, FindNearPromptsOnlyWhereAsked) {
-  const std::string one = "please write me a short story about a dog who finds a bone in the garden behind the old house and brings it home";
-  const std::string near = one + " again", other = "what is the capital of the country that lies to the north of the mountains by the sea";
+  const std::string one =
+      "please write me a short story about a dog who finds a bone in the garden behind the old house and brings it "
+      "home";
+  const std::string near = one + " again",
+                    other = "what is the capital of the country that lies to the north of the mountains by the sea";
   PromptDuplicates exact(false, 0.8), fuzzy(true, 0.8);
   EXPECT_FALSE(exact.seen(one));
   EXPECT_FALSE(exact.seen(near));

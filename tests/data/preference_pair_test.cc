@@ -26,21 +26,27 @@ const std::vector<std::string> kChatmlTokens = {"<s>", "</s>", "<|im_start|>", "
 PreferencePair a_pair() { return {{{{Role::kUser, std::string("Which?")}}}, "Yes.", "Not this one."}; }
 
 TEST(PreferencePair, ReadsWhatItWrites) {
-  PreferencePair pair{{{{Role::kSystem, std::string("Be kind.")}, {Role::kUser, std::string("a\n\"b\"")}, {Role::kAssistant, std::string("c")},
-                        {Role::kUser, std::string("d")}}}, "e", "f"};
+  PreferencePair pair{{{{Role::kSystem, std::string("Be kind.")},
+                        {Role::kUser, std::string("a\n\"b\"")},
+                        {Role::kAssistant, std::string("c")},
+                        {Role::kUser, std::string("d")}}},
+                      "e",
+                      "f"};
   const PreferencePair again = take(preference_pair_from_json(take(parse_json(preference_pair_to_json(pair).dump()))));
   EXPECT_EQ(again.prompt, pair.prompt);
   EXPECT_EQ(again.chosen, "e");
   EXPECT_EQ(again.rejected, "f");
-  const PreferencePair text = take(preference_pair_from_json(take(parse_json(R"({"prompt": "q", "chosen": "e", "rejected": "f"})"))));
+  const PreferencePair text =
+      take(preference_pair_from_json(take(parse_json(R"({"prompt": "q", "chosen": "e", "rejected": "f"})"))));
   EXPECT_EQ(text.prompt.messages.at(0).role, Role::kUser);
 }
 
 TEST(PreferencePair, RefusesWhatIsNone) {
-  for (const char* text : {R"([])", R"({"chosen": "a", "rejected": "b"})", R"({"prompt": "q", "chosen": 1, "rejected": "b"})",
-                           R"({"prompt": "q", "chosen": "a"})", R"({"prompt": [], "chosen": "a", "rejected": "b"})",
-                           R"({"prompt": [{"role": "assistant", "content": "x"}], "chosen": "a", "rejected": "b"})",
-                           R"({"prompt": [{"role": "pope", "content": "x"}], "chosen": "a", "rejected": "b"})"})
+  for (const char* text :
+       {R"([])", R"({"chosen": "a", "rejected": "b"})", R"({"prompt": "q", "chosen": 1, "rejected": "b"})",
+        R"({"prompt": "q", "chosen": "a"})", R"({"prompt": [], "chosen": "a", "rejected": "b"})",
+        R"({"prompt": [{"role": "assistant", "content": "x"}], "chosen": "a", "rejected": "b"})",
+        R"({"prompt": [{"role": "pope", "content": "x"}], "chosen": "a", "rejected": "b"})"})
     EXPECT_FALSE(preference_pair_from_json(take(parse_json(text))).ok()) << text;
 }
 
@@ -48,12 +54,14 @@ TEST(PreferencePair, RefusesWhatIsNone) {
 TEST(EncodePair, EndsAnswersWithTheirStopTokenInEveryTemplate) {
   for (const std::string& name : ChatTemplate::names()) {
     SCOPED_TRACE(name);
-    const Tokenizer tokenizer = name == "chat" ? bytes_with(tokenizer::chat_special_tokens()) : bytes_with(kChatmlTokens);
+    const Tokenizer tokenizer =
+        name == "chat" ? bytes_with(tokenizer::chat_special_tokens()) : bytes_with(kChatmlTokens);
     const ChatTemplate chat_template = take(ChatTemplate::find(name));
     const EncodedPair pair = take(encode_pair(tokenizer, chat_template, a_pair()));
     EXPECT_EQ(pair.prompt, take(chat_template.prompt(tokenizer, a_pair().prompt)));
     const std::vector<int32_t> stops = chat_template.stop_ids(tokenizer);
-    for (const auto& answer : {std::make_pair(pair.chosen, std::string("Yes.")), std::make_pair(pair.rejected, std::string("Not this one."))}) {
+    for (const auto& answer : {std::make_pair(pair.chosen, std::string("Yes.")),
+                               std::make_pair(pair.rejected, std::string("Not this one."))}) {
       EXPECT_NE(std::find(stops.begin(), stops.end(), answer.first.back()), stops.end());
       EXPECT_TRUE(tokenizer.decode(answer.first).starts_with(answer.second)) << tokenizer.decode(answer.first);
     }
@@ -99,7 +107,8 @@ TEST(DifferingTokens, AreThoseBetweenWhatTheAnswersShare) {
 TEST(ReadPreferencePairs, NamesFileAndLineOfWhatItCannotRead) {
   const TemporaryFolder folder;
   const fs::path file = folder.path() / "train_00000.jsonl";
-  std::ofstream(file) << R"({"prompt": "q", "chosen": "a", "rejected": "b"})" << "\n\n";
+  std::ofstream(file) << R"({"prompt": "q", "chosen": "a", "rejected": "b"})"
+                      << "\n\n";
   EXPECT_EQ(take(read_preference_pairs(file)).size(), 1u);
   std::ofstream(file, std::ios::app) << R"({"prompt": "q", "chosen": "a", "rejec)";  // cut off
   const auto cut = read_preference_pairs(file);
@@ -108,7 +117,8 @@ TEST(ReadPreferencePairs, NamesFileAndLineOfWhatItCannotRead) {
   EXPECT_EQ(cut.error().path, file.string());
   EXPECT_EQ(take(preference_shards(folder.path(), PreferenceSplit::kTrain)).size(), 1u);
   EXPECT_TRUE(take(preference_shards(folder.path(), PreferenceSplit::kValidation)).empty());
-  EXPECT_NE(preference_shards(folder.path() / "none", PreferenceSplit::kTrain).error().message.find("lathe corpus dpo"), std::string::npos);
+  EXPECT_NE(preference_shards(folder.path() / "none", PreferenceSplit::kTrain).error().message.find("lathe corpus dpo"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ for name in tiny small base; do
     '"scheduler_type": "cosine"' '"weight_decay": 0.01' '"gradient_checkpointing": true' '"beta": 0.1' '"max_length": 1024' '"max_prompt_length": 512' \
     '"loss_type": "sigmoid"' '"label_smoothing": 0' '"reference_free": false' '"truncation_mode": "keep_end"' '"precompute_ref_log_probs": false' '"lora": true'
 done
-# L-9.12
+# L-9.12, contradictions C15 and C31
 "$lathe" 95_train_dpo --config config/dpo/training/dpo_tiny_lora.json --print-config >config.out 2>config.err || fail "dpo_tiny_lora.json: $(cat config.err)"
 has config.out '"learning_rate": 1e-0?4'
 "$lathe" 90_prepare_dpo_corpus --config config/dpo/datasets/hh_rlhf.json --print-config >config.out 2>config.err || fail "hh_rlhf.json: $(cat config.err)"

@@ -20,7 +20,9 @@ class PreferenceFolder : public ::testing::Test {
   void SetUp() override { write(tiny_tokenizer().hash(), "chat", 1); }
   void write(const std::string& tokenizer_hash, const std::string& name, int64_t version) {
     std::string lines;
-    for (int i = 0; i < 20; ++i) lines += R"({"prompt": "question )" + std::to_string(i) + R"(", "chosen": "good", "rejected": "very bad"})" + "\n";
+    for (int i = 0; i < 20; ++i)
+      lines +=
+          R"({"prompt": "question )" + std::to_string(i) + R"(", "chosen": "good", "rejected": "very bad"})" + "\n";
     check(write_file_atomic(folder_.path() / "train_00000.jsonl", lines));
     Manifest manifest;
     manifest.kind = "dpo_corpus";
@@ -31,8 +33,10 @@ class PreferenceFolder : public ::testing::Test {
     manifest.details["template_version"] = version;
     check(write_manifest(folder_.path(), manifest));
   }
-  Result<PreferenceSet> load(const data::PairLimits& limits = {64, 32}, data::PreferenceSplit split = data::PreferenceSplit::kTrain) {
-    return load_preference_set(folder_.path(), split, tiny_tokenizer(), take(tokenizer::ChatTemplate::find("chat")), limits);
+  Result<PreferenceSet> load(const data::PairLimits& limits = {64, 32},
+                             data::PreferenceSplit split = data::PreferenceSplit::kTrain) {
+    return load_preference_set(folder_.path(), split, tiny_tokenizer(), take(tokenizer::ChatTemplate::find("chat")),
+                               limits);
   }
   std::string refusal() {
     const auto set = load();

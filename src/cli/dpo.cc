@@ -133,8 +133,9 @@ Result<Exit> Dpo::run(Context& context) {
   }
   train::Weights& weights = attached.weights ? static_cast<train::Weights&>(*attached.weights) : whole;
   const PreferencePolicy policy{loaded, attached.adapter.get()};
+  const TemporaryFolder scratch;  // a dry run leaves no reference behind
   LATHE_TRY_STATUS(stage->prepare(policy, s_.device_batch_size, s_.total_batch_size / s_.device_batch_size,
-                                  static_cast<uint64_t>(context.common().seed), run));
+                                  static_cast<uint64_t>(context.common().seed), s_.dry_run ? scratch.path() : run));
   optim::AdamwRates rates;
   rates.lr = s_.learning_rate;
   rates.weight_decay = s_.weight_decay;

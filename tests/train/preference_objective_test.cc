@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "optim/optimizer.h"
+#include "tests/ref/thread_ranks.h"
 #include "tests/train/preference_fixture.h"
 #include "train/loop.h"
 
@@ -207,6 +208,33 @@ TEST(PreferenceObjective, TakesPairsByWeightAndGoesOnWhereItStopped) {
   PreferenceObjective other = make({0.5, 0.5});
   EXPECT_NE(other.restore(state).error().to_string().find("other preference pairs"), std::string::npos);
   EXPECT_FALSE(other.restore(Json::object()).ok());
+}
+
+TEST(PreferenceObjective, SharesThePairsOfAStepAmongRanks) {
+  std::vector<PreferenceSet> sets = {random_set(20, 1)};
+  const auto step = [&](dist::Communicator* world, int64_t pairs, std::vector<float>& gradients) {
+    auto model = random_model(lathe::testing::small_models(kLength)[3].config, DType::kFloat32);
+    const auto adapter = small_adapter(*model);
+    move(*adapter);
+    PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(),
+                                  small_options(pairs, 1));
+    Scope scope;
+    if (world != nullptr) scope.world = world;
+    scope.step(objective, 0);
+    const StepOutcome outcome = scope.step(objective, 1);
+    gradients = gradients_of(adapter->parameters());
+    return outcome;
+  };
+  std::vector<float> whole, half[2];
+  const StepOutcome alone = step(nullptr, 6, whole);
+  lathe::testing::ThreadRanks::run(2, [&](dist::Communicator& job) {
+    const StepOutcome outcome = step(&job, 3, half[job.rank()]);
+    EXPECT_NEAR(outcome.loss, alone.loss, 1e-12);
+    EXPECT_NEAR(figure(outcome, "dpo/margin"), figure(alone, "dpo/margin"), 1e-12);
+  });
+  std::vector<float> mean;
+  for (size_t i = 0; i < whole.size(); ++i) mean.push_back((half[0][i] + half[1][i]) / 2);
+  EXPECT_TRUE(is_close(mean, whole, {2e-6, 1e-4}));
 }
 
 TEST(PreferenceObjective, RefusesToRunWithoutTheReferenceItsLossNeeds) {

@@ -14,7 +14,8 @@ struct Source {
   const char* folder;
 };
 constexpr Source kSources[] = {
-    {"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"rl", "chatrl_checkpoints"}};
+    {"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"dpo", "chatdpo_checkpoints"},
+    {"rl", "chatrl_checkpoints"}};
 
 std::string comma_list(const std::vector<std::string>& words) {
   std::string out;

@@ -13,10 +13,11 @@
 
 namespace lathe::train {
 
-// The stages that leave a model behind: base, mid, sft, rl.
+// The stages that leave a model behind: base, mid, sft, dpo, rl.
 const std::vector<std::string>& model_sources();
 
-// <base>/base_checkpoints, mid_checkpoints, chatsft_checkpoints or chatrl_checkpoints (row C-1.2); an unknown name is an
+// <base>/base_checkpoints, mid_checkpoints, chatsft_checkpoints, chatdpo_checkpoints or chatrl_checkpoints
+// (row C-1.2); an unknown name is an
 // error that lists the known ones.
 Result<fs::path> checkpoint_root(const fs::path& base, const std::string& source);
 

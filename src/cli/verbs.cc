@@ -14,6 +14,7 @@ std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_corpus();
+std::unique_ptr<Verb> make_corpus_sft();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
@@ -41,6 +42,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_corpus_sft());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
   verbs.push_back(make_augment());
@@ -82,6 +84,7 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"60_prepare_sft_corpus", "corpus sft", false},
       {"gen_synthetic_data", "augment", false},
   };
   return list;

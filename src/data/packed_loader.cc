@@ -70,6 +70,7 @@ class Loader : public PackedLoader {
   }
 
   int64_t samples() const override { return done_; }
+  std::vector<int64_t> counts() const override { return sampler_.counts(done_); }
   std::vector<std::string> mix_lines() const override { return sampler_.mix_lines(done_); }
 
  private:

@@ -17,8 +17,11 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   LATHE_TRY_STATUS(make_folders(run));
   measure_.prepare(parts.settings, parts.model.dtype());
   std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
-  parts.hooks.print = [&](const std::string& line) { context.print(line); };
-  parts.hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
+  if (!parts.hooks.print) parts.hooks.print = [&](const std::string& line) { context.print(line); };
+  parts.hooks.log = [&metrics, told = parts.hooks.log](int64_t step, const Json& values) -> Status {
+    LATHE_TRY_STATUS(metrics->log(step, values));
+    return told ? told(step, values) : Status();
+  };
 
   train::CheckpointMeta meta;
   meta.tokenizer_hash = parts.tokenizer.hash();
@@ -26,7 +29,7 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   meta.user_config = parts.user_config;
   train::Loop loop(parts.settings, parts.hooks,
                    train::LoopParts{parts.objective, parts.optimizer, parts.weights, parts.world, meta, run, parts.ema});
-  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.user_config));
+  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.new_phase ? Json::object() : parts.user_config));
   LATHE_TRY(metrics, train::Metrics::open(run, parts.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(train::LoopResult result, loop.run([] { return StopSignals::requested(); }));

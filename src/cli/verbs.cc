@@ -28,10 +28,12 @@ std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
+std::unique_ptr<Verb> make_preview();
 std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
+std::unique_ptr<Verb> make_mid();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -53,6 +55,7 @@ VerbList make_verbs() {
   verbs.push_back(make_download());
   verbs.push_back(make_merge());
   verbs.push_back(make_repackage());
+  verbs.push_back(make_preview());
   verbs.push_back(make_augment());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_eval());
@@ -77,6 +80,7 @@ VerbList make_verbs() {
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
+  verbs.push_back(make_mid());
   verbs.push_back(make_sft());
   verbs.push_back(make_dpo());
   verbs.push_back(make_train());
@@ -91,6 +95,7 @@ const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
+      {"mid_train", "mid", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},

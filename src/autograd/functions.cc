@@ -127,18 +127,20 @@ Var value_gate(Tape& tape, const Var& v, const Var& e, const Var& gate, float sc
   return out;
 }
 
-Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch) {
+Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch,
+          const Tensor& first_keys) {
   ops::SmearSaved saved;
-  Tensor y = ops::smear(tape.ctx(), x.value, weight.compute, lambda.value, previous, batch, tape.recording() ? &saved : nullptr);
+  Tensor y = ops::smear(tape.ctx(), x.value, weight.compute, lambda.value, previous, batch, tape.recording() ? &saved : nullptr,
+                        first_keys);
   Var out = tape.result(std::move(y), x.wants_grad() || learns(&weight) || learns(&lambda));
   if (out.wants_grad())
-    tape.record(out, [x, w = &weight, l = &lambda, batch, saved](Tape& t, const Tensor& dy) {
+    tape.record(out, [x, w = &weight, l = &lambda, batch, saved, first_keys](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
       const auto sum_of = [&](Parameter* p) {  // of a frozen one it is thrown away
         const Tensor sum = grad_of(t.ctx(), p);
         return sum ? sum : t.ctx().zeros(p->shape(), DType::kFloat32);
       };
-      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, sum_of(w), sum_of(l));
+      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, sum_of(w), sum_of(l), first_keys);
       t.add_grad(x, std::move(dx));
     });
   return out;

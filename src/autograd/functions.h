@@ -27,7 +27,8 @@ Var add(Tape& tape, const Var& a, const Var& b);
 Var reshape(Tape& tape, const Var& x, Shape shape);
 Var first_columns(Tape& tape, const Var& x, int64_t columns);
 Var value_gate(Tape& tape, const Var& v, const Var& e, const Var& gate, float scale);
-Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch);
+Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch,
+          const Tensor& first_keys = Tensor());
 Var dropout(Tape& tape, const Var& x, float rate, ops::DropoutKey key);
 
 // A learned scalar: element `index` of a parameter times `constant`, or the constant alone.

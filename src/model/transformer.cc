@@ -196,7 +196,12 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   const int64_t n = batch.ids.dim(0), t = n / batch.batch, begin = batch.cache ? batch.cache->length() : 0;
   const int64_t limit = config_.positions == Positions::kRope ? config_.table_length() : config_.sequence_len;
   require(begin + t <= limit, "[transformer] positions up to ", begin + t, " exceed the model's table of ", limit);
-  Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor()};
+  Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor(), Tensor()};
+  if (batch.documents) {
+    ops::require_tensor("[transformer]", "documents", batch.documents, {n}, DType::kInt32);
+    require(!batch.cache, "[transformer] documents with a cache");
+    pass.first_keys = tape.ctx().empty({n}, DType::kInt32);
+  }
   if (batch.cache) {
     require(batch.cache->batch() == batch.batch, "[transformer] a batch of ", batch.batch, " rows on a cache of ", batch.cache->batch());
     require(begin + t <= batch.cache->capacity(), "[transformer] positions up to ", begin + t, " exceed the cache of ",
@@ -206,7 +211,17 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   }
   if (tape.ctx().meta()) return pass;
   for (int64_t b = 0; b < batch.batch; ++b) {
-    for (int64_t i = 0; i < t; ++i) pass.positions.data<int32_t>()[b * t + i] = static_cast<int32_t>(begin + i);
+    const int32_t* documents = batch.documents ? batch.documents.data<int32_t>() + b * t : nullptr;
+    int64_t start = 0;  // of the document
+    for (int64_t i = 0; i < t; ++i) {
+      if (documents) {
+        require(i == 0 || documents[i] >= documents[i - 1], "[transformer] document ", documents[i], " after ",
+                documents[std::max<int64_t>(i - 1, 0)], " at position ", i, " of sequence ", b);
+        if (i > 0 && documents[i] != documents[i - 1]) start = i;
+        pass.first_keys.data<int32_t>()[b * t + i] = static_cast<int32_t>(start);
+      }
+      pass.positions.data<int32_t>()[b * t + i] = static_cast<int32_t>(begin + i - start);
+    }
     if (!batch.cache) continue;
     pass.starts.data<int32_t>()[b] = static_cast<int32_t>(begin);
     pass.lengths.data<int32_t>()[b] = static_cast<int32_t>(begin + t);
@@ -223,7 +238,7 @@ Var Transformer::embed(Tape& tape, const Pass& pass) {
     const int64_t t = batch.ids.dim(0) / batch.batch;
     const Tensor previous = batch.cache ? batch.cache->last_embedding() : Tensor();
     const Tensor before = x.value;  // (N, C)
-    x = autograd::smear(tape, x, *smear_gate_, *smear_lambda_, previous, batch.batch);
+    x = autograd::smear(tape, x, *smear_gate_, *smear_lambda_, previous, batch.batch, pass.first_keys);
     if (batch.cache) {
       Tensor last = Tensor::empty({batch.batch, config_.n_embd}, dtype_, device_);
       for (int64_t b = 0; b < batch.batch; ++b) last.rows(b, b + 1).copy_from(before.rows((b + 1) * t - 1, (b + 1) * t));
@@ -267,6 +282,7 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
   shape.head_dim = c.head_width();
   shape.window = layer.window;
   shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_width())));
+  shape.first_keys = pass.first_keys;
   Var y;  // (N, H*D)
   if (batch.cache) {
     ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), pass.starts);

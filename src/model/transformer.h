@@ -22,6 +22,9 @@ Recompute recompute_of(std::string_view name);  // one of these names
 struct Batch {
   Tensor ids;           // (N) int32, 0 <= id < vocab_size
   int64_t batch = 1;    // B; N must be a multiple
+  // (N) int32 or empty, not with a cache: the number of the document of each position, never falling within a sequence.
+  // Positions restart and attention (and smearing) stays inside each document (rows L-4.8, L-7.15).
+  Tensor documents{};
   KvCache* cache = nullptr;  // inference: continue at cache->length(); its rows are the sequences
   // Dropout (training only): stream of this forward pass; call numbers are dropout_call * 4096 + place.
   bool training = false;
@@ -88,6 +91,7 @@ class Transformer {
   struct Pass {  // a forward pass under way
     Batch batch;
     Tensor positions, starts, lengths;  // (N), with a cache (B) and (B), int32
+    Tensor first_keys;                  // (N) int32: where the document of each position starts; empty without documents
   };
   autograd::Parameter* add(const std::string& name, Shape shape);
   autograd::Var norm(autograd::Tape& tape, const autograd::Var& x, autograd::Parameter* weight, autograd::Parameter* bias);

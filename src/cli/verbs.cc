@@ -18,6 +18,7 @@ std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_lab_pretrain();
+std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
@@ -70,6 +71,7 @@ VerbList make_verbs() {
   verbs.push_back(make_sft());
   verbs.push_back(make_train());
   verbs.push_back(make_lab_pretrain());
+  verbs.push_back(make_lab_sft());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;

@@ -21,7 +21,7 @@ ByteSums& ByteSums::operator+=(const ByteSums& other) {
 }
 
 ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
-                       int64_t batch, std::span<const int32_t> token_bytes) {
+                       int64_t batch, std::span<const int32_t> token_bytes, std::span<const int32_t> documents) {
   require(ids.size() == targets.size() && token_bytes.size() >= static_cast<size_t>(model.config().vocab_size),
           "[bits_per_byte] ", ids.size(), " ids, ", targets.size(), " targets, ", token_bytes.size(), " byte lengths");
   autograd::Tape tape(ctx, false);
@@ -29,6 +29,7 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
   model::Batch input;
   input.ids = Tensor::borrow(const_cast<int32_t*>(ids.data()), {n}, DType::kInt32);
   input.batch = batch;
+  if (!documents.empty()) input.documents = Tensor::borrow(const_cast<int32_t*>(documents.data()), {n}, DType::kInt32);
   const autograd::Var hidden = model.forward(tape, input);
   const Tensor nll = model.loss(tape, hidden, Tensor::borrow(const_cast<int32_t*>(targets.data()), {n}, DType::kInt32), Tensor());
   ByteSums sums;
@@ -48,7 +49,7 @@ Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, d
   data::TokenBatch batch;
   for (int64_t i = 0; i < batches; ++i) {
     LATHE_TRY_STATUS(loader.next(batch));
-    sums += measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes);
+    sums += measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes, batch.documents);
   }
   return sums;
 }

@@ -13,7 +13,9 @@ std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
+std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_corpus();
+std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
@@ -43,6 +45,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
   verbs.push_back(make_augment());
@@ -66,6 +69,7 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
+  verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
   verbs.push_back(make_sft());
@@ -86,6 +90,7 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},
   };
   return list;

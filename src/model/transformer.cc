@@ -193,9 +193,9 @@ Var Transformer::drop(Tape& tape, const Var& x, const Batch& batch, int64_t plac
 
 // Row numbers of the rotary (or learned) table for every row of the batch, and the cache's bounds.
 Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
-  const int64_t n = batch.ids.dim(0), t = n / batch.batch, begin = batch.cache ? batch.cache->length() : 0;
+  const int64_t n = batch.ids.dim(0), t = n / batch.batch, longest = batch.cache ? batch.cache->length() : 0;
   const int64_t limit = config_.positions == Positions::kRope ? config_.table_length() : config_.sequence_len;
-  require(begin + t <= limit, "[transformer] positions up to ", begin + t, " exceed the model's table of ", limit);
+  require(longest + t <= limit, "[transformer] positions up to ", longest + t, " exceed the model's table of ", limit);
   Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor(), Tensor()};
   if (batch.documents) {
     ops::require_tensor("[transformer]", "documents", batch.documents, {n}, DType::kInt32);
@@ -204,13 +204,14 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   }
   if (batch.cache) {
     require(batch.cache->batch() == batch.batch, "[transformer] a batch of ", batch.batch, " rows on a cache of ", batch.cache->batch());
-    require(begin + t <= batch.cache->capacity(), "[transformer] positions up to ", begin + t, " exceed the cache of ",
+    require(longest + t <= batch.cache->capacity(), "[transformer] positions up to ", longest + t, " exceed the cache of ",
             batch.cache->capacity());
     pass.starts = tape.ctx().empty({batch.batch}, DType::kInt32);
     pass.lengths = tape.ctx().empty({batch.batch}, DType::kInt32);
   }
   if (tape.ctx().meta()) return pass;
   for (int64_t b = 0; b < batch.batch; ++b) {
+    const int64_t begin = batch.cache ? batch.cache->length(b) : 0;
     const int32_t* documents = batch.documents ? batch.documents.data<int32_t>() + b * t : nullptr;
     int64_t start = 0;  // of the document
     for (int64_t i = 0; i < t; ++i) {

@@ -25,7 +25,7 @@ struct Batch {
   // (N) int32 or empty, not with a cache: the number of the document of each position, never falling within a sequence.
   // Positions restart and attention (and smearing) stays inside each document (rows L-4.8, L-7.15).
   Tensor documents{};
-  KvCache* cache = nullptr;  // inference: continue at cache->length(); its rows are the sequences
+  KvCache* cache = nullptr;  // inference: its rows are the sequences, each goes on at cache->length(row)
   // Dropout (training only): stream of this forward pass; call numbers are dropout_call * 4096 + place.
   bool training = false;
   std::array<uint32_t, 2> dropout_key{};

@@ -91,6 +91,16 @@ void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, cons
   run(ctx, x, w, targets, options, nll, &gradients);
 }
 
+void logits_loss(Context& ctx, const Tensor& z, const Tensor& targets, const Tensor& nll) {
+  require(z.rank() == 2 && z.dtype() == DType::kFloat32, kOp, " logits ", z.shape());
+  HeadLossOptions options;
+  options.vocab_size = z.dim(1);
+  check_targets(ctx, z, targets, options, nll);
+  const Timed timed(ctx, "softmax_loss", 3 * static_cast<double>(z.elements()), bytes_of(z));
+  // The softcap was applied already, so the logits are only read.
+  if (!ctx.meta()) kernels_of(ctx.device()).softmax_loss(z, targets, Tensor(), options.vocab_size, 0, nll, Tensor());
+}
+
 Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options) {
   check_weight(x, w, options);
   Tensor logits = ctx.empty({x.dim(0), options.vocab_size}, DType::kFloat32);

@@ -37,4 +37,8 @@ void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, cons
 Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options);
 Tensor head_logits(Context& ctx, const Tensor& x, const QuantizedMatrix& w, const HeadLossOptions& options);  // w of V rows
 
+// nll (N) float32 of targets (N) int32 in finished rows of logits z (N, V), as head_loss has it with the same bits: so a sampled
+// token's log-probability is the one that training will see (decision 17). < 0 = ignored, 0.
+void logits_loss(Context& ctx, const Tensor& z, const Tensor& targets, const Tensor& nll);
+
 }  // namespace lathe::ops

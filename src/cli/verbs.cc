@@ -15,6 +15,7 @@ std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_corpus();
+std::unique_ptr<Verb> make_corpus_sft();
 std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
@@ -45,6 +46,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
@@ -90,6 +92,7 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"60_prepare_sft_corpus", "corpus sft", false},
       {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},
   };

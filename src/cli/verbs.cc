@@ -23,6 +23,7 @@ std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_lab_dpo();
 std::unique_ptr<Verb> make_lab_pretrain();
+std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
@@ -86,6 +87,7 @@ VerbList make_verbs() {
   verbs.push_back(make_train());
   verbs.push_back(make_lab_pretrain());
   verbs.push_back(make_lab_dpo());
+  verbs.push_back(make_lab_sft());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;

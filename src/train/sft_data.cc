@@ -90,6 +90,12 @@ int64_t SftData::train_sequences() const {
   return sum;
 }
 
+int64_t SftData::validation_sequences() const {
+  int64_t sum = 0;
+  for (const Set& set : sets_) sum += set.validation != nullptr ? set.validation->size() : 0;
+  return sum;
+}
+
 bool SftData::has_validation() const {
   return std::any_of(sets_.begin(), sets_.end(), [](const Set& set) { return set.validation != nullptr; });
 }

@@ -17,20 +17,16 @@ std::vector<float> logits_of(LanguageModel& model) {
 TEST(ModelCopy, SaysWhatTheModelWouldSay) {
   for (const auto& small : lathe::testing::small_models(16)) {
     for (const DType dtype : {DType::kBFloat16, DType::kFloat32}) {
-      model::Transformer trained(small.config, dtype, Device::kCpu, true), plain(small.config, DType::kBFloat16);
-      trained.initialise(5);
-      plain.initialise(5);
-      trained.refresh_compute();
-      plain.refresh_compute();
-      TransformerModel expected(plain);
-      const auto copy = ModelCopy::of(trained);
-      copy->take(trained);
+      const auto trained = lathe::testing::random_model(small.config, dtype, true), plain = lathe::testing::random_model(small.config, DType::kBFloat16);
+      TransformerModel expected(*plain);
+      const auto copy = ModelCopy::of(*trained);
+      copy->take(*trained);
       const std::vector<float> before = logits_of(copy->model());
       EXPECT_EQ(before, logits_of(expected)) << small.name << " " << dtype_name(dtype);
-      trained.initialise(6);
-      trained.refresh_compute();
+      trained->initialise(6);
+      trained->refresh_compute();
       EXPECT_EQ(logits_of(copy->model()), before) << small.name << ": the copy shares memory with the model";
-      copy->take(trained);
+      copy->take(*trained);
       EXPECT_NE(logits_of(copy->model()), before) << small.name << ": a second copy is of the new weights";
     }
   }

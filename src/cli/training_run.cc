@@ -73,8 +73,11 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   measure_.prepare(parts.settings, parts.model.dtype());
   parts.settings.on_spike = train::on_spike_of(on_spike_);
   parts.settings.max_rewinds = max_rewinds_;
-  parts.hooks.print = [&](const std::string& line) { context.print(line); };
-  parts.hooks.log = [this](int64_t step, const Json& values) { return log(step, values); };
+  if (!parts.hooks.print) parts.hooks.print = [&](const std::string& line) { context.print(line); };
+  parts.hooks.log = [this, told = parts.hooks.log](int64_t step, const Json& values) -> Status {
+    LATHE_TRY_STATUS(log(step, values));
+    return told ? told(step, values) : Status();
+  };
   parts.hooks.rewound = [this](int64_t step) { return metrics_->rewind(step); };
 
   LATHE_TRY(dashboard_, open_dashboard(context, parts));
@@ -96,7 +99,7 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   meta.user_config = parts.user_config;
   train::Loop loop(parts.settings, parts.hooks,
                    train::LoopParts{parts.objective, parts.optimizer, parts.weights, parts.world, meta, run, parts.ema});
-  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.user_config));
+  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.new_phase ? Json::object() : parts.user_config));
   LATHE_TRY(metrics_, train::Metrics::open(run, parts.user_config, resume, run_facts(context, parts)));
   const StopSignals signals;
   Result<train::LoopResult> result = loop.run([] { return StopSignals::requested(); });

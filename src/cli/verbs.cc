@@ -15,9 +15,11 @@ std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_corpus();
+std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
@@ -42,6 +44,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
   verbs.push_back(make_augment());
@@ -70,6 +73,7 @@ VerbList make_verbs() {
   verbs.push_back(make_report());
   verbs.push_back(make_sft());
   verbs.push_back(make_train());
+  verbs.push_back(make_lab_pretrain());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;
@@ -84,6 +88,7 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},
   };
   return list;

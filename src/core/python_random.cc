@@ -79,6 +79,14 @@ int64_t PythonRandom::below(int64_t n) {
   return value;
 }
 
+std::vector<int64_t> PythonRandom::shuffled(int64_t n) {
+  require(n >= 0, "[PythonRandom] cannot shuffle ", n, " items");
+  std::vector<int64_t> items(static_cast<size_t>(n));
+  std::iota(items.begin(), items.end(), 0);
+  for (int64_t i = n - 1; i > 0; --i) std::swap(items[static_cast<size_t>(i)], items[static_cast<size_t>(below(i + 1))]);
+  return items;
+}
+
 std::vector<int64_t> PythonRandom::sample(int64_t n, int64_t k) {
   require(k >= 0 && k <= n, "[PythonRandom] cannot sample ", k, " of ", n);
   std::vector<int64_t> out;

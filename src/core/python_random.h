@@ -16,6 +16,7 @@ class PythonRandom {
   uint32_t next_u32();              // getrandbits(32)
   double random();                  // [0, 1), 53 bits
   int64_t below(int64_t n);         // randrange(n), and the index of choice(); 0 < n < 2^32
+  std::vector<int64_t> shuffled(int64_t n);           // range(n) after shuffle()
   std::vector<int64_t> sample(int64_t n, int64_t k);  // sample(range(n), k), 0 <= k <= n
 
  private:

@@ -3,9 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "data/line_reader.h"
 #include "data/numpy_permutation.h"
-#include "data/parquet_json.h"
 
 namespace lathe::data {
 namespace {
@@ -17,19 +15,6 @@ bool belongs(const std::string& name, const std::string& split) {
   for (const char* ending : kEndings)
     if (name == split + ending || (name.ends_with(ending) && name[split.size()] == '-')) return true;
   return false;
-}
-
-Status read_lines(const fs::path& path, const std::function<Status(std::string_view)>& take) {
-  LATHE_TRY(const auto reader, LineReader::open(path));
-  for (std::string_view line;;) {
-    LATHE_TRY(const bool more, reader->next(line));
-    if (!more) return {};
-    if (trim_text(line).empty()) continue;
-    const auto row = parse_json(line, path.string());
-    if (!row.ok()) return error_at(path.string(), reader->line_number(), "line is no JSON: ", row.error().message);
-    if (!row.value().is_object()) return error_at(path.string(), reader->line_number(), "line is no JSON object");
-    LATHE_TRY_STATUS(take(line));
-  }
 }
 
 }  // namespace
@@ -49,24 +34,8 @@ Result<std::vector<fs::path>> hosted_files(const fs::path& folder, const std::st
 
 Result<std::unique_ptr<HostedSet>> HostedSet::open(const std::vector<fs::path>& files, uint64_t seed) {
   std::unique_ptr<HostedSet> set(new HostedSet);
-  const TemporaryFolder folder("lathe_rows");
-  {
-    LATHE_TRY(auto text, AtomicFileWriter::open(folder.path() / "rows"));
-    const auto keep = [&](std::string_view row) -> Status {
-      LATHE_TRY_STATUS(text.write(row));
-      set->ends_.push_back(text.bytes_written());
-      return {};
-    };
-    for (const fs::path& file : files) {
-      const bool parquet = file.extension() == ".parquet";
-      LATHE_TRY_STATUS(parquet ? read_parquet_rows(file, [&](const Json& row) { return keep(row.dump()); }) : read_lines(file, keep));
-    }
-    LATHE_TRY_STATUS(text.commit());
-  }
-  if (!set->ends_.empty()) {
-    LATHE_TRY(set->text_, MappedFile::open(folder.path() / "rows"));  // stays readable when its name is gone
-  }
-  set->order_ = numpy_permutation(seed, static_cast<int64_t>(set->ends_.size()));
+  LATHE_TRY(set->rows_, RecordSet::open(files));
+  set->order_ = numpy_permutation(seed, set->rows_->size());
   return set;
 }
 
@@ -75,10 +44,6 @@ int64_t HostedSet::source_row(int64_t index) const {
   return order_[static_cast<size_t>(index)];
 }
 
-Result<Json> HostedSet::row(int64_t index) const {
-  const auto source = static_cast<size_t>(source_row(index));
-  const auto begin = static_cast<size_t>(source == 0 ? 0 : ends_[source - 1]);
-  return parse_json(text_.view().substr(begin, static_cast<size_t>(ends_[source]) - begin), "row of a hosted set");
-}
+Result<Json> HostedSet::row(int64_t index) const { return rows_->record(source_row(index)); }
 
 }  // namespace lathe::data

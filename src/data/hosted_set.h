@@ -7,9 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/file.h"
-#include "core/json.h"
-#include "core/result.h"
+#include "data/record_set.h"
 
 namespace lathe::data {
 
@@ -19,7 +17,7 @@ inline constexpr uint64_t kHostedSetSeed = 42;
 // <folder>/<config>, else in <folder>/data, else in <folder>. None is an error that names the folder and the command to run.
 Result<std::vector<fs::path>> hosted_files(const fs::path& folder, const std::string& config, const std::string& split);
 
-// The rows lie in a temporary file without a name, so that memory holds 16 bytes a row. Reading is thread-safe.
+// Memory: 32 bytes a row. Reading is thread-safe.
 class HostedSet {
  public:
   static Result<std::unique_ptr<HostedSet>> open(const std::vector<fs::path>& files, uint64_t seed = kHostedSetSeed);
@@ -27,11 +25,11 @@ class HostedSet {
   int64_t size() const { return static_cast<int64_t>(order_.size()); }
   int64_t source_row(int64_t index) const;  // of the files one after the other
   Result<Json> row(int64_t index) const;    // 0 <= index < size(), in the shuffled order
+  Error error_in(int64_t index, std::string_view message) const { return rows_->error_in(source_row(index), message); }
 
  private:
   HostedSet() = default;
-  MappedFile text_;
-  std::vector<int64_t> ends_;   // of each source row in text_
+  std::unique_ptr<RecordSet> rows_;
   std::vector<int64_t> order_;
 };
 

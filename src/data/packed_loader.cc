@@ -18,6 +18,7 @@ struct Job {
   std::optional<MixedSampler> sampler;
   std::vector<int32_t> ids;
   std::vector<int32_t> starts;
+  std::vector<uint8_t> trained;
   TokenBatch batch;
 };
 
@@ -69,9 +70,10 @@ class Loader : public PackedLoader {
   }
 
   int64_t samples() const override { return done_; }
+  std::vector<int64_t> counts() const override { return sampler_.counts(done_); }
   std::vector<std::pair<std::string, double>> mix() const override {
     std::vector<std::pair<std::string, double>> out;
-    const std::vector<int64_t> had = sampler_.counts(done_);
+    const std::vector<int64_t> had = counts();
     for (size_t i = 0; i < had.size(); ++i)
       out.emplace_back(sampler_.sources()[i].name, done_ > 0 ? static_cast<double>(had[i]) / static_cast<double>(done_) : 0);
     return out;
@@ -105,6 +107,10 @@ class Loader : public PackedLoader {
       const auto targets = job.batch.targets().begin() + row * length;
       std::copy_n(job.ids.begin() + 1, length, targets);
       std::fill_n(targets + (length - set.padding(sample.index)), set.padding(sample.index), kIgnoredTarget);
+      job.trained.resize(static_cast<size_t>(length));
+      if (set.trained(sample.index, job.trained))
+        for (int64_t t = 0; t < length; ++t)
+          if (!job.trained[static_cast<size_t>(t)]) targets[t] = kIgnoredTarget;
       if (options_.documents)
         number_documents(
             set, sample.index, job.starts,

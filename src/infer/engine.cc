@@ -1,9 +1,13 @@
 #include "infer/engine.h"
 
 #include <algorithm>
+#include <map>
+#include <numeric>
 #include <utility>
 
 #include "core/check.h"
+#include "core/parallel.h"
+#include "ops/head_loss.h"
 
 namespace lathe::infer {
 namespace {
@@ -54,9 +58,10 @@ Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& opt
   return options.sampling.validate();
 }
 
-int64_t Engine::capacity_for(int64_t prompt_length, const GenerateOptions& options) const {
-  if (!options.max_tokens) return std::max(prompt_length, std::min(model_.sequence_len(), model_.context_limit()));
-  return prompt_length + std::min(*options.max_tokens, model_.context_limit() - prompt_length);
+int64_t Engine::capacity_for(size_t prompt_length, const GenerateOptions& options) const {
+  const auto length = static_cast<int64_t>(prompt_length);
+  if (!options.max_tokens) return std::max(length, std::min(model_.sequence_len(), model_.context_limit()));
+  return length + std::min(*options.max_tokens, model_.context_limit() - length);
 }
 
 // The logits after the prompts, (rows, V); empty when cancelled.
@@ -83,7 +88,7 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
   LATHE_TRY_STATUS(check(prompt, options));
   if (options.max_tokens == 0) return StopReason::kMaxTokens;
   const int64_t length = static_cast<int64_t>(prompt.size());
-  model::KvCache cache = model_.new_cache(options.num_samples, capacity_for(length, options));
+  model::KvCache cache = model_.new_cache(options.num_samples, capacity_for(prompt.size(), options));
   Tensor logits;  // (1, V)
   if (options.num_samples == 1) {
     logits = prefill({prompt}, cache, is_cancelled);
@@ -93,47 +98,129 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
     if (logits) cache.copy_prefill(once);
   }
   if (!logits) return StopReason::kCancelled;
-  return decode(Prompts(static_cast<size_t>(options.num_samples), prompt), std::move(logits), cache, options, on_column,
-                is_cancelled);
+  return decode(Prompts(static_cast<size_t>(options.num_samples), prompt), std::move(logits), cache, options, false,
+                on_column, is_cancelled);
 }
+
+Tensor Engine::prefill_rows(const Prompts& prompts, int64_t samples, model::KvCache& cache,
+                            const IsCancelled& is_cancelled) {
+  std::map<size_t, std::vector<size_t>> by_length;
+  for (size_t p = 0; p < prompts.size(); ++p) by_length[prompts[p].size()].push_back(p);
+  const Tensor out = Tensor::empty({static_cast<int64_t>(prompts.size()) * samples, model_.vocab_size()}, DType::kFloat32);
+  for (const auto& [length, group] : by_length) {
+    Prompts together;
+    for (const size_t p : group) together.push_back(prompts[p]);
+    model::KvCache once = model_.new_cache(static_cast<int64_t>(group.size()), static_cast<int64_t>(length));
+    const Tensor logits = prefill(together, once, is_cancelled);  // (prompts of the group, V)
+    if (!logits) return {};
+    for (size_t i = 0; i < group.size(); ++i)
+      for (int64_t s = 0; s < samples; ++s) {
+        const int64_t row = static_cast<int64_t>(group[i]) * samples + s, from = static_cast<int64_t>(i);
+        cache.set_row(row, once, from);
+        out.rows(row, row + 1).copy_from(logits.rows(from, from + 1));
+      }
+  }
+  return out;
+}
+
+namespace {
+
+// Negative losses of each row's token; logits (1, V) for all rows together, or (rows, V).
+void add_log_probs(ops::Context& ctx, const Tensor& logits, std::span<const int32_t> tokens, std::span<float> out) {
+  const auto rows = static_cast<int64_t>(tokens.size());
+  const Tensor nll = ctx.empty({rows}, DType::kFloat32);
+  for (int64_t row = 0; row < rows; row += logits.dim(0)) {
+    const Tensor targets = Tensor::borrow(const_cast<int32_t*>(tokens.data() + row), {logits.dim(0)}, DType::kInt32);  // only read
+    ops::logits_loss(ctx, logits, targets, nll.rows(row, row + logits.dim(0)));
+  }
+  for (size_t row = 0; row < out.size(); ++row) out[row] = -nll.data<float>()[row];
+}
+
+// Dropping rows moves keys and values, so it must be worth it.
+bool worth_dropping(size_t ended, size_t rows) { return ended >= 4 && 4 * ended >= rows; }
+
+}  // namespace
 
 // From the logits after the prompts: (1, V) for all rows together, or (rows, V).
 Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::KvCache& cache,
-                                  const GenerateOptions& options, const OnColumn& on_column,
+                                  const GenerateOptions& options, bool drop_ended, const OnColumn& on_column,
                                   const IsCancelled& is_cancelled) {
   const size_t rows = prompts.size();
-  const int64_t length = cache.length();
-  Sampler sampler(options.sampling, vocab_size_, static_cast<int64_t>(rows));
+  Sampler sampler(options.sampling, vocab_size_, static_cast<int64_t>(rows), options.row_numbers);
   std::vector<tasks::ToolMachine> machines(rows, tasks::ToolMachine(tool_tokens_, tool_text_, options.calculator));
   std::vector<uint8_t> completed(rows, 0), mask(rows);
-  std::vector<int32_t> column(rows);
+  std::vector<int32_t> column(rows), drawn(rows), input(rows);
+  std::vector<float> log_probs(options.log_probs ? rows : 0), input_log_probs(log_probs.size());
+  std::vector<size_t> place(rows);  // row of each row of the cache
+  std::iota(place.begin(), place.end(), size_t{0});
   for (size_t row = 0; row < rows; ++row)
     for (const int32_t id : prompts[row]) sampler.observe(static_cast<int64_t>(row), id);
+  ops::Context ctx;
+  bool any_full = false;
 
   for (int64_t step = 0;; ++step) {
     if (is_cancelled && is_cancelled()) return StopReason::kCancelled;
-    for (size_t row = 0; row < rows; ++row) {
-      // After one prefill for all, every row draws from the same logits, but draws for itself (row C-10.3).
-      const int64_t source = logits.dim(0) == 1 ? 0 : static_cast<int64_t>(row);
-      const std::span<const float> scores(logits.data<float>() + source * logits.dim(1),
-                                          static_cast<size_t>(vocab_size_));
-      const int32_t drawn = sampler.draw(scores, static_cast<int64_t>(row), step);
-      if (drawn < 0)
-        return error("the model gave logits that are not finite after ", length + step,
+    const auto draw = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        // After one prefill for all, every row draws from the same logits, but draws for itself (row C-10.3).
+        const int64_t source = logits.dim(0) == 1 ? 0 : i;
+        const std::span<const float> scores(logits.data<float>() + source * logits.dim(1), static_cast<size_t>(vocab_size_));
+        drawn[static_cast<size_t>(i)] = sampler.draw(scores, static_cast<int64_t>(place[static_cast<size_t>(i)]), step);
+      }
+    };
+    const auto count = static_cast<int64_t>(place.size());
+    if (sampler.concurrent() && count > 1)
+      parallel_for(count, 1, draw);
+    else
+      draw(0, count);
+    for (size_t i = 0; i < place.size(); ++i) {
+      const size_t row = place[i];
+      if (drawn[i] < 0)
+        return error("the model gave logits that are not finite after ", static_cast<int64_t>(prompts[row].size()) + step,
                      " tokens; its weights are damaged");
-      const tasks::ToolMachine::Step taken = machines[row].advance(drawn);
-      column[row] = taken.token;
+      const tasks::ToolMachine::Step taken = machines[row].advance(drawn[i]);
+      input[i] = column[row] = taken.token;
       mask[row] = taken.sampled;
       sampler.observe(static_cast<int64_t>(row), taken.token);
       if (is_terminal(taken.token, options)) completed[row] = 1;
     }
-    if (!on_column({column, mask})) return StopReason::kCancelled;
+    if (options.log_probs) {
+      add_log_probs(ctx, logits, std::span(input).first(place.size()), std::span(input_log_probs).first(place.size()));
+      for (size_t i = 0; i < place.size(); ++i) log_probs[place[i]] = input_log_probs[i];
+    }
+    if (!on_column({column, mask, log_probs})) return StopReason::kCancelled;
     // No forward pass after the last column (row C-10.28).
-    if (std::find(completed.begin(), completed.end(), 0) == completed.end()) return StopReason::kCompleted;
+    const auto is_full = [&](size_t i) {
+      return cache.length(static_cast<int64_t>(i)) >= capacity_for(prompts[place[i]].size(), options);
+    };
+    size_t ended = 0;
+    bool full = false, open = false;
+    for (size_t i = 0; i < place.size(); ++i) {
+      full = full || is_full(i);
+      any_full = any_full || (!completed[place[i]] && is_full(i));
+      ended += completed[place[i]] || is_full(i);
+      open = open || !completed[place[i]];
+    }
+    if (!open) return any_full ? StopReason::kContextFull : StopReason::kCompleted;
     if (step + 1 == options.max_tokens) return StopReason::kMaxTokens;
-    if (cache.length() == cache.capacity()) return StopReason::kContextFull;
+    if (ended == place.size() || (full && !drop_ended)) return StopReason::kContextFull;
+    if (drop_ended && (full || worth_dropping(ended, place.size()))) {
+      std::vector<int64_t> kept;
+      std::vector<size_t> kept_places;
+      for (size_t i = 0; i < place.size(); ++i) {
+        if (completed[place[i]] || is_full(i)) {
+          column[place[i]] = kNoToken;
+          continue;
+        }
+        kept.push_back(static_cast<int64_t>(i));
+        kept_places.push_back(place[i]);
+        input[kept.size() - 1] = input[i];
+      }
+      cache.keep_rows(kept);
+      place = std::move(kept_places);
+    }
     logits = {};  // back to the arena before the next step asks for the same
-    logits = model_.forward(column, cache);
+    logits = model_.forward(std::span(input).first(place.size()), cache);
   }
 }
 
@@ -143,12 +230,20 @@ OnColumn Engine::collector(const Prompts& prompts, const GenerateOptions& option
     result.tokens.emplace_back(prompt.begin(), prompt.end());
     result.mask.emplace_back(prompt.size(), uint8_t{0});
     result.completed.push_back(0);
+    result.terminal.push_back(kNoToken);
   }
+  if (options.log_probs) result.log_probs.resize(prompts.size());
   return [&](const Column& column) {
     for (size_t row = 0; row < column.tokens.size(); ++row) {
-      if (is_terminal(column.tokens[row], options)) result.completed[row] = 1;
-      if (result.completed[row]) continue;
-      result.tokens[row].push_back(column.tokens[row]);
+      const int32_t token = column.tokens[row];
+      if (result.completed[row] || token == kNoToken) continue;
+      if (options.log_probs) result.log_probs[row].push_back(column.log_probs[row]);
+      if (is_terminal(token, options)) {
+        result.completed[row] = 1;
+        result.terminal[row] = token;
+        continue;
+      }
+      result.tokens[row].push_back(token);
       result.mask[row].push_back(column.mask[row]);
     }
     return true;
@@ -166,24 +261,23 @@ Result<Generated> Engine::generate_batch(std::span<const int32_t> prompt, const 
 
 Result<Generated> Engine::generate_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options,
                                         const IsCancelled& is_cancelled) {
-  require(options.num_samples == 1, "[engine] one row a prompt, not ", options.num_samples);
   Generated result;
   if (prompts.empty()) return result;
-  const Prompts rows(prompts.begin(), prompts.end());
-  for (const std::span<const int32_t> prompt : rows) {
-    require(prompt.size() == rows[0].size(), "[engine] prompts of ", rows[0].size(), " and ", prompt.size(),
-            " tokens together");
+  Prompts given(prompts.begin(), prompts.end()), rows;
+  int64_t capacity = 0;
+  for (const std::span<const int32_t> prompt : given) {
     LATHE_TRY_STATUS(check(prompt, options));
+    capacity = std::max(capacity, capacity_for(prompt.size(), options));
+    rows.insert(rows.end(), static_cast<size_t>(options.num_samples), prompt);
   }
   const OnColumn collect = collector(rows, options, result);
   result.reason = StopReason::kMaxTokens;
   if (options.max_tokens == 0) return result;
-  model::KvCache cache =
-      model_.new_cache(static_cast<int64_t>(rows.size()), capacity_for(static_cast<int64_t>(rows[0].size()), options));
-  Tensor logits = prefill(rows, cache, is_cancelled);
+  model::KvCache cache = model_.new_cache(static_cast<int64_t>(rows.size()), capacity);
+  Tensor logits = prefill_rows(given, options.num_samples, cache, is_cancelled);
   result.reason = StopReason::kCancelled;
   if (!logits) return result;
-  LATHE_TRY(result.reason, decode(rows, std::move(logits), cache, options, collect, is_cancelled));
+  LATHE_TRY(result.reason, decode(rows, std::move(logits), cache, options, true, collect, is_cancelled));
   return result;
 }
 

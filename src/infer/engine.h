@@ -20,13 +20,19 @@ struct GenerateOptions {
   std::optional<int64_t> max_tokens;  // forced ones count; none: until the trained length is full (row C-10.24)
   SamplingOptions sampling;
   std::vector<int32_t> stop_ids;  // complete a row as assistant_end and BOS do
+  // Numbers of the rows' draws under the seed, one a row; empty: 0, 1, ... So an answer can be drawn again in another company.
+  std::vector<int64_t> row_numbers;
+  bool log_probs = false;         // wanted in Column and Generated
   tasks::CalculatorMode calculator = tasks::CalculatorMode::kNative;
 };
 
 // One step's token of every row; mask 1 = sampled, 0 = forced. Valid during the call.
+// generate_each() drops rows that have ended: their token is kNoToken from then on.
+inline constexpr int32_t kNoToken = -1;
 struct Column {
   std::span<const int32_t> tokens;
   std::span<const uint8_t> mask;
+  std::span<const float> log_probs;  // of the tokens by the model itself: temperature 1, the whole vocabulary
 };
 using OnColumn = std::function<bool(const Column&)>;  // false ends generation
 using IsCancelled = std::function<bool()>;            // asked before every step and every piece of the prefill
@@ -37,6 +43,10 @@ struct Generated {
   std::vector<std::vector<int32_t>> tokens;  // per row: the prompt and the answer, without its terminal token
   std::vector<std::vector<uint8_t>> mask;    // 0 for the prompt
   std::vector<uint8_t> completed;            // per row: 1 when it ended with a terminal token
+  std::vector<int32_t> terminal;             // per row: that token, else kNoToken
+  // With options.log_probs, per row: of every token of the answer and of its terminal token. They are the bits of the negative
+  // losses that Transformer::loss gives for the same text (decision 17).
+  std::vector<std::vector<float>> log_probs;
   StopReason reason = StopReason::kCompleted;
 };
 
@@ -54,8 +64,9 @@ class Engine {
   Result<Generated> generate_batch(std::span<const int32_t> prompt, const GenerateOptions& options,
                                    const IsCancelled& is_cancelled = {});
 
-  // Several prompts of one length at a time, one row each: every row gets what it would get alone at temperature 0
-  // (else its draws are those of its place). options.num_samples must be 1. Errors as above.
+  // Several prompts of any lengths at a time, num_samples rows each (row p * num_samples + s): every row gets what it
+  // would get alone at temperature 0, else with the draws of its place. Rows that have ended are dropped from the batch,
+  // so a few long answers cost little. Errors as above. reason: kMaxTokens or kContextFull if that ended any row.
   Result<Generated> generate_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options,
                                   const IsCancelled& is_cancelled = {});
 
@@ -67,11 +78,14 @@ class Engine {
 
  private:
   Status check(std::span<const int32_t> prompt, const GenerateOptions& options) const;
-  int64_t capacity_for(int64_t prompt_length, const GenerateOptions& options) const;
-  using Prompts = std::vector<std::span<const int32_t>>;  // one per row, all of one length
+  int64_t capacity_for(size_t prompt_length, const GenerateOptions& options) const;
+  using Prompts = std::vector<std::span<const int32_t>>;  // one per row
   Tensor prefill(const Prompts& prompts, model::KvCache& cache, const IsCancelled& is_cancelled);
+  // Reads prompts of any lengths, those of one length together, and puts each into `samples` rows of the cache.
+  Tensor prefill_rows(const Prompts& prompts, int64_t samples, model::KvCache& cache, const IsCancelled& is_cancelled);
   Result<StopReason> decode(const Prompts& prompts, Tensor logits, model::KvCache& cache,
-                            const GenerateOptions& options, const OnColumn& on_column, const IsCancelled& is_cancelled);
+                            const GenerateOptions& options, bool drop_ended, const OnColumn& on_column,
+                            const IsCancelled& is_cancelled);
   OnColumn collector(const Prompts& prompts, const GenerateOptions& options, Generated& result) const;
 
   LanguageModel& model_;

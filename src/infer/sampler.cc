@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/check.h"
 #include "core/rng.h"
@@ -48,10 +49,12 @@ Status SamplingOptions::validate() const {
   return {};
 }
 
-Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows)
-    : options_(options), vocab_size_(vocab_size), key_(rng_key(options.seed, "sample")) {
+Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows, std::vector<int64_t> numbers)
+    : options_(options), vocab_size_(vocab_size), numbers_(std::move(numbers)),
+      plain_(options.temperature > 0 && options.top_k == 0 && options.top_p == 1 && options.min_p == 0 && options.repetition_penalty == 1), key_(rng_key(options.seed, "sample")) {
   require(options.validate().ok(), "[sampler] options out of range");
   require(vocab_size >= 1 && rows >= 1, "[sampler] vocabulary of ", vocab_size, ", ", rows, " rows");
+  require(numbers_.empty() || static_cast<int64_t>(numbers_.size()) == rows, "[sampler] ", numbers_.size(), " numbers for ", rows, " rows");
   if (options_.temperature > 0) candidates_.reserve(static_cast<size_t>(vocab_size) + 1);
   if (options_.repetition_penalty != 1) {
     scores_.resize(static_cast<size_t>(vocab_size));
@@ -129,14 +132,39 @@ bool Sampler::collect(std::span<const float> logits, int64_t row) {
   return true;
 }
 
+double Sampler::uniform(int64_t row, int64_t step) const {
+  const auto words = philox(static_cast<uint64_t>(numbers_.empty() ? row : numbers_[static_cast<size_t>(row)]), static_cast<uint64_t>(step), key_);
+  return static_cast<double>((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53;
+}
+
+// The same draw as through candidates: the weights are summed in the same order, and computed again instead of kept.
+int32_t Sampler::draw_plain(std::span<const float> logits, double uniform) const {
+  require(static_cast<int64_t>(logits.size()) == vocab_size_, "[sampler] ", logits.size(), " logits for ", vocab_size_, " tokens");
+  const int32_t best = argmax(logits);
+  if (best < 0) return -1;
+  const double largest = logits[static_cast<size_t>(best)];
+  const auto weight = [&](float score) { return std::exp((score - largest) / options_.temperature); };
+  double total = 0, sum = 0;
+  for (const float score : logits) total += weight(score);
+  const double target = uniform * total;
+  int32_t token = -1;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const double w = weight(logits[i]);
+    if (w <= 0) continue;
+    token = static_cast<int32_t>(i);
+    sum += w;
+    if (sum > target) break;
+  }
+  return token;
+}
+
 int32_t Sampler::draw(std::span<const float> logits, int64_t row, int64_t step) {
   if (options_.temperature == 0) return argmax(penalised(logits, row));
+  if (plain_) return draw_plain(logits, uniform(row, step));
   if (!collect(logits, row)) return -1;
   double total = 0;
   for (const Candidate& c : candidates_) total += c.weight;
-  const auto words = philox(static_cast<uint64_t>(row), static_cast<uint64_t>(step), key_);
-  const double uniform = static_cast<double>((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53;
-  const double target = uniform * total;
+  const double target = uniform(row, step) * total;
   int32_t token = -1;
   double sum = 0;
   for (const Candidate& c : candidates_) {

@@ -28,11 +28,14 @@ struct SamplingOptions {
 // Index of the first of the largest scores; -1 when a score is NaN or +infinity, or none is finite.
 int32_t argmax(std::span<const float> scores);
 
-// One object per generation, one thread. Row r's draw at step s is a pure function of (seed, r, s) and its logits, so
+// One object per generation, one thread. Row r's draw at step s is a pure function of (seed, number of the row, s) and its logits, so
 // rows never influence each other. Allocates only when made.
 class Sampler {
  public:
-  Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows = 1);
+  Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows = 1, std::vector<int64_t> numbers = {});  // empty: 0, 1, ...
+
+  // Whether rows may be drawn at the same time by several threads: with a plain temperature draws keep no scratch.
+  bool concurrent() const { return plain_; }
 
   // logits (V). -1 when a logit is NaN or +infinity, or none is finite.
   int32_t draw(std::span<const float> logits, int64_t row, int64_t step);
@@ -50,11 +53,15 @@ class Sampler {
     double weight;
   };
   std::span<const float> penalised(std::span<const float> logits, int64_t row);
+  double uniform(int64_t row, int64_t step) const;
+  int32_t draw_plain(std::span<const float> logits, double uniform) const;
   bool collect(std::span<const float> logits, int64_t row);  // fills candidates_ with positive weights
   void keep_top_k(std::span<const float> scores);
 
   SamplingOptions options_;
   int64_t vocab_size_;
+  std::vector<int64_t> numbers_;
+  bool plain_;  // the whole vocabulary as it is, at a temperature above 0
   std::array<uint32_t, 2> key_;
   std::vector<Candidate> candidates_;
   std::vector<float> scores_;  // with a penalty: the row's scores

@@ -15,6 +15,14 @@ TEST(PythonRandom, DrawsWhatPythonDraws) {
   for (const int64_t value : {631262, 27824, 588508}) EXPECT_EQ(rng.below(1000003), value);
 }
 
+// C-8.34
+TEST(PythonRandom, ShufflesAsPythonDoes) {
+  EXPECT_EQ(PythonRandom(0).shuffled(10), (std::vector<int64_t>{7, 8, 1, 5, 3, 4, 2, 0, 9, 6}));
+  EXPECT_EQ(PythonRandom(0).shuffled(2), (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(PythonRandom(0).shuffled(0), std::vector<int64_t>{});
+  EXPECT_THROW((void)PythonRandom(0).shuffled(-1), std::invalid_argument);
+}
+
 TEST(PythonRandom, SeedsAboveThirtyTwoBitsCount) {
   PythonRandom large((uint64_t{1} << 32) + 5), small(5);
   EXPECT_NE(large.next_u32(), small.next_u32());

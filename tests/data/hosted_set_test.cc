@@ -61,7 +61,7 @@ TEST(HostedSet, DamagedRowsNameTheirLine) {
     testing::check(write_file_atomic(folder.path() / "test.jsonl", std::string("{\"n\": 0}\n") + bad + "\n"));
     const auto set = HostedSet::open({folder.path() / "test.jsonl"});
     ASSERT_FALSE(set.ok());
-    EXPECT_EQ(set.error().offset, 2);
+    EXPECT_NE(set.error().to_string().find("test.jsonl: line 2 "), std::string::npos) << set.error().to_string();
   }
 }
 

@@ -55,6 +55,39 @@ TEST(KvCache, PrefillCopiesItsPositionsToEveryRow) {
         }
 }
 
+// Rows of several lengths in one cache; those that are kept move to the front with all they hold.
+TEST(KvCache, RowsComeAndGo) {
+  const model::ModelConfig config = small_config();
+  model::KvCache cache(config, 3, 20, DType::kFloat32);
+  const auto value = [](int64_t layer, int64_t row, int64_t i) { return static_cast<float>(1000 * layer + 100 * row + i % 64); };
+  for (int64_t row = 0; row < 3; ++row) {
+    model::KvCache prompt(config, 2, 5 + row, DType::kFloat32);
+    prompt.advance(5 + row);
+    for (int64_t layer = 0; layer < 3; ++layer) {
+      const int64_t half = prompt.keys(layer).elements() / 2;
+      for (int64_t i = 0; i < half; ++i) prompt.keys(layer).data<float>()[half + i] = value(layer, row, i % (8 * (5 + row)));
+    }
+    cache.set_row(row, prompt, 1);
+  }
+  EXPECT_EQ(cache.length(0), 5);
+  EXPECT_EQ(cache.length(), 7);
+  cache.advance(2);
+  cache.keep_rows({0, 2});
+  EXPECT_EQ(cache.batch(), 2);
+  EXPECT_EQ(cache.keys(0).dim(0), 2);
+  EXPECT_EQ(cache.length(1), 9);
+  for (int64_t layer = 0; layer < 3; ++layer)
+    for (const auto& [row, was] : {std::pair<int64_t, int64_t>{0, 0}, {1, 2}})
+      for (int64_t head = 0; head < 4; ++head)
+        for (int64_t i = 0; i < 8 * (5 + was); ++i)
+          ASSERT_EQ(cache.keys(layer).data<float>()[(row * 4 + head) * 20 * 8 + i], value(layer, was, i));
+  EXPECT_THROW(cache.keep_rows({1, 0}), std::invalid_argument);
+  EXPECT_THROW(cache.keep_rows({2}), std::invalid_argument);
+  model::KvCache full(config, 1, 30, DType::kFloat32);
+  full.advance(25);
+  EXPECT_THROW(cache.set_row(0, full, 0), std::invalid_argument);
+}
+
 // C-10.5
 TEST(KvCache, PrefillRefusesWhatDoesNotFit) {
   const model::ModelConfig config = small_config();

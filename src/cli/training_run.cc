@@ -16,9 +16,8 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   const int64_t resume = parts.settings.resume_from_step;
   LATHE_TRY_STATUS(make_folders(run));
   measure_.prepare(parts.settings, parts.model.dtype());
-  std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
   parts.hooks.print = [&](const std::string& line) { context.print(line); };
-  parts.hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
+  parts.hooks.log = [&](int64_t step, const Json& values) { return metrics_->log(step, values); };
 
   train::CheckpointMeta meta;
   meta.tokenizer_hash = parts.tokenizer.hash();
@@ -27,7 +26,7 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   train::Loop loop(parts.settings, parts.hooks,
                    train::LoopParts{parts.objective, parts.optimizer, parts.weights, parts.world, meta, run, parts.ema});
   if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.user_config));
-  LATHE_TRY(metrics, train::Metrics::open(run, parts.user_config, resume));
+  LATHE_TRY(metrics_, train::Metrics::open(run, parts.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
   print_ending(context, result, saves ? run : fs::path(), parts.bpb_digits);

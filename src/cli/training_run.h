@@ -3,10 +3,13 @@
 // (train/objective.h) and what it trains.
 #pragma once
 
+#include <memory>
+
 #include "cli/run_measure.h"
 #include "cli/verb.h"
 #include "tokenizer/tokenizer.h"
 #include "train/loop.h"
+#include "train/metrics.h"
 
 namespace lathe::cli {
 
@@ -24,7 +27,7 @@ struct TrainingParts {
   Json user_config;                       // all settings, for checkpoints and metrics (row C-6.4)
   fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
   optim::Ema* ema = nullptr;
-  int bpb_digits = 6;                     // of the best validation in the last lines
+  int bpb_digits = 6;                     // of the best validation in the last lines; 0: not told there
 };
 
 class TrainingRun {
@@ -34,8 +37,11 @@ class TrainingRun {
   Status check() const;
   // Trains. An interrupted run is a result too (`interrupted`).
   Result<train::LoopResult> go(Context& context, TrainingParts parts);
+  // More figures of a step for the metrics, from the verb's own hooks.
+  Status log(int64_t step, const Json& values) { return metrics_ ? metrics_->log(step, values) : Status(); }
 
  private:
+  std::unique_ptr<train::Metrics> metrics_;  // opened once the run is sure to start
   RunMeasure measure_;
 };
 

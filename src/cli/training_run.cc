@@ -44,7 +44,7 @@ Status TrainingRun::check() const {
 
 Status TrainingRun::log(int64_t step, const Json& values) {
   if (dashboard_) dashboard_->push(step, values);
-  return metrics_->log(step, values);
+  return metrics_ ? metrics_->log(step, values) : Status();
 }
 
 Status TrainingRun::show_samples(Context& context, int64_t step, const std::vector<std::string>& lines) {

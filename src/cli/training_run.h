@@ -3,6 +3,8 @@
 // (train/objective.h) and what it trains.
 #pragma once
 
+#include <memory>
+
 #include "cli/run_measure.h"
 #include "cli/verb.h"
 #include "tokenizer/tokenizer.h"
@@ -31,7 +33,7 @@ struct TrainingParts {
   Json user_config;                       // all settings, for checkpoints and metrics (row C-6.4)
   fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
   optim::Ema* ema = nullptr;
-  int bpb_digits = 6;                     // of the best validation in the last lines
+  int bpb_digits = 6;                     // of the best validation in the last lines; 0: not told there
   bool new_phase = false;                 // settings may differ from the checkpoint's: no warnings of them
 };
 
@@ -46,11 +48,12 @@ class TrainingRun {
   Status show_samples(Context& context, int64_t step, const std::vector<std::string>& lines);
   // Trains. An interrupted run is a result too (`interrupted`).
   Result<train::LoopResult> go(Context& context, TrainingParts parts);
+  // More figures of a step for the metrics, from the verb's own hooks.
+  Status log(int64_t step, const Json& values);
 
  private:
   // What of the run goes to the page; null without --dashboard.
   Result<std::unique_ptr<serve::Dashboard>> open_dashboard(Context& context, const TrainingParts& parts) const;
-  Status log(int64_t step, const Json& values);
 
   RunMeasure measure_;
   std::string on_spike_ = "warn";

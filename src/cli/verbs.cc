@@ -35,6 +35,7 @@ std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
+std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -82,6 +83,7 @@ VerbList make_verbs() {
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
   verbs.push_back(make_mid());
+  verbs.push_back(make_rl());
   verbs.push_back(make_sft());
   verbs.push_back(make_dpo());
   verbs.push_back(make_train());
@@ -98,6 +100,7 @@ const std::vector<Alias>& aliases() {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
+      {"chat_rl", "rl", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},

@@ -35,9 +35,11 @@ Status AdapterFlags::check(const Context& context) const {
   return {};
 }
 
-Result<std::vector<int32_t>> AdapterFlags::token_rows(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& form) const {
+Result<std::vector<int32_t>> AdapterFlags::token_rows(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& form,
+                                                      bool markers_known) const {
   std::vector<int32_t> ids;
   if (token_rows_.size() == 1 && token_rows_[0] == "auto") {
+    if (markers_known) return ids;
     for (const std::string& name : form.markers())  // a template of plain words has none of its own
       if (const auto id = tokenizer.find_special(name)) ids.push_back(*id);
     return ids;
@@ -66,9 +68,10 @@ Result<int64_t> AdapterFlags::count(const model::ModelConfig& config) const {
   return adapter->count();
 }
 
-Result<AttachedAdapter> AdapterFlags::attach(train::LoadedModel& loaded, uint64_t seed, const tokenizer::ChatTemplate& form) const {
+Result<AttachedAdapter> AdapterFlags::attach(train::LoadedModel& loaded, uint64_t seed, const tokenizer::ChatTemplate& form,
+                                             bool markers_known) const {
   model::AdapterConfig config = this->config();
-  LATHE_TRY(config.token_rows, token_rows(loaded.tokenizer, form));
+  LATHE_TRY(config.token_rows, token_rows(loaded.tokenizer, form, markers_known));
   loaded.model->freeze();
   if (const int bits = std::stoi(weight_bits_); bits != 16) {
     if (!loaded.adapters.empty() && loaded.weight_bits != bits)

@@ -48,7 +48,7 @@ struct AdapterRun {
     meta.user_config = Json::object();
     const std::unique_ptr<dist::Communicator> world = dist::single_process();
     train::Loop loop(settings, hooks, train::LoopParts{objective, *optimizer, *weights, *world, meta, run, nullptr});
-    if (resume >= 0) ASSERT_TRUE(loop.resume().ok());
+    if (resume >= 0) check(loop.resume());
     take(loop.run([] { return false; }));
   }
 

@@ -226,14 +226,15 @@ Var mix(Tape& tape, const Var& a, Scalar alpha, const Var& b, Scalar beta) {
 }
 
 Tensor head_loss(Tape& tape, const Var& x, Parameter& weight, const Tensor& targets, const Tensor& factor,
-                 const ops::HeadLossOptions& options) {
+                 const ops::HeadLossOptions& options, const Tensor& smoothed) {
   Tensor nll = tape.ctx().empty({x.value.dim(0)}, DType::kFloat32);
   if (!tape.recording()) {
     ops::head_loss(tape.ctx(), x.value, weight.compute, targets, options, nll);
     return nll;
   }
   Tensor dx = tape.ctx().empty_like(x.value);
-  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(tape.ctx(), &weight));
+  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(tape.ctx(), &weight),
+                              smoothed);
   tape.record_root([x = Var{Tensor(), x.slot}, dx](Tape& t, const Tensor&) { t.add_grad(x, dx); });
   return nll;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ops/context.h"
+#include "ops/dropout.h"
 
 namespace lathe::ops {
 
@@ -17,6 +18,10 @@ struct AttentionShape {
   int64_t head_dim = 0;     // D, even, at most 256
   int64_t window = -1;
   float scale = 0;          // usually 1 / sqrt(D)
+  // Training without a cache: each attention weight is dropped at this rate (the others divided by 1 - rate), by bits that
+  // depend on (dropout_key, sequence, head, query, key) alone, so the backward pass draws them again.
+  float dropout = 0;
+  DropoutKey dropout_key{};
 };
 
 struct AttentionSaved {

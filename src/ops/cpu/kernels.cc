@@ -46,6 +46,8 @@ const Kernels& cpu_kernels() {
       .dropout = cpu::dropout,
       .softmax_loss = cpu::softmax_loss,
       .adamw = cpu::adamw,
+      .adamw8 = cpu::adamw8,
+      .lion = cpu::lion,
       .sum_of_squares = cpu::sum_of_squares,
       .scale = cpu::scale,
       .muon_nesterov = cpu::muon_nesterov,

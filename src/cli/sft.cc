@@ -2,20 +2,18 @@
 #include <algorithm>
 
 #include "cli/report_section.h"
-#include "cli/run_measure.h"
 #include "cli/training.h"
+#include "cli/training_run.h"
 #include "cli/verbs.h"
 #include "core/log.h"
 #include "core/machine.h"
-#include "core/signals.h"
 #include "eval/bits_per_byte.h"
 #include "optim/schedule.h"
 #include "optim/scaling.h"
 #include "train/base_settings.h"
 #include "train/conversations.h"
 #include "train/load_model.h"
-#include "train/loop.h"
-#include "train/metrics.h"
+#include "train/language_objective.h"
 
 namespace lathe::cli {
 namespace {
@@ -69,13 +67,13 @@ class Sft : public Verb {
     t.add("resume_from_step", &s.resume_from_step, "exact continuation of this step's checkpoint");
     t.add("resume", &s.resume, "continue the latest checkpoint if there is one");
     t.add("dry_run", &s.dry_run, "save nothing");
-    measure_.describe(t);
+    training_.describe(t);
   }
   Result<Exit> run(Context& context) override;
 
  private:
   SftSettings s_;
-  RunMeasure measure_;
+  TrainingRun training_;
 };
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const SftSettings& s, const model::Transformer& model, dist::Communicator* ranks) {
@@ -95,7 +93,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const SftSettings& s, const mod
 
 Result<Exit> Sft::run(Context& context) {
   context.print_banner();
-  LATHE_TRY_STATUS(measure_.check());
+  LATHE_TRY_STATUS(training_.check());
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const fs::path data_path, given_or_base(context, s_.data, "sft/train.jsonl"));
   const fs::path val_path = s_.val_data.empty() ? data_path.parent_path() / "val.jsonl" : fs::path(s_.val_data);
@@ -128,9 +126,11 @@ Result<Exit> Sft::run(Context& context) {
 
   const std::string tag = loaded.run.filename().string();
   const fs::path run = base / "chatsft_checkpoints" / tag;
+  LATHE_TRY(const FolderLock lock, lock_run(run));
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
   const std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(s_, model, world.get());
-  if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(model, optimizer.get())));
+  train::ModelWeights weights(model);
+  if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   LATHE_TRY(const auto source, train::ConversationFile::open(data_path, tokenizer, s_.max_seq_len + 1));
   data::ConversationPackerOptions pack;
@@ -152,20 +152,13 @@ Result<Exit> Sft::run(Context& context) {
     log_info("sft", "no validation conversations at ", val_path.string(), "; going without");
   }
 
-  train::CheckpointMeta meta;
-  meta.tokenizer_hash = tokenizer.hash();
-  meta.user_config = context.settings();
   // Whoever loads the result finds the tokenizer as it was found here.
-  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) meta.user_config["tokenizer"] = own;
-  LATHE_TRY_STATUS(make_folders(run));
+  Json user_config = context.settings();
+  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;
 
   train::LoopSettings loop_settings;
   loop_settings.stage = "sft";
   loop_settings.num_iterations = s_.num_iterations > 0 ? s_.num_iterations : -1;
-  loop_settings.batch = s_.device_batch_size;
-  loop_settings.sequence_len = s_.max_seq_len;
-  loop_settings.accumulation = accumulation;
-  loop_settings.normalisation = s_.loss_normalisation == "global" ? train::LossNormalisation::kGlobal : train::LossNormalisation::kMicroBatch;
   loop_settings.eval_every = s_.eval_every;
   loop_settings.eval_at_end = true;
   loop_settings.save_every = s_.save_every;
@@ -201,24 +194,18 @@ Result<Exit> Sft::run(Context& context) {
       return sums.bits_per_byte();
     };
   }
-  hooks.print = [&](const std::string& line) { context.print(line); };
-  std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
-  hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
-  train::StageData stage;
-  stage.loader = packer.get();
-  stage.progress = [&] {
+  train::LanguageOptions options;
+  options.batch = s_.device_batch_size;
+  options.sequence_len = s_.max_seq_len;
+  options.accumulation = accumulation;
+  options.normalisation = loss_normalisation(s_.loss_normalisation);
+  train::LanguageObjective objective(model, *packer, options, [&] {
     const data::PackerProgress& p = packer->progress();
     return train::StageProgress{p.progress, p.epoch, n <= 0 && p.last_step};
-  };
-  measure_.prepare(loop_settings, dtype);
-  train::Loop loop(loop_settings, hooks, model, *optimizer, stage, *world, meta, run);
-  if (resume >= 0 || !s_.dry_run) LATHE_TRY_STATUS(resume_or_start("sft", loop, run, resume, meta.user_config));
-  LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
-  const StopSignals signals;
-  LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
+  });
+  LATHE_TRY(const train::LoopResult result, training_.go(context, {"sft", loop_settings, hooks, model, tokenizer, *optimizer, objective, weights,
+                                                                   *world, user_config, run, nullptr, 4}));
 
-  print_ending(context, result, s_.dry_run ? fs::path() : run, 4);
-  LATHE_TRY_STATUS(measure_.finish(context, result, s_.dry_run ? fs::path() : run));
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;
@@ -227,11 +214,11 @@ Result<Exit> Sft::run(Context& context) {
     LATHE_TRY(const fs::path written, write_report_section(base, "SFT", {context.settings(), outcome, report_items(result.performance)}));
     log_debug("report", "wrote ", written.string());
   }
-  Json figures = run_figures(result);
+  Json figures = Json::object();
   figures["conversations"] = source->size();
   figures["cut"] = packer->progress().cut;
   figures["checkpoint"] = s_.dry_run ? Json() : Json(train::checkpoint_folder(run, result.state.step).string());
-  return context.finish(figures, result.interrupted ? Exit::kInterrupted : Exit::kDone);
+  return finish_training(context, result, std::move(figures));
 }
 
 }  // namespace

@@ -3,16 +3,14 @@
 
 #include "bench/machine_limits.h"
 #include "cli/report_section.h"
-#include "cli/run_measure.h"
 #include "cli/training.h"
+#include "cli/training_run.h"
 #include "cli/verbs.h"
 #include "core/log.h"
 #include "core/machine.h"
-#include "core/signals.h"
 #include "data/pretrain_loader.h"
 #include "train/base_settings.h"
-#include "train/loop.h"
-#include "train/metrics.h"
+#include "train/language_objective.h"
 #include "train/packed_data.h"
 #include "train/step_time.h"
 #include "train/tokenizer_encoder.h"
@@ -27,7 +25,7 @@ class Train : public Verb {
   }
   void describe(SettingsTable& table) override {
     train::describe(table, settings_);
-    measure_.describe(table);
+    training_.describe(table);
   }
   Result<Exit> run(Context& context) override;
 
@@ -43,7 +41,7 @@ class Train : public Verb {
   void print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const;
 
   train::BaseSettings settings_;
-  RunMeasure measure_;
+  TrainingRun training_;
 };
 
 Status Train::check(bool core_metric_asked) const {
@@ -57,7 +55,7 @@ Status Train::check(bool core_metric_asked) const {
   if (settings_.eval_every > 0 && settings_.eval_tokens < settings_.device_batch_size * settings_.max_seq_len)
     return error_at("eval_tokens", -1, settings_.eval_tokens, " is less than one batch of ", settings_.device_batch_size, " x ",
                     settings_.max_seq_len, "; raise it, or --eval-every -1 to go without validation");
-  LATHE_TRY_STATUS(measure_.check());
+  LATHE_TRY_STATUS(training_.check());
   // Row L-13.1: kept for old command lines.
   log_info("train", "compile ", settings_.compile ? "on" : "off", ": the engine always runs its planned form, the results are the same");
   if (settings_.fp8) log_warning("train", "--fp8 needs CUDA; ignored");
@@ -175,10 +173,12 @@ Result<Exit> Train::run(Context& context) {
   print_horizon(context, model, horizon);
   const std::string tag = context.common().tag.empty() ? "d" + std::to_string(config.n_layer) : context.common().tag;
   const fs::path run = base / "base_checkpoints" / tag;
+  LATHE_TRY(const FolderLock lock, lock_run(run));
   LATHE_TRY(const int64_t resume, step_to_resume(run, settings_.resume_from_step, settings_.resume));
   if (resume < 0) model.initialise(static_cast<uint64_t>(context.common().seed));
   const std::unique_ptr<optim::Optimizer> optimizer = train::make_base_optimizer(settings_, model, horizon.plan, world.get());
-  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(model, optimizer.get())));
+  train::ModelWeights weights(model);
+  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   train::TokenizerEncoder encoder(tokenizer);
   data::PretrainLoaderOptions loader_options;
@@ -196,18 +196,9 @@ Result<Exit> Train::run(Context& context) {
   const std::unique_ptr<data::TokenLoader> loader = mixed != nullptr ? std::move(batches) : data::prefetch(std::move(batches));
   if (packed) print_packed(context, *packed, horizon.plan.total_batch_size / settings_.max_seq_len);
 
-  train::CheckpointMeta meta;
-  meta.tokenizer_hash = tokenizer.hash();
-  meta.user_config = user_settings;
-  LATHE_TRY_STATUS(make_folders(run));
-
   train::LoopSettings loop_settings;
   loop_settings.stage = "base";
   loop_settings.num_iterations = horizon.plan.num_iterations;
-  loop_settings.batch = settings_.device_batch_size;
-  loop_settings.sequence_len = settings_.max_seq_len;
-  loop_settings.accumulation = horizon.accumulation;
-  loop_settings.normalisation = settings_.loss_normalisation == "global" ? train::LossNormalisation::kGlobal : train::LossNormalisation::kMicroBatch;
   loop_settings.grad_clip = settings_.grad_clip;
   loop_settings.eval_every = settings_.eval_every;
   loop_settings.sample_every = settings_.sample_every;
@@ -235,33 +226,26 @@ Result<Exit> Train::run(Context& context) {
     for (const std::string& line : lines) context.print(line);
     return {};
   };
-  hooks.print = [&](const std::string& line) { context.print(line); };
-  std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
-  hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
 
-  train::StageData data;
-  data.loader = loader.get();
-  data.resume_mode = settings_.loader_resume == "exact" ? data::ResumeMode::kExact : data::ResumeMode::kCompatible;
-  data.progress = [&] {
+  train::LanguageOptions options;
+  options.batch = settings_.device_batch_size;
+  options.sequence_len = settings_.max_seq_len;
+  options.accumulation = horizon.accumulation;
+  options.normalisation = loss_normalisation(settings_.loss_normalisation);
+  options.resume_mode = settings_.loader_resume == "exact" ? data::ResumeMode::kExact : data::ResumeMode::kCompatible;
+  train::LanguageObjective objective(model, *loader, options, [&] {
     train::StageProgress progress;
     progress.epoch = loader->state().get_int("epoch", 1);
     return progress;
-  };
-  measure_.prepare(loop_settings, dtype);
-  train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run);
-  LATHE_TRY_STATUS(resume_or_start("train", loop, run, resume, meta.user_config));
-  LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
-  const StopSignals signals;
-  LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
-
-  print_ending(context, result, run, 6);
-  LATHE_TRY_STATUS(measure_.finish(context, result, run));
+  });
+  LATHE_TRY(const train::LoopResult result, training_.go(context, {"train", loop_settings, hooks, model, tokenizer, *optimizer, objective,
+                                                                   weights, *world, user_settings, run}));
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
-  Json figures = run_figures(result);
+  Json figures = Json::object();
   figures["flops_per_token"] = model.flops_per_token();
   figures["parameters"] = model.counts().total;
   figures["checkpoint"] = train::checkpoint_folder(run, result.state.step).string();
-  return context.finish(figures, result.interrupted ? Exit::kInterrupted : Exit::kDone);
+  return finish_training(context, result, std::move(figures));
 }
 
 // lathe plan: what `lathe train` with the same flags would need, without running it.

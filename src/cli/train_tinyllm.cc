@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cli/run_measure.h"
 #include "cli/training.h"
+#include "cli/training_run.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
 #include "core/folder_lock.h"
 #include "core/log.h"
 #include "core/manifest.h"
-#include "core/signals.h"
 #include "data/document_file.h"
 #include "data/window_loader.h"
 #include "eval/bits_per_byte.h"
@@ -18,8 +17,7 @@
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/char_model.h"
 #include "tokenizer/tokenizer_file.h"
-#include "train/loop.h"
-#include "train/metrics.h"
+#include "train/language_objective.h"
 #include "train/tiny_settings.h"
 
 namespace lathe::cli {
@@ -36,7 +34,7 @@ class TrainTinyllm : public Verb {
   }
   void describe(SettingsTable& table) override {
     train::describe(table, settings_);
-    measure_.describe(table);
+    training_.describe(table);
   }
   void adjust_common(CommonOptions& common) override { common.seed = 1337; }
   std::string default_config() const override { return "config/tiny_char_gpt.json"; }
@@ -56,7 +54,7 @@ class TrainTinyllm : public Verb {
   fs::path folder() const { return settings_.out_dir; }
 
   train::TinySettings settings_;
-  RunMeasure measure_;
+  TrainingRun training_;
 };
 
 // A .txt file is its bytes; of the other formats the documents follow each other with an empty line between.
@@ -223,7 +221,7 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   const std::string started = Clock::real().local_time();
   context.print_banner();
   LATHE_TRY_STATUS(train::check(settings_));
-  LATHE_TRY_STATUS(measure_.check());
+  LATHE_TRY_STATUS(training_.check());
   LATHE_TRY(const std::string text, read_text());
   LATHE_TRY_STATUS(make_folders(folder()));
   LATHE_TRY(const FolderLock lock, FolderLock::take(folder()));
@@ -247,7 +245,8 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   LATHE_TRY(const int64_t resume, step_to_resume(run, -1, goes_on()));
   if (resume < 0) model.initialise(seed);
   const std::unique_ptr<optim::Optimizer> optimizer = train::make_optimizer(settings_, model, world.get());
-  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(model, optimizer.get())));
+  train::ModelWeights weights(model);
+  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   data::WindowLoaderOptions loader_options;
   loader_options.rows = settings_.batch_size;
@@ -260,15 +259,9 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   if (settings_.curriculum) loader_options.curriculum = train::curriculum_of(settings_);
   const std::unique_ptr<data::WindowLoader> loader = data::window_loader(stream, split.train, loader_options);
 
-  train::CheckpointMeta meta;
-  meta.tokenizer_hash = tokenizer.hash();
-  meta.user_config = context.settings();
   train::LoopSettings loop_settings;
   loop_settings.stage = kKind;
   loop_settings.num_iterations = settings_.max_steps;
-  loop_settings.batch = settings_.batch_size;
-  loop_settings.sequence_len = settings_.block_size;
-  loop_settings.accumulation = settings_.grad_accum_steps;
   loop_settings.grad_clip = settings_.grad_clip;
   loop_settings.eval_every = split.validation.size() > 0 && settings_.eval_interval > 0 ? settings_.eval_interval : -1;
   loop_settings.sample_every = settings_.sample_interval > 0 ? settings_.sample_interval : -1;
@@ -311,25 +304,19 @@ Result<Exit> TrainTinyllm::run(Context& context) {
     context.print("--- sample\n", line, "\n---");
     return {};
   };
-  hooks.print = [&](const std::string& line) { context.print(line); };
-  std::unique_ptr<train::Metrics> metrics;
-  hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
-  train::StageData data;
-  data.loader = loader.get();
-  measure_.prepare(loop_settings, dtype);
-  train::Loop loop(loop_settings, hooks, model, *optimizer, data, *world, meta, run);
-  LATHE_TRY_STATUS(resume_or_start("train", loop, run, resume, meta.user_config));
-  LATHE_TRY(metrics, train::Metrics::open(run, meta.user_config, resume));
-  const StopSignals signals;
-  LATHE_TRY(const train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
-  print_ending(context, result, run, 6);
-  LATHE_TRY_STATUS(measure_.finish(context, result, run));
-  Json figures = run_figures(result);
+  train::LanguageOptions options;
+  options.batch = settings_.batch_size;
+  options.sequence_len = settings_.block_size;
+  options.accumulation = settings_.grad_accum_steps;
+  train::LanguageObjective objective(model, *loader, options);
+  LATHE_TRY(const train::LoopResult result, training_.go(context, {"train", loop_settings, hooks, model, tokenizer, *optimizer, objective,
+                                                                   weights, *world, context.settings(), run}));
+  Json figures = Json::object();
   figures["parameters"] = model.counts().total;
   figures["vocab_size"] = tokenizer.vocab_size();
   figures["tokens"] = stream.size();
   figures["checkpoint"] = train::checkpoint_folder(run, result.state.step).string();
-  return context.finish(figures, result.interrupted ? Exit::kInterrupted : Exit::kDone);
+  return finish_training(context, result, std::move(figures));
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ data::SplitRule split_rule(const std::string& name) {
   return name == "tail" ? data::SplitRule::kTail : data::SplitRule::kAuto;
 }
 
+train::LossNormalisation loss_normalisation(const std::string& name) {
+  return name == "global" ? train::LossNormalisation::kGlobal : train::LossNormalisation::kMicroBatch;
+}
+
 Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback) {
   if (!given.empty()) return fs::path(given);
   LATHE_TRY(const fs::path base, context.base_folder());
@@ -62,6 +66,11 @@ Result<std::vector<std::string>> sample_lines(model::Transformer& model, const t
     lines.push_back(tokenizer.decode(generated.tokens.at(0)));
   }
   return lines;
+}
+
+Result<FolderLock> lock_run(const fs::path& run) {
+  LATHE_TRY_STATUS(make_folders(run.parent_path()));
+  return FolderLock::take(run);
 }
 
 namespace {

@@ -4,10 +4,12 @@
 #include <functional>
 
 #include "cli/verb.h"
+#include "core/folder_lock.h"
 #include "data/corpus.h"
 #include "data/token_loader.h"
 #include "model/transformer.h"
 #include "tokenizer/tokenizer.h"
+#include "train/language_objective.h"
 #include "train/loop.h"
 #include "train/plan.h"
 
@@ -21,6 +23,9 @@ Setting& add_checkpoint_flags(SettingsTable& table, std::string* source, int64_t
 // By the name that --split of training has: last_file, tail, else auto.
 data::SplitRule split_rule(const std::string& name);
 
+// By the name that --loss-normalisation has: global, else micro_batch.
+train::LossNormalisation loss_normalisation(const std::string& name);
+
 // A folder or file given by the user, else `fallback` below the base folder.
 Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback);
 
@@ -31,6 +36,9 @@ Result<double> validate(model::Transformer& model, ops::Context& ctx, const Make
 
 // The seven prompts of row C-5.17, greedily continued by 16 tokens, one line each.
 Result<std::vector<std::string>> sample_lines(model::Transformer& model, const tokenizer::Tokenizer& tokenizer);
+
+// The lock of a run's folder, whose parent is made: two processes must not train into one.
+Result<FolderLock> lock_run(const fs::path& run);
 
 // Goes on from the checkpoint of step `resume`, with a warning for each changed setting; below 0: starts anew, with a
 // warning where checkpoints stand.

@@ -17,11 +17,13 @@ namespace lathe::train {
 namespace {
 
 constexpr std::string_view kPrefix = "step_";
+constexpr const char *kOptimizerFile = "optimizer.safetensors", *kEmaFile = "ema.safetensors";
 constexpr int64_t kMetaBytes = 1 << 20;  // generous: metadata and file system overhead
 
-// The number of "step_000123", or -1.
+// The number of "step_123", or -1.
 int64_t step_of(const std::string& name) {
-  if (!name.starts_with(kPrefix) || name.size() < kPrefix.size() + 6) return -1;
+  if (!name.starts_with(kPrefix) || name.size() == kPrefix.size()) return -1;
+  if (name[kPrefix.size()] == '0' && name.size() > kPrefix.size() + 1) return -1;  // checkpoint_folder would not find it
   int64_t step = 0;
   for (const char c : name.substr(kPrefix.size())) {
     if (c < '0' || c > '9' || step > (int64_t{1} << 53)) return -1;
@@ -76,6 +78,7 @@ Json CheckpointMeta::to_json() const {
   out["dataloader_state_dict"] = loader_state;
   out["loop_state"] = loop_state;
   out["optimizer"] = optimizer;
+  if (ema_updates > 0) out["ema_updates"] = ema_updates;
   return out;
 }
 
@@ -95,12 +98,13 @@ Result<CheckpointMeta> CheckpointMeta::from_json(const Json& json, const std::st
   meta.loader_state = part("dataloader_state_dict");
   meta.loop_state = part("loop_state");
   meta.optimizer = part("optimizer");
+  meta.ema_updates = json.get_int("ema_updates", 0);
   if (const Json* bpb = json.find("val_bpb"); bpb && bpb->is_number() && std::isfinite(bpb->as_double())) meta.val_bpb = bpb->as_double();
   return meta;
 }
 
 fs::path checkpoint_folder(const fs::path& run, int64_t step) {
-  return run / format_text("step_%06lld", static_cast<long long>(step));
+  return run / (std::string(kPrefix) + std::to_string(step));
 }
 
 Result<std::vector<int64_t>> checkpoint_steps(const fs::path& run) {
@@ -110,7 +114,8 @@ Result<std::vector<int64_t>> checkpoint_steps(const fs::path& run) {
   for (const auto& entry : fs::directory_iterator(run, code)) {
     const int64_t step = step_of(entry.path().filename().string());
     // A folder gets its final name only when whole; one that lost its metadata later is not offered either.
-    if (step >= 0 && fs::exists(entry.path() / "meta.json", code) && fs::exists(entry.path() / "model.safetensors", code))
+    if (step >= 0 && fs::exists(entry.path() / "meta.json", code) &&
+        (fs::exists(entry.path() / kModelFile, code) || fs::exists(entry.path() / kAdapterFile, code)))
       steps.push_back(step);
   }
   if (code) return error_at(run.string(), -1, "cannot list the checkpoints: ", code.message());
@@ -124,9 +129,18 @@ Result<int64_t> latest_step(const fs::path& run) {
   return steps.back();
 }
 
-int64_t checkpoint_bytes(const model::Transformer& model, const optim::Optimizer* optimizer) {
-  int64_t bytes = kMetaBytes;
-  for (const autograd::Parameter* p : model.parameters()) bytes += p->value.bytes();
+Status ModelWeights::save(const fs::path& folder) const { return write_safetensors(folder / kModelFile, weights_of(model_)); }
+
+Status ModelWeights::load(const fs::path& folder) { return load_weights(folder / kModelFile, model_); }
+
+int64_t ModelWeights::bytes() const {
+  int64_t bytes = 0;
+  for (const autograd::Parameter* p : model_.parameters()) bytes += p->value.bytes();
+  return bytes;
+}
+
+int64_t checkpoint_bytes(const Weights& weights, const optim::Optimizer* optimizer, int64_t averages) {
+  int64_t bytes = kMetaBytes + weights.bytes() + averages;
   if (optimizer != nullptr)
     for (const auto& [name, tensor] : optimizer->state_tensors()) bytes += tensor.bytes();
   return bytes;
@@ -139,15 +153,17 @@ Status require_free_space(const fs::path& run, int64_t bytes) {
   return error_at(run.string(), -1, "a checkpoint takes ", mib(bytes), ", ", mib(free), " are free; make space or choose another --base-dir");
 }
 
-Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const model::Transformer& model, const optim::Optimizer* optimizer) {
+Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const Weights& weights, const optim::Optimizer* optimizer,
+                       const optim::Ema* ema) {
   LATHE_TRY_STATUS(make_folders(run));
   LATHE_TRY_STATUS(remove_leftovers(run));
   const fs::path final_folder = checkpoint_folder(run, meta.step);
-  const fs::path temporary = run / format_text(".saving_%06lld.%d", static_cast<long long>(meta.step), static_cast<int>(::getpid()));
+  const fs::path temporary = run / format_text(".saving_%lld.%d", static_cast<long long>(meta.step), static_cast<int>(::getpid()));
   const auto write_all = [&]() -> Status {
     LATHE_TRY_STATUS(make_folders(temporary));
-    LATHE_TRY_STATUS(write_safetensors(temporary / "model.safetensors", weights_of(model)));
-    if (optimizer != nullptr) LATHE_TRY_STATUS(write_safetensors(temporary / "optimizer.safetensors", optimizer->state_tensors()));
+    LATHE_TRY_STATUS(weights.save(temporary));
+    if (optimizer != nullptr) LATHE_TRY_STATUS(write_safetensors(temporary / kOptimizerFile, optimizer->state_tensors()));
+    if (ema != nullptr && ema->started()) LATHE_TRY_STATUS(write_safetensors(temporary / kEmaFile, ema->state_tensors()));
     return write_json_atomic(temporary / "meta.json", meta.to_json());
   };
   std::error_code code;
@@ -161,9 +177,8 @@ Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const mo
   if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), flags) != 0)
     return error_at(final_folder.string(), -1, "cannot put the checkpoint in place: ", std::strerror(errno));
   LATHE_TRY_STATUS(sync_folder(run));
-  log_info("checkpoint", "saved model ", (final_folder / "model.safetensors").string());
-  if (optimizer != nullptr) log_info("checkpoint", "saved optimizer ", (final_folder / "optimizer.safetensors").string());
-  log_info("checkpoint", "saved metadata ", (final_folder / "meta.json").string());
+  for (const char* name : {kModelFile, kAdapterFile, kOptimizerFile, kEmaFile, "meta.json"})
+    if (const fs::path file = final_folder / name; fs::exists(file, code)) log_info("checkpoint", "saved ", file.string());
   return remove_leftovers(run);
 }
 
@@ -207,6 +222,15 @@ Status load_weights(const fs::path& file, model::Transformer& model, WeightsOrig
 Status load_optimizer(const fs::path& file, const Json& metadata, optim::Optimizer& optimizer) {
   LATHE_TRY(const SafetensorsFile tensors, read_safetensors(file));
   if (const Status status = optimizer.load(metadata, tensors.tensors); !status.ok())
+    return error_at(file.string(), -1, status.error().to_string());
+  return {};
+}
+
+Status load_average(const fs::path& folder, const CheckpointMeta& meta, optim::Ema& ema) {
+  if (meta.ema_updates == 0) return {};
+  const fs::path file = folder / kEmaFile;
+  LATHE_TRY(const SafetensorsFile tensors, read_safetensors(file));
+  if (const Status status = ema.load(tensors.tensors, meta.ema_updates); !status.ok())
     return error_at(file.string(), -1, status.error().to_string());
   return {};
 }

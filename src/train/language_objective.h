@@ -19,7 +19,6 @@ struct LanguageOptions {
   int64_t accumulation = 1;    // micro batches of an optimizer step
   LossNormalisation normalisation = LossNormalisation::kGlobal;
   data::ResumeMode resume_mode = data::ResumeMode::kExact;
-  double label_smoothing = 0;  // row L-11.46; the reported loss has none (row L-11.47)
 };
 
 class LanguageObjective : public Objective {

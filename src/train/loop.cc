@@ -6,8 +6,6 @@
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/parallel.h"
-#include "core/rng.h"
-#include "train/plan.h"
 
 namespace lathe::train {
 namespace {
@@ -23,13 +21,32 @@ std::optional<double> number_or_none(const Json& json, std::string_view key) {
   return value->as_double();
 }
 
+// The average of the weights stands in for them during validation and samples.
+class Averaged {
+ public:
+  Averaged(optim::Ema* ema, bool on) : ema_(on ? ema : nullptr) {
+    if (ema_ != nullptr) ema_->swap();
+  }
+  ~Averaged() {
+    if (ema_ != nullptr) ema_->swap();
+  }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  optim::Ema* ema_;
+};
+
 }  // namespace
 
 Json LoopState::to_json() const {
   Json out = Json::object();
   out["tokens"] = tokens;
   out["min_val_bpb"] = optional_number(min_val_bpb);
+  out["best_step"] = best_step;
   out["smooth_train_loss"] = smooth_loss;
+  out["window_loss"] = window_loss;
+  out["window_targets"] = window_targets;
   out["total_training_time"] = total_training_time;
   return out;
 }
@@ -37,31 +54,24 @@ Json LoopState::to_json() const {
 void LoopState::from_json(const Json& json) {
   tokens = json.get_int("tokens", 0);
   min_val_bpb = number_or_none(json, "min_val_bpb");
+  best_step = json.get_int("best_step", -1);
   smooth_loss = json.get_double("smooth_train_loss", 0);
+  window_loss = json.get_double("window_loss", 0);
+  window_targets = json.get_int("window_targets", 0);
   total_training_time = json.get_double("total_training_time", 0);
 }
 
-Loop::Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, StageData data, dist::Communicator& world,
-           CheckpointMeta meta, fs::path run_folder, const Clock& clock)
+Loop::Loop(LoopSettings settings, LoopHooks hooks, LoopParts parts, const Clock& clock)
     : settings_(std::move(settings)),
       hooks_(std::move(hooks)),
-      model_(model),
-      optimizer_(optimizer),
-      data_(std::move(data)),
-      world_(world),
-      meta_(std::move(meta)),
-      run_(std::move(run_folder)),
+      parts_(std::move(parts)),
       clock_(clock),
-      tape_(ctx_, true) {
-  batches_.resize(static_cast<size_t>(settings_.accumulation));
-  columns_ = settings_.sequence_len;
-  factor_ = Tensor::zeros({settings_.batch * settings_.sequence_len}, DType::kFloat32);
-}
+      tape_(ctx_, true),
+      step_tokens_(parts_.objective.step_tokens()) {}
 
 Status Loop::reserve_memory() {
   if (reserved_) return {};
-  const int64_t bytes =
-      activation_bytes(model_.config(), model_.dtype(), settings_.batch, settings_.sequence_len, model_.recompute());
+  const int64_t bytes = parts_.objective.activation_bytes();
   try {
     ctx_.arena().reserve(bytes);
   } catch (const std::bad_alloc&) {
@@ -74,107 +84,94 @@ Status Loop::reserve_memory() {
 
 Error Loop::not_finite(const char* what) const {
   std::string last = "no checkpoint was saved yet";
-  if (const Result<int64_t> step = latest_step(run_); step.ok()) last = "the last good checkpoint is " + checkpoint_folder(run_, step.value()).string();
-  return error("the ", what, " is not finite at step ", state_.step, " (data position: ", data_.loader->state().dump(), "); ", last,
+  if (const Result<int64_t> step = latest_step(parts_.run); step.ok()) last = "the last good checkpoint is " + checkpoint_folder(parts_.run, step.value()).string();
+  return error("the ", what, " is not finite at step ", state_.step, " (data position: ", parts_.objective.state().dump(), "); ", last,
                ". Lower the learning rates or look at the data there, then go on with --resume-from-step");
 }
 
-Result<Loop::StepOutcome> Loop::train_step() {
+Result<StepOutcome> Loop::train_step() {
   LATHE_TRY_STATUS(reserve_memory());
+  StepScope scope{ctx_, tape_, clock_, performance_.split, parts_.world, state_.step, settings_.seed};
+  LATHE_TRY_STATUS(parts_.objective.prepare(scope));
+  progress_ = parts_.objective.progress();
+  const int64_t updates = parts_.objective.updates();
   StepOutcome outcome;
-  const auto count_valid = [](const data::TokenBatch& b) {
-    return static_cast<double>(std::count_if(b.targets().begin(), b.targets().end(), [](int32_t t) { return t >= 0; }));
-  };
-  double valid = 0;
-  TimeSplit& split = performance_.split;
-  for (data::TokenBatch& batch : batches_) {
-    {
-      const TimedPart part(clock_, split.data, ctx_, "data");
-      LATHE_TRY_STATUS(data_.loader->next(batch));
-    }
-    // The batches of a curriculum are narrower at first; those of one step are of one width.
-    LATHE_CHECK(batch.rows == settings_.batch && batch.columns <= settings_.sequence_len && batch.columns == batches_[0].columns,
-                "a batch of ", batch.rows, " x ", batch.columns);
-    valid += count_valid(batch);
+  double loss = 0;
+  for (int64_t update = 0; update < updates; ++update) {
+    LATHE_TRY(outcome, parts_.objective.gradients(scope, update));
+    if (!std::isfinite(outcome.loss)) return not_finite("loss");
+    loss += outcome.loss;
+    if (hooks_.schedule) multiplier_ = hooks_.schedule(parts_.optimizer, state_.step, progress_.share);
+    const TimedPart part(clock_, performance_.split.optimizer, ctx_, "optimizer");
+    LATHE_TRY_STATUS(parts_.optimizer.average_gradients());
+    const bool wanted = settings_.grad_clip > 0 || logs(state_.step);
+    gradient_norm_ = wanted ? parts_.optimizer.gradient_norm(ctx_) : 0;
+    parts_.optimizer.step(ctx_, settings_.grad_clip > 0 ? optim::clip_factor(gradient_norm_, settings_.grad_clip) : 1.0f);
   }
-  if (data_.progress) progress_ = data_.progress();
-  outcome.valid_targets = static_cast<int64_t>(valid);
-  LATHE_TRY_STATUS(world_.all_reduce(&valid, 1, dist::ElementType::kFloat64, dist::Reduction::kMean));
-
-  columns_ = batches_[0].columns;
-  const int64_t micro = settings_.batch * columns_;
-  double sum = 0;
-  for (int64_t m = 0; m < settings_.accumulation; ++m) {
-    data::TokenBatch& tokens = batches_[static_cast<size_t>(m)];
-    const double micro_valid = count_valid(tokens);
-    const double divisor = settings_.normalisation == LossNormalisation::kGlobal ? valid : micro_valid * static_cast<double>(settings_.accumulation);
-    const float factor = divisor > 0 ? static_cast<float>(1.0 / divisor) : 0.0f;  // a fully masked batch adds nothing (trap L1)
-    std::fill_n(factor_.data<float>(), micro, factor);
-
-    model::Batch batch;
-    batch.ids = Tensor::borrow(tokens.inputs().data(), {micro}, DType::kInt32);
-    batch.batch = settings_.batch;
-    batch.training = true;
-    batch.dropout_key = rng_key(settings_.seed, "dropout");
-    batch.dropout_call = static_cast<uint64_t>((state_.step * settings_.accumulation + m) * world_.size() + world_.rank());
-    autograd::Var hidden;
-    {
-      const TimedPart part(clock_, split.forward, ctx_, "forward");
-      hidden = model_.forward(tape_, batch);
-    }
-    Tensor nll;
-    {
-      const TimedPart part(clock_, split.head, ctx_, "head");
-      nll = model_.loss(tape_, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32),
-                        Tensor::borrow(factor_.data<float>(), {micro}, DType::kFloat32));
-    }
-    double micro_sum = 0;
-    for (const float x : nll.span<float>()) micro_sum += static_cast<double>(x);
-    sum += micro_sum;
-    outcome.last_micro_loss = micro_valid > 0 ? micro_sum / micro_valid : 0;
-    const TimedPart part(clock_, split.backward, ctx_, "backward");
-    tape_.backward();
-    tape_.clear();
-  }
-  outcome.loss = outcome.valid_targets > 0 ? sum / static_cast<double>(outcome.valid_targets) : 0;
-  if (!std::isfinite(outcome.loss)) return not_finite("loss");
-  if (hooks_.schedule) multiplier_ = hooks_.schedule(optimizer_, state_.step, progress_.share);
-  const TimedPart part(clock_, split.optimizer, ctx_, "optimizer");
-  LATHE_TRY_STATUS(optimizer_.average_gradients());
-  float clip = 1;
-  if (settings_.grad_clip > 0) clip = optim::clip_factor(optimizer_.gradient_norm(ctx_), settings_.grad_clip);
-  optimizer_.step(ctx_, clip);
+  outcome.loss = loss / static_cast<double>(updates);
+  const int64_t averaging = state_.step - settings_.ema_start_step;
+  if (parts_.ema != nullptr && averaging >= 0 && averaging % settings_.ema_update_every == 0) parts_.ema->update();
+  step_tokens_ = outcome.tokens;
+  state_.window_loss += outcome.loss * static_cast<double>(outcome.valid_targets);
+  state_.window_targets += outcome.valid_targets;
   ++state_.step;
-  state_.tokens += static_cast<int64_t>(step_tokens());
+  state_.tokens += step_tokens_;
   return outcome;
 }
 
 Status Loop::resume() {
   const int64_t step = settings_.resume_from_step;
-  LATHE_TRY(const CheckpointMeta saved, read_meta(run_, step));
-  if (saved.tokenizer_hash != meta_.tokenizer_hash)
-    return error_at((checkpoint_folder(run_, step) / "meta.json").string(), -1, "the checkpoint was trained with another tokenizer (",
-                    saved.tokenizer_hash.substr(0, 12), "..., now ", meta_.tokenizer_hash.substr(0, 12), "...)");
-  LATHE_TRY_STATUS(load_weights(checkpoint_folder(run_, step) / "model.safetensors", model_));
-  LATHE_TRY_STATUS(load_optimizer(checkpoint_folder(run_, step) / "optimizer.safetensors", saved.optimizer, optimizer_));
-  LATHE_TRY_STATUS(data_.loader->restore(saved.loader_state, data_.resume_mode));
+  const fs::path folder = checkpoint_folder(parts_.run, step);
+  LATHE_TRY(const CheckpointMeta saved, read_meta(parts_.run, step));
+  if (saved.tokenizer_hash != parts_.meta.tokenizer_hash)
+    return error_at((folder / "meta.json").string(), -1, "the checkpoint was trained with another tokenizer (",
+                    saved.tokenizer_hash.substr(0, 12), "..., now ", parts_.meta.tokenizer_hash.substr(0, 12), "...)");
+  LATHE_TRY_STATUS(parts_.weights.load(folder));
+  LATHE_TRY_STATUS(load_optimizer(folder / "optimizer.safetensors", saved.optimizer, parts_.optimizer));
+  if (parts_.ema != nullptr) LATHE_TRY_STATUS(load_average(folder, saved, *parts_.ema));
+  LATHE_TRY_STATUS(parts_.objective.restore(saved.loader_state));
   state_.from_json(saved.loop_state);
   state_.step = step;
-  if (!saved.loop_state.contains("tokens")) state_.tokens = step * static_cast<int64_t>(step_tokens());  // of an earlier version
+  if (!saved.loop_state.contains("tokens")) state_.tokens = step * step_tokens_;  // of an earlier version
   state_.val_bpb = saved.val_bpb;
-  if (data_.progress) progress_ = data_.progress();  // the checkpoint may be the one after the data's last batch
+  progress_ = parts_.objective.progress();  // the checkpoint may be the one after the data's last batch
   return {};
 }
 
 Status Loop::save() {
-  meta_.step = state_.step;
-  meta_.stage = settings_.stage;
-  meta_.model_config = model_.config().to_json();
-  meta_.loader_state = data_.loader->state();
-  meta_.loop_state = state_.to_json();
-  meta_.optimizer = optimizer_.metadata();
-  meta_.val_bpb = state_.val_bpb;
-  return save_checkpoint(run_, meta_, model_, &optimizer_);
+  CheckpointMeta& meta = parts_.meta;
+  meta.step = state_.step;
+  meta.stage = settings_.stage;
+  meta.loader_state = parts_.objective.state();
+  meta.loop_state = state_.to_json();
+  meta.optimizer = parts_.optimizer.metadata();
+  meta.ema_updates = parts_.ema != nullptr ? parts_.ema->updates() : 0;
+  meta.val_bpb = state_.val_bpb;
+  return save_checkpoint(parts_.run, meta, parts_.weights, &parts_.optimizer, parts_.ema);
+}
+
+Status Loop::validate() {
+  double value = 0;
+  {
+    const TimedPart part(clock_, performance_.split.evaluation, ctx_, "evaluation");
+    const Averaged swapped(parts_.ema, averaged());
+    LATHE_TRY(value, hooks_.validate(state_.step));
+  }
+  state_.val_bpb = value;
+  if (!state_.min_val_bpb || value < *state_.min_val_bpb) {
+    state_.min_val_bpb = value;
+    state_.best_step = state_.step;
+  }
+  print(format_text("Step %05lld | Validation %s: %.6f", static_cast<long long>(state_.step), settings_.validation.c_str(), value));
+  Json values = Json::object();
+  values["val/" + settings_.validation] = value;
+  return log_metrics(state_.step, std::move(values));
+}
+
+Status Loop::sample() {
+  const TimedPart part(clock_, performance_.split.sampling, ctx_, "sampling");
+  const Averaged swapped(parts_.ema, averaged());
+  return hooks_.sample(state_.step);
 }
 
 // Row C-5.14 puts validation, samples and the checkpoint in this order; the weights are made durable first (trap R9) and
@@ -189,63 +186,43 @@ Status Loop::validate_and_sample(bool last) {
     const TimedPart part(clock_, split.saving, ctx_, "saving");
     LATHE_TRY_STATUS(save());
   }
-  bool validated = false;
-  if (hooks_.validate && (due(settings_.eval_every) || (last && settings_.eval_at_end))) {
-    double bpb = 0;
-    {
-      const TimedPart part(clock_, split.evaluation, ctx_, "evaluation");
-      LATHE_TRY(bpb, hooks_.validate(step));
-    }
-    validated = true;
-    state_.val_bpb = bpb;
-    state_.min_val_bpb = std::min(state_.min_val_bpb.value_or(bpb), bpb);
-    print(format_text("Step %05lld | Validation bpb: %.6f", static_cast<long long>(step), bpb));
-    Json values = Json::object();
-    values["val/bpb"] = bpb;
-    LATHE_TRY_STATUS(log_metrics(step, std::move(values)));
+  const bool validates = hooks_.validate && (due(settings_.eval_every) || (last && settings_.eval_at_end));
+  if (validates) LATHE_TRY_STATUS(validate());
+  if (hooks_.sample && step > 0 && due(settings_.sample_every)) LATHE_TRY_STATUS(sample());
+  if (!saves) return {};
+  const TimedPart part(clock_, split.saving, ctx_, "saving");
+  if (validates) {
+    parts_.meta.val_bpb = state_.val_bpb;
+    parts_.meta.loop_state = state_.to_json();
+    LATHE_TRY_STATUS(update_meta(parts_.run, parts_.meta));
   }
-  if (hooks_.sample && step > 0 && due(settings_.sample_every)) {
-    const TimedPart part(clock_, split.sampling, ctx_, "sampling");
-    LATHE_TRY_STATUS(hooks_.sample(step));
-  }
-  if (saves && validated) {
-    meta_.val_bpb = state_.val_bpb;
-    meta_.loop_state = state_.to_json();
-    const TimedPart part(clock_, split.saving, ctx_, "saving");
-    LATHE_TRY_STATUS(update_meta(run_, meta_));
-  }
-  return {};
-}
-
-double Loop::step_tokens() const {
-  return static_cast<double>(settings_.accumulation * settings_.batch * columns_ * world_.size());
+  return hooks_.saved ? hooks_.saved({step, validates && state_.best_step == step, last}) : Status();
 }
 
 Status Loop::log_metrics(int64_t step, Json values) const {
   if (!hooks_.log) return {};
-  const int64_t tokens = state_.tokens - (step < state_.step ? static_cast<int64_t>(step_tokens()) : 0);  // before `step`
+  const int64_t tokens = state_.tokens - (step < state_.step ? step_tokens_ : 0);  // before `step`
   values["total_training_tokens"] = tokens;
   values["total_training_flops"] = settings_.flops_per_token * static_cast<double>(tokens);
   values["total_training_time"] = state_.total_training_time;
   return hooks_.log(step, values);
 }
 
-std::string Loop::step_line(double loss, double multiplier, double seconds) const {
-  const double tokens = step_tokens();
+std::string Loop::step_line(double loss, double seconds, const StepOutcome& outcome) const {
   const int64_t n = settings_.num_iterations, done = state_.step - 1;
   std::string line = n > 0 ? format_text("step %05lld/%05lld (%.2f%%)", static_cast<long long>(done), static_cast<long long>(n),
                                          100.0 * static_cast<double>(done) / static_cast<double>(n))
                            : format_text("step %05lld (%.2f%%)", static_cast<long long>(done), 100.0 * std::max(progress_.share, 0.0));
-  line += format_text(" | loss: %.6f | lrm: %.2f | dt: %.2fms | tok/sec: %s | mfu: %.2f | epoch: %lld | total time: %.2fm", loss, multiplier,
-                      seconds * 1000, with_thousands(static_cast<int64_t>(tokens / seconds)).c_str(), mfu_percent(seconds),
+  line += format_text(" | loss: %.6f | lrm: %.2f | dt: %.2fms | tok/sec: %s | mfu: %.2f | epoch: %lld | total time: %.2fm", loss, multiplier_,
+                      seconds * 1000, with_thousands(static_cast<int64_t>(static_cast<double>(step_tokens_) / seconds)).c_str(), mfu_percent(seconds),
                       static_cast<long long>(progress_.epoch), state_.total_training_time / 60);
   if (n > 0 && done > kUntimedSteps)
     line += format_text(" | eta: %.1fm", state_.total_training_time / static_cast<double>(done - kUntimedSteps) * static_cast<double>(n - done) / 60);
-  return line;
+  return line + outcome.line;
 }
 
 double Loop::mfu_percent(double seconds) const {
-  return settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * step_tokens() / seconds / settings_.peak_flops : 0;
+  return settings_.peak_flops > 0 ? 100 * settings_.flops_per_token * static_cast<double>(step_tokens_) / seconds / settings_.peak_flops : 0;
 }
 
 bool Loop::profiles(int64_t steps_done) const {
@@ -257,13 +234,15 @@ bool Loop::profiles(int64_t steps_done) const {
 }
 
 // Memory and use of the processor stand in the metrics, so that no other monitor is needed (row L-14.10).
-Status Loop::log_step(int64_t step, double debiased, double seconds) {
+Status Loop::log_step(int64_t step, double debiased, double seconds, const StepOutcome& outcome) {
   const double now = clock_.seconds(), cpu = process_cpu_seconds(), since = now - logged_at_;
   Json values = Json::object();
   values["train/loss"] = debiased;
+  values["train/window_loss"] = state_.window_targets > 0 ? state_.window_loss / static_cast<double>(state_.window_targets) : outcome.loss;
+  values["train/grad_norm"] = gradient_norm_;
   values["train/lrm"] = multiplier_;
   values["train/dt"] = seconds;
-  values["train/tok_per_sec"] = step_tokens() / seconds;
+  values["train/tok_per_sec"] = static_cast<double>(step_tokens_) / seconds;
   values["train/mfu"] = mfu_percent(seconds);
   values["train/epoch"] = progress_.epoch;
   values["train/waiting_share"] = performance_.waiting_share();
@@ -272,8 +251,11 @@ Status Loop::log_step(int64_t step, double debiased, double seconds) {
   values["system/peak_rss_mb"] = std::max(resident, peak_rss_mb());  // the kernel brings its maximum up to date late
   values["system/arena_mb"] = static_cast<double>(ctx_.arena().peak_bytes()) / 1048576;
   values["system/cpu_utilisation"] = since > 0 ? (cpu - cpu_seconds_at_) / since / num_threads() : 0;
+  for (const auto& [name, value] : outcome.figures) values[name] = value;
   logged_at_ = now;
   cpu_seconds_at_ = cpu;
+  state_.window_loss = 0;
+  state_.window_targets = 0;
   return log_metrics(step, std::move(values));
 }
 
@@ -303,7 +285,10 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   while (true) {
     const bool last = ended || (settings_.num_iterations >= 0 && state_.step >= settings_.num_iterations);
     if (!last && stop && stop()) {
-      if (settings_.save) LATHE_TRY_STATUS(save());
+      if (settings_.save) {
+        LATHE_TRY_STATUS(save());
+        if (hooks_.saved) LATHE_TRY_STATUS(hooks_.saved({state_.step, false, true}));
+      }
       result.interrupted = true;
       break;
     }
@@ -320,15 +305,15 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     const int64_t index = state_.step - 1;
     if (index > kUntimedSteps) state_.total_training_time += seconds;
     performance_.step_seconds.push_back(seconds);
-    performance_.step_tokens.push_back(step_tokens());
+    performance_.step_tokens.push_back(static_cast<double>(step_tokens_));
     if (++performance_.steps == 1) performance_.first_step_waiting = performance_.split.data;
     if (performance_.steps >= kStepsBeforeWarning) warn_of_waiting();
     state_.smooth_loss = kSmooth * state_.smooth_loss + (1 - kSmooth) * outcome.last_micro_loss;
     const double debiased = state_.smooth_loss / (1 - std::pow(kSmooth, static_cast<double>(state_.step)));
     result.last_loss = outcome.loss;
     result.smooth_loss = debiased;
-    print(step_line(debiased, multiplier_, seconds));
-    if (settings_.log_every > 0 && index % settings_.log_every == 0) LATHE_TRY_STATUS(log_step(index, debiased, seconds));
+    print(step_line(debiased, seconds, outcome));
+    if (logs(index)) LATHE_TRY_STATUS(log_step(index, debiased, seconds, outcome));
   }
   warn_of_waiting();
   if (performance_.steps > 0) LATHE_TRY_STATUS(log_performance());

@@ -1,4 +1,4 @@
-// The one training loop: base, mid, SFT and later stages are a data source, a loss and a few defaults on top of it.
+// The one training loop: base, mid, SFT, DPO and RL are an objective (train/objective.h) and a few defaults on top of it.
 // It trains, logs, validates, samples and saves in the order of rows C-5.14 to C-5.24, resumes exactly, and stops at a
 // loss that is not finite. It prints nothing itself: lines go to `print`.
 #pragma once
@@ -9,35 +9,29 @@
 #include <string>
 
 #include "core/clock.h"
-#include "data/token_loader.h"
 #include "dist/communicator.h"
-#include "model/transformer.h"
+#include "optim/ema.h"
 #include "optim/optimizer.h"
 #include "train/checkpoint.h"
+#include "train/objective.h"
 #include "train/performance.h"
 
 namespace lathe::train {
 
-enum class LossNormalisation {
-  kGlobal,      // sum over all valid targets of the optimizer step / their count (trap L2)
-  kMicroBatch,  // the reference: mean per micro batch, averaged (rows C-5.18, C-8.30)
-};
-
 struct LoopSettings {
   std::string stage = "base";
-  int64_t num_iterations = 0;      // N optimizer steps; < 0: until the source ends
-  int64_t batch = 1;               // B rows of a micro batch
-  int64_t sequence_len = 1;        // T
-  int64_t accumulation = 1;        // micro batches of an optimizer step
-  LossNormalisation normalisation = LossNormalisation::kGlobal;
+  int64_t num_iterations = 0;      // N optimizer steps; < 0: until the objective's data end
   double grad_clip = 0;            // global norm; 0 = none (row C-4.21)
   int64_t eval_every = -1;         // -1: never (rows C-5.15)
   bool eval_at_end = false;        // at the end even so (row C-8.15)
+  std::string validation = "bpb";  // what the validation hook measures; lower is better
   int64_t sample_every = -1;
   int64_t save_every = -1;         // -1: only at the end
   bool save_with_eval = false;     // at every evaluation too (row L-11.77)
   int64_t log_every = 1;           // metrics; row C-5.24 says 100
   int64_t resume_from_step = -1;
+  int64_t ema_update_every = 1;    // with an average of the weights: updated after steps of index ema_start_step,
+  int64_t ema_start_step = 0;      // ema_start_step + ema_update_every, ...; the first time is a copy (row L-11.52)
   double flops_per_token = 0;
   double peak_flops = 0;           // of row C-5.23: products per second; 0 = unknown: the mfu column is 0
   ops::Profiler* profiler = nullptr;  // measures profile_steps steps after the first profile_from of this process
@@ -46,23 +40,19 @@ struct LoopSettings {
   bool save = true;                // false: dry run
 };
 
-// What a stage trains on. The loader outlives the loop.
-struct StageProgress {
-  double share = -1;      // of the data that has been used, for stages that end with it; -1: endless
-  int64_t epoch = 1;
-  bool ended = false;     // the batch handed out last was the last one
-};
-struct StageData {
-  data::TokenLoader* loader = nullptr;
-  std::function<StageProgress()> progress;
-  data::ResumeMode resume_mode = data::ResumeMode::kExact;
+// A checkpoint is durable and its metadata complete.
+struct Saved {
+  int64_t step = 0;
+  bool best = false;  // its validation is the lowest so far
+  bool last = false;  // the run ends with it
 };
 
 struct LoopHooks {
   // Sets lr, momentum and decay of the optimizer's groups; progress is -1 or the source's share. Returns the multiplier.
   std::function<double(optim::Optimizer&, int64_t step, double progress)> schedule;
-  std::function<Result<double>(int64_t step)> validate;   // bits per byte
+  std::function<Result<double>(int64_t step)> validate;   // settings.validation
   std::function<Status(int64_t step)> sample;
+  std::function<Status(const Saved&)> saved;               // may remove older checkpoints (trap R10)
   std::function<Status(int64_t step, const Json& values)> log;  // metrics (row C-5.24)
   std::function<void(const std::string& line)> print;
 };
@@ -70,7 +60,10 @@ struct LoopHooks {
 struct LoopState {
   int64_t step = 0;
   int64_t tokens = 0;  // trained on by all ranks
-  std::optional<double> val_bpb, min_val_bpb;
+  std::optional<double> val_bpb, min_val_bpb;  // settings.validation, whatever it measures
+  int64_t best_step = -1;                       // of min_val_bpb
+  double window_loss = 0;      // sum of losses times valid targets since the last logged step,
+  int64_t window_targets = 0;  // and those targets (row L-5.56)
   double smooth_loss = 0, total_training_time = 0;  // seconds of steps with index > 10 (row C-5.22)
   Json to_json() const;
   void from_json(const Json& json);
@@ -87,66 +80,67 @@ struct LoopResult {
   Performance performance;
 };
 
+// What a loop works on. The referenced objects outlive it.
+struct LoopParts {
+  Objective& objective;
+  optim::Optimizer& optimizer;
+  Weights& weights;
+  dist::Communicator& world;
+  CheckpointMeta meta;          // what checkpoints record of the run: model config, settings, tokenizer hash
+  fs::path run;                 // their folder
+  optim::Ema* ema = nullptr;    // swapped in for validation and samples once it has begun
+};
+
 class Loop {
  public:
-  // All references outlive the loop. `meta` holds what checkpoints record of the run (settings, tokenizer hash).
-  Loop(LoopSettings settings, LoopHooks hooks, model::Transformer& model, optim::Optimizer& optimizer, StageData data, dist::Communicator& world,
-       CheckpointMeta meta, fs::path run_folder, const Clock& clock = Clock::real());
+  Loop(LoopSettings settings, LoopHooks hooks, LoopParts parts, const Clock& clock = Clock::real());
 
-  // Reads the checkpoint of settings.resume_from_step: weights, optimizer, data position, loop state.
+  // Reads the checkpoint of settings.resume_from_step: weights, optimizer, average, data position, loop state.
   Status resume();
   // stop(): asked before every step (a signal); the step under way is finished and saved. May be empty.
   Result<LoopResult> run(const std::function<bool()>& stop);
 
-  // One optimizer step without logging or saving, for tests and measurements. Returns the mean loss.
-  struct StepOutcome {
-    double loss = 0;           // mean over all valid targets of the step
-    double last_micro_loss = 0;
-    int64_t valid_targets = 0;
-  };
+  // One step without logging or saving, for tests and measurements. Its loss is the mean over the objective's updates.
   Result<StepOutcome> train_step();
   LoopState& state() { return state_; }
   ops::Context& context() { return ctx_; }
-  // Memory of one micro step, measured on the meta device and reserved before the first step.
+  // Memory of one pass, measured on the meta device and reserved before the first step.
   Status reserve_memory();
 
  private:
   Status save();
   Status validate_and_sample(bool last);
+  Status validate();
+  Status sample();
   void print(const std::string& line) const {
     if (hooks_.print) hooks_.print(line);
   }
   Status log_metrics(int64_t step, Json values) const;
-  Status log_step(int64_t step, double debiased, double seconds);
+  Status log_step(int64_t step, double debiased, double seconds, const StepOutcome& outcome);
   Status log_performance();
   void warn_of_waiting();
   bool profiles(int64_t steps_done) const;
+  bool logs(int64_t index) const { return settings_.log_every > 0 && index % settings_.log_every == 0; }
+  bool averaged() const { return parts_.ema != nullptr && parts_.ema->started(); }
   double mfu_percent(double seconds) const;
-  double step_tokens() const;  // of all ranks, of the step done last
-  std::string step_line(double loss, double multiplier, double seconds) const;
+  std::string step_line(double loss, double seconds, const StepOutcome& outcome) const;
   Error not_finite(const char* what) const;
 
   LoopSettings settings_;
   LoopHooks hooks_;
-  model::Transformer& model_;
-  optim::Optimizer& optimizer_;
-  StageData data_;
-  dist::Communicator& world_;
-  CheckpointMeta meta_;
-  fs::path run_;
+  LoopParts parts_;
   const Clock& clock_;
   ops::Context ctx_;
   autograd::Tape tape_;
   LoopState state_;
   bool reserved_ = false;
   double multiplier_ = 1;
-  std::vector<data::TokenBatch> batches_;  // the micro batches of the step under way
   StageProgress progress_;
   Performance performance_;
   bool warned_of_waiting_ = false;
   double logged_at_ = 0, cpu_seconds_at_ = 0;  // when the last line of metrics was written
-  Tensor factor_;                       // (B*T) float32
-  int64_t columns_ = 0;                 // T of the step done last; before the first: of the settings
+  double gradient_norm_ = 0;                   // of the step done last, before clipping; 0: not asked for
+  int64_t step_tokens_;                        // of all ranks, of the step done last; before the first: of a full one
 };
 
 }  // namespace lathe::train

@@ -61,13 +61,13 @@ restore() {
   cp -r good "$bases/whole"
 }
 for file in model.safetensors optimizer.safetensors; do
-  spoil step_000030 "$file" 20000
-  refused 1 "step_000030/$file" -- train whole --resume-from-step 30
+  spoil step_30 "$file" 20000
+  refused 1 "step_30/$file" -- train whole --resume-from-step 30
   cmp good/metrics.jsonl "$bases/whole/metrics.jsonl" || fail "a refused resume touched the metrics"
   restore
 done
-spoil step_000030 meta.json 300
-refused 1 step_000030/meta.json -- train whole --resume-from-step 30
+spoil step_30 meta.json 300
+refused 1 step_30/meta.json -- train whole --resume-from-step 30
 restore
 refused 1 'step 31' '30' -- train whole --resume-from-step 31
 # Another tokenizer of the same size: two bytes change places.
@@ -78,7 +78,7 @@ diff -r good "$bases/whole" || fail "refused runs changed the run's folder"
 run train whole --resume-from-step 55 --matrix-lr 0.5 --adam-beta1 0.7
 grep -q 'matrix_lr is 0.5, the run was started with 0.02' whole.train.err || fail "no word on --matrix-lr"
 grep -q 'adam_beta1 is 0.7' whole.train.err || fail "no word on --adam-beta1"
-cmp good/step_000060/model.safetensors "$bases/whole/step_000060/model.safetensors" || fail "changed rates had an effect on a resume"
+cmp good/step_60/model.safetensors "$bases/whole/step_60/model.safetensors" || fail "changed rates had an effect on a resume"
 restore
 
 # Conversations.

@@ -27,7 +27,7 @@ fail() { echo "$*"; exit 1; }
 grep -q 'already done' "$work/out" || fail "the second run of corpus did the work again"
 for file in data/stories/{shard_0000.jsonl.zst,manifest.json,DATA_CARD.md,report.html} plan/plan.json bpe/tokenizer.json spm/tokenizer_config.json \
   bpe_hf/tokenizer.json packed/bpe/{train,val}.{bin,idx} packed/spm/final_manifest.json chat/base_data/shard_00001.parquet chat/report/tokenizer-evaluation.md \
-  data/processed/tiny_23M_1024/manifest.json out/tiny/{tokens.bin,tokens_meta.json,tokenizer.json,step_000008/meta.json}; do
+  data/processed/tiny_23M_1024/manifest.json out/tiny/{tokens.bin,tokens_meta.json,tokenizer.json,step_8/meta.json}; do
   [ -s "$file" ] || fail "no $file"
 done
 [ ! -e plan/shard_0000.jsonl.zst ] || fail "--analyze-only wrote a shard"

@@ -43,24 +43,24 @@ stop_once() {
 
 bases=$LATHE_BASE_DIR/base_checkpoints
 run train whole || fail "the uninterrupted run"
-kill_often 10 train killed "$bases/killed" step_000060
-same_end "$bases/whole" "$bases/killed" step_000060
+kill_often 10 train killed "$bases/killed" step_60
+same_end "$bases/whole" "$bases/killed" step_60
 [ "$(curve "$bases/whole" | wc -l)" = 64 ] || fail "60 steps and 4 validations have $(curve "$bases/whole" | wc -l) lines"
 [ "$(curve "$bases/whole")" = "$(curve "$bases/killed")" ] || fail "the metrics of the killed run differ"
 if find "$bases/killed" -name '.saving_*' | grep -q .; then fail "a half-written checkpoint was left"; fi
 
 stop_once train stopped
 run train stopped --resume
-same_end "$bases/whole" "$bases/stopped" step_000060
+same_end "$bases/whole" "$bases/stopped" step_60
 
 # Fine-tuning, by epochs: it ends with its data. A tag names base model and result alike.
 cp -r "$bases/whole" "$bases/tuned"
 cp -r "$bases/whole" "$bases/halted"
 fine=$LATHE_BASE_DIR/chatsft_checkpoints
 run sft whole || fail "the uninterrupted fine-tuning"
-last=$(basename "$(find "$fine/whole" -maxdepth 1 -name 'step_*' | sort | tail -n 1)")
-[ "$last" \> step_000010 ] || fail "fine-tuning ended at $last"
-tr -d ' \n' <"$fine/whole/step_000005/meta.json" | grep -qF '"steps":[5' || fail "fine-tuning did not start with a fresh optimizer"
+last=$(basename "$(find "$fine/whole" -maxdepth 1 -name 'step_*' | sort -V | tail -n 1)")
+[ "${last#step_}" -gt 10 ] || fail "fine-tuning ended at $last"
+tr -d ' \n' <"$fine/whole/step_5/meta.json" | grep -qF '"steps":[5' || fail "fine-tuning did not start with a fresh optimizer"
 kill_often 4 sft tuned "$fine/tuned" "$last"
 same_end "$fine/whole" "$fine/tuned" "$last"
 stop_once sft halted
@@ -69,4 +69,4 @@ same_end "$fine/whole" "$fine/halted" "$last"
 # Going on from the end changes nothing.
 run sft halted --resume
 same_end "$fine/whole" "$fine/halted" "$last"
-[ "$(find "$fine/halted" -name 'step_*' | sort | tail -n 1)" = "$fine/halted/$last" ] || fail "steps after the end"
+[ "$(find "$fine/halted" -name 'step_*' | sort -V | tail -n 1)" = "$fine/halted/$last" ] || fail "steps after the end"

@@ -10,7 +10,7 @@ source "$(dirname "$0")/training_fixture.bash"
 # Without --tag the folder is d<depth>.
 "$lathe" train "${train_flags[@]}" --num-iterations 10 --sample-every 10 --eval-every 5 >train.out 2>train.err
 run=$LATHE_BASE_DIR/base_checkpoints/d2
-[ -d "$run/step_000010" ] || fail "no folder d2"
+[ -d "$run/step_10" ] || fail "no folder d2"
 # Start: machine, vocabulary, config, table of parameters, scaling lines, horizon, micro-batch arithmetic.
 has train.out '^Device: cpu, ranks: 1' '^Vocabulary size: 265$' '^Padding the vocabulary from 265 to 320 rows$' '^  "n_embd": 32,$' \
   '^wte                     : 10,240$' '^transformer_matrices    : 24,640$' '^total                   : 55,364$' '^Estimated FLOPs per token: [0-9.]+e\+' \
@@ -32,14 +32,14 @@ if grep -qaE 'bpb|<\|bos\|>' quiet.out; then fail "bits per byte or samples that
 # Off CUDA FP8 is a word of warning, and every bit of the model is the same.
 "$lathe" train "${train_flags[@]}" --tag fp8 --num-iterations 3 --eval-every -1 --fp8 >fp8.out 2>fp8.err
 has fp8.err 'fp8.*CUDA'
-cmp "$LATHE_BASE_DIR/base_checkpoints/"{quiet,fp8}/step_000003/model.safetensors || fail "--fp8 changed the model"
+cmp "$LATHE_BASE_DIR/base_checkpoints/"{quiet,fp8}/step_3/model.safetensors || fail "--fp8 changed the model"
 # Started again in the same folder: a word on the checkpoints that stand there.
 "$lathe" train "${train_flags[@]}" --tag quiet --num-iterations 2 --eval-every -1 >quiet.out 2>quiet.err
 has quiet.err 'holds 1 checkpoint.*step 3.*--resume'
 
 # A fine-tuned model keeps the windows of its base, and its own length stands apart; it finds the tokenizer of its base.
 "$lathe" sft "${sft_flags[@]}" --tag d2 --num-iterations 4 >sft.out 2>sft.err
-meta=$LATHE_BASE_DIR/chatsft_checkpoints/d2/step_000004/meta.json
+meta=$LATHE_BASE_DIR/chatsft_checkpoints/d2/step_4/meta.json
 has "$meta" '^  "stage": "sft"' '^    "sequence_len": 32,' '^    "window_pattern": "SL",' '^    "n_kv_head": 2,' '^  "max_seq_len": 64,' '^  "val_bpb": [0-9]' \
   '^    "tokenizer": "bytes.tiktoken"'
 has sft.out '^step 00003/00004 ' '^Minimum validation bpb: [0-9]+\.[0-9]{4}$'
@@ -51,7 +51,7 @@ done
 # More rows than the base run had are worth a warning; a dry run saves nothing.
 "$lathe" sft "${sft_flags[@]}" --tag d2 --num-iterations 1 --device-batch-size 8 --dry-run >dry.out 2>dry.err
 has dry.err 'footgun.*8.*4'
-[ ! -d "$LATHE_BASE_DIR/chatsft_checkpoints/d2/step_000001" ] || fail "the dry run saved"
+[ ! -d "$LATHE_BASE_DIR/chatsft_checkpoints/d2/step_1" ] || fail "the dry run saved"
 
 # The settings of the CPU run.
 "$lathe" plan --config "${LATHE_SOURCE:?}/configs/cpu_run.json" --json >plan.out 2>plan.err

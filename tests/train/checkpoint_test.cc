@@ -25,7 +25,7 @@ class Checkpoint : public ::testing::Test {
   const std::filesystem::path& run() const { return tiny_.run; }
   void save(int64_t step, bool with_optimizer = true) {
     tiny_.meta.step = step;
-    check(train::save_checkpoint(run(), tiny_.meta, tiny_.model, with_optimizer ? tiny_.optimizer.get() : nullptr));
+    check(train::save_checkpoint(run(), tiny_.meta, tiny_.weights, with_optimizer ? tiny_.optimizer.get() : nullptr));
   }
   NamedTensors weights() const {
     NamedTensors out;
@@ -51,7 +51,7 @@ class Checkpoint : public ::testing::Test {
 // C-6.1, C-6.2, C-6.3: one folder a step; the tensors are the model's parameters and nothing else.
 TEST_F(Checkpoint, HoldsWeightsOptimizerAndMetadata) {
   tiny_.finish();
-  EXPECT_EQ(names_in(run()), (std::vector<std::string>{"step_000006"}));
+  EXPECT_EQ(names_in(run()), (std::vector<std::string>{"step_6"}));
   EXPECT_EQ(names_in(tiny_.step_folder(6)), (std::vector<std::string>{"meta.json", "model.safetensors", "optimizer.safetensors"}));
   const SafetensorsFile model = take(read_safetensors(tiny_.step_folder(6) / "model.safetensors"));
   const NamedTensors expected = weights();
@@ -185,7 +185,7 @@ TEST_F(Checkpoint, AbsenceOfAllValueEmbeddingsSelectsTheOlderArchitecture) {
   for (const char* key : {"n_layer", "n_head", "n_kv_head"}) meta.model_config[key] = 2;
   meta.model_config["n_embd"] = 32;
   const auto root = folder_.path() / "base_checkpoints" / "d2";
-  check(train::save_checkpoint(root, meta, old, nullptr));
+  check(train::save_checkpoint(root, meta, train::ModelWeights(old), nullptr));
   const train::LoadedModel loaded = take(train::load_model(folder_.path(), "base", "d2", -1, DType::kFloat32));
   EXPECT_EQ(loaded.model->config().chat_state, model::ChatState::kOld);
   EXPECT_EQ(loaded.model->config().window_pattern, "L");
@@ -214,8 +214,8 @@ TEST_F(Checkpoint, AbsenceOfAllValueEmbeddingsSelectsTheOlderArchitecture) {
 TEST_F(Checkpoint, UnfinishedFoldersAreSkippedAndCleared) {
   save(5);
   std::filesystem::copy(tiny_.step_folder(5), run() / ".saving_000010.4242", std::filesystem::copy_options::recursive);
-  std::filesystem::create_directories(run() / "step_000011");
-  check(write_file_atomic(run() / "step_000011" / "model.safetensors", "torn"));
+  std::filesystem::create_directories(run() / "step_11");
+  check(write_file_atomic(run() / "step_11" / "model.safetensors", "torn"));
   std::filesystem::create_directories(run() / "step_12");
   EXPECT_EQ(take(train::checkpoint_steps(run())), (std::vector<int64_t>{5}));
   save(20);
@@ -258,7 +258,7 @@ TEST_F(Checkpoint, TheSameStepIsReplacedAtomically) {
   watcher.join();
   EXPECT_GT(looks, 0);
   EXPECT_EQ(absent, 0);
-  EXPECT_EQ(names_in(run()), (std::vector<std::string>{"step_000005"}));
+  EXPECT_EQ(names_in(run()), (std::vector<std::string>{"step_5"}));
   const SafetensorsFile file = take(read_safetensors(tiny_.step_folder(5) / "model.safetensors"));
   EXPECT_EQ(file.find("lm_head.weight")->span<float>()[0], 29);
   EXPECT_FALSE(std::filesystem::exists(tiny_.step_folder(5) / "optimizer.safetensors")) << "the folder is replaced, not mixed";
@@ -283,7 +283,7 @@ TEST(TrapR10, AFailedSaveLeavesTheEarlierCheckpointsAndNothingElse) {
   TinyLoop tiny(folder.path() / "d2");
   tiny.meta.model_config = tiny.model.config().to_json();
   tiny.meta.step = 5;
-  check(train::save_checkpoint(tiny.run, tiny.meta, tiny.model, tiny.optimizer.get()));
+  check(train::save_checkpoint(tiny.run, tiny.meta, tiny.weights, tiny.optimizer.get()));
   const std::string before = take(read_file(tiny.step_folder(5) / "model.safetensors"));
   const auto size = [&](const char* name) { return static_cast<rlim_t>(std::filesystem::file_size(tiny.step_folder(5) / name)); };
   const rlim_t model_bytes = size("model.safetensors"), optimizer_bytes = size("optimizer.safetensors");
@@ -293,10 +293,10 @@ TEST(TrapR10, AFailedSaveLeavesTheEarlierCheckpointsAndNothingElse) {
     for (const rlim_t limit : {model_bytes / 2, model_bytes, optimizer_bytes - 1}) {
       Status status;
       tiny.meta.step = step;
-      with_file_limit(limit, [&] { status = train::save_checkpoint(tiny.run, tiny.meta, tiny.model, tiny.optimizer.get()); });
+      with_file_limit(limit, [&] { status = train::save_checkpoint(tiny.run, tiny.meta, tiny.weights, tiny.optimizer.get()); });
       ASSERT_FALSE(status.ok()) << limit;
       EXPECT_TRUE(says(status.error().to_string(), ".safetensors")) << status.error().to_string();
-      EXPECT_EQ(names_in(tiny.run), (std::vector<std::string>{"step_000005"}));
+      EXPECT_EQ(names_in(tiny.run), (std::vector<std::string>{"step_5"}));
       EXPECT_EQ(take(train::latest_step(tiny.run)), 5);
       EXPECT_TRUE(take(read_file(tiny.step_folder(5) / "model.safetensors")) == before);
     }
@@ -305,7 +305,7 @@ TEST(TrapR10, AFailedSaveLeavesTheEarlierCheckpointsAndNothingElse) {
 TEST(TrapR11, FreeSpaceIsAskedForBeforeTheFirstStep) {
   TemporaryFolder folder;
   TinyLoop tiny(folder.path() / "not" / "yet" / "there");
-  const int64_t bytes = train::checkpoint_bytes(tiny.model, tiny.optimizer.get());
+  const int64_t bytes = train::checkpoint_bytes(tiny.weights, tiny.optimizer.get());
   check(train::require_free_space(tiny.run, bytes));
   const Status status = train::require_free_space(tiny.run, int64_t{1} << 60);
   ASSERT_FALSE(status.ok());

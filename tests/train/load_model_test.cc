@@ -138,8 +138,8 @@ TEST_F(LoadModel, LogsWhatItLoads) {
   ::testing::internal::CaptureStderr();
   const auto run = save_tiny(base(), "base", "d4", 30, tokenizer_);
   const std::string saving = ::testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(says(saving, (run / "step_000030" / "model.safetensors").string())) << saving;
-  EXPECT_TRUE(says(saving, (run / "step_000030" / "meta.json").string())) << saving;
+  EXPECT_TRUE(says(saving, (run / "step_30" / "model.safetensors").string())) << saving;
+  EXPECT_TRUE(says(saving, (run / "step_30" / "meta.json").string())) << saving;
   EXPECT_FALSE(says(saving, "optimizer")) << saving;
   ::testing::internal::CaptureStderr();
   take(load_model(base(), "base", "", -1, DType::kFloat32));

@@ -132,7 +132,7 @@ TEST_F(LoopTest, CanValidateAtTheEndOnly) {
 // C-5.18, C-5.20: the logged loss is the last micro batch's, smoothed by 0.9 and debiased.
 TEST_F(LoopTest, ShowsTheDebiasedMeanOfTheLastMicroBatchs) {
   TinyLoop tiny(folder() / "d2"), twin(folder() / "twin");
-  tiny.settings.accumulation = twin.settings.accumulation = 2;
+  tiny.options.accumulation = twin.options.accumulation = 2;
   tiny.finish();
   twin.start();
   double smooth = 0;
@@ -179,14 +179,10 @@ TEST_F(LoopTest, StepLineOfAStageThatEndsWithItsData) {
   TinyLoop tiny(folder() / "d2");
   tiny.settings.num_iterations = -1;
   tiny.loader.seconds_per_batch = 1.0 / 1024;
-  tiny.start();
-  train::StageData data;
-  data.loader = &tiny.loader;
-  data.progress = [&] {
+  tiny.start_on(tiny.loader, [&] {
     const auto position = static_cast<double>(tiny.loader.state().at("position").as_int());
     return train::StageProgress{position / 16, 2, position >= 16};
-  };
-  tiny.loop.emplace(tiny.settings, tiny.hooks, tiny.model, *tiny.optimizer, data, *tiny.world, tiny.meta, tiny.run, tiny.clock);
+  });
   const train::LoopResult result = take(tiny.loop->run({}));
   EXPECT_EQ(result.state.step, 16);
   ASSERT_EQ(tiny.lines.size(), 16u);
@@ -198,10 +194,8 @@ TEST_F(LoopTest, StepLineOfAStageThatEndsWithItsData) {
   TinyLoop again(tiny.run);
   again.settings.num_iterations = -1;
   again.settings.resume_from_step = 16;
-  data.loader = &again.loader;
-  data.progress = [&] { return train::StageProgress{1, 2, again.loader.state().at("position").as_int() >= 16}; };
   const std::string before = take(read_file(tiny.step_folder(16) / "optimizer.safetensors"));
-  again.loop.emplace(again.settings, again.hooks, again.model, *again.optimizer, data, *again.world, again.meta, again.run, again.clock);
+  again.start_on(again.loader, [&] { return train::StageProgress{1, 2, again.loader.state().at("position").as_int() >= 16}; });
   check(again.loop->resume());
   EXPECT_EQ(take(again.loop->run({})).state.step, 16);
   EXPECT_EQ(take(read_file(tiny.step_folder(16) / "optimizer.safetensors")), before);
@@ -228,8 +222,8 @@ TEST_F(LoopTest, LogsTheKeysOfTheMetrics) {
       EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "val/bpb"}));
     } else {
       train_steps.push_back(step);
-      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "train/dt", "train/epoch", "train/loss",
-                                                        "train/lrm", "train/mfu", "train/tok_per_sec"}));
+      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "train/dt", "train/epoch", "train/grad_norm",
+                                                        "train/loss", "train/lrm", "train/mfu", "train/tok_per_sec", "train/window_loss"}));
       EXPECT_EQ(values.at("total_training_flops").as_double(), 1000.0 * 32 * static_cast<double>(step));
       EXPECT_EQ(values.at("train/tok_per_sec").as_double(), 32);
     }
@@ -304,8 +298,8 @@ TEST(TrapL2, AccumulationOverUnequalMasksEqualsOneBigBatch) {
   TinyLoop big(folder.path() / "big", DType::kFloat32, 2), parts(folder.path() / "parts", DType::kFloat32, 1),
       means(folder.path() / "means", DType::kFloat32, 1);
   big.loader.valid_targets = parts.loader.valid_targets = means.loader.valid_targets = valid;
-  parts.settings.accumulation = means.settings.accumulation = 2;
-  means.settings.normalisation = train::LossNormalisation::kMicroBatch;
+  parts.options.accumulation = means.options.accumulation = 2;
+  means.options.normalisation = train::LossNormalisation::kMicroBatch;
   double loss_big = 0, loss_parts = 0, loss_means = 0;
   const auto g_big = gradients(big, &loss_big), g_parts = gradients(parts, &loss_parts), g_means = gradients(means, &loss_means);
   EXPECT_NEAR(loss_big, loss_parts, 1e-5);
@@ -319,8 +313,8 @@ TEST(TrapL1, AFullyMaskedMicroBatchAddsNothing) {
   for (const auto normalisation : {train::LossNormalisation::kGlobal, train::LossNormalisation::kMicroBatch}) {
     TinyLoop masked(folder.path() / "masked", DType::kFloat32, 1), alone(folder.path() / "alone", DType::kFloat32, 1);
     masked.loader.valid_targets = [](int64_t row) { return row == 1 ? int64_t{0} : kTinyLength; };
-    masked.settings.accumulation = 2;
-    masked.settings.normalisation = alone.settings.normalisation = normalisation;
+    masked.options.accumulation = 2;
+    masked.options.normalisation = alone.options.normalisation = normalisation;
     double loss_masked = 0, loss_alone = 0;
     const auto g_masked = gradients(masked, &loss_masked), g_alone = gradients(alone, &loss_alone);
     EXPECT_NEAR(loss_masked, loss_alone, 1e-6);
@@ -359,10 +353,8 @@ TEST_F(LoopTest, OverfitsOneBatch) {
     o.set_muon(0.95, 0);
     return multiplier;
   };
-  train::StageData data;
-  data.loader = &same;
-  train::Loop loop(tiny.settings, tiny.hooks, tiny.model, *tiny.optimizer, data, *tiny.world, tiny.meta, tiny.run, tiny.clock);
-  EXPECT_LT(take(loop.run({})).last_loss, 0.05);
+  tiny.start_on(same);
+  EXPECT_LT(take(tiny.loop->run({})).last_loss, 0.05);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ const Json& last_performance(const TinyLoop& tiny) {
 TEST(Performance, EvaluationAndSavingAreInNoRate) {
   TemporaryFolder folder;
   TinyLoop tiny(folder.path() / "d2");
-  tiny.settings.accumulation = 2;
+  tiny.options.accumulation = 2;
   tiny.settings.num_iterations = 6;
   tiny.settings.eval_every = tiny.settings.sample_every = 2;
   tiny.take_time_apart(1000, 500);

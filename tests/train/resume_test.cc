@@ -11,7 +11,7 @@ bool says(const std::string& text, const std::string& part) { return text.find(p
 double bpb_of(int64_t step) { return 1.0 / 3.0 + static_cast<double>((step * 7) % 5); }
 
 void configure(TinyLoop& tiny) {
-  tiny.settings.accumulation = 2;
+  tiny.options.accumulation = 2;
   tiny.settings.num_iterations = 12;  // beyond the ten steps whose time does not count
   tiny.settings.save_every = 1;
   tiny.settings.eval_every = 4;

@@ -9,6 +9,7 @@
 
 #include "core/parallel.h"
 #include "tests/train/tiny_run.h"
+#include "train/language_objective.h"
 #include "train/loop.h"
 
 namespace lathe::testing {
@@ -65,8 +66,8 @@ struct TinyLoop {
     rates.weight_decay = 0.1;
     optimizer = std::make_unique<optim::Optimizer>(optim::chat_groups(model.parameters(), model.config().n_embd, rates, optim::ChatRules::kSeed));
     settings.num_iterations = 6;
-    settings.batch = rows;
-    settings.sequence_len = kTinyLength;
+    options.batch = rows;
+    options.sequence_len = kTinyLength;
     settings.flops_per_token = 1000;
     hooks.schedule = [](optim::Optimizer& o, int64_t step, double) {
       const double multiplier = 1.0 / static_cast<double>(step + 1);
@@ -87,6 +88,7 @@ struct TinyLoop {
     };
     meta.tokenizer_hash = std::string(64, 'a');
     meta.user_config = Json::object();
+    meta.model_config = model.config().to_json();
     loader.clock = &clock;
     clock.advance(5);
   }
@@ -101,10 +103,10 @@ struct TinyLoop {
       return {};
     };
   }
-  void start() {
-    train::StageData data;
-    data.loader = &loader;
-    loop.emplace(settings, hooks, model, *optimizer, data, *world, meta, run, clock);
+  void start() { start_on(loader); }
+  void start_on(data::TokenLoader& batches, std::function<train::StageProgress()> progress = {}) {
+    objective.emplace(model, batches, options, std::move(progress));
+    loop.emplace(settings, hooks, train::LoopParts{*objective, *optimizer, weights, *world, meta, run}, clock);
   }
   // Resumes where the settings say so, and runs to the end.
   train::LoopResult finish(const std::function<bool()>& stop = {}) {
@@ -120,6 +122,9 @@ struct TinyLoop {
   std::unique_ptr<optim::Optimizer> optimizer;
   NumberedRows loader;
   std::unique_ptr<dist::Communicator> world = dist::single_process();
+  train::ModelWeights weights{model};
+  train::LanguageOptions options;
+  std::optional<train::LanguageObjective> objective;
   train::LoopSettings settings;
   train::LoopHooks hooks;
   train::CheckpointMeta meta;

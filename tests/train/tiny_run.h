@@ -42,7 +42,7 @@ inline std::filesystem::path save_tiny(const std::filesystem::path& base, const 
   meta.user_config = Json::object();
   meta.val_bpb = 1.5;
   const std::filesystem::path run = take(train::checkpoint_root(base, source)) / tag;
-  check(train::save_checkpoint(run, meta, model, nullptr));
+  check(train::save_checkpoint(run, meta, train::ModelWeights(model), nullptr));
   return run;
 }
 

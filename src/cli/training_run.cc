@@ -1,0 +1,44 @@
+#include "cli/training_run.h"
+
+#include "cli/training.h"
+#include "core/signals.h"
+#include "train/metrics.h"
+
+namespace lathe::cli {
+
+void TrainingRun::describe(SettingsTable& table) { measure_.describe(table); }
+
+Status TrainingRun::check() const { return measure_.check(); }
+
+Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts) {
+  const fs::path run = parts.run;
+  const bool saves = parts.settings.save;
+  const int64_t resume = parts.settings.resume_from_step;
+  LATHE_TRY_STATUS(make_folders(run));
+  measure_.prepare(parts.settings, parts.model.dtype());
+  std::unique_ptr<train::Metrics> metrics;  // opened once the run is sure to start
+  parts.hooks.print = [&](const std::string& line) { context.print(line); };
+  parts.hooks.log = [&](int64_t step, const Json& values) { return metrics->log(step, values); };
+
+  train::CheckpointMeta meta;
+  meta.tokenizer_hash = parts.tokenizer.hash();
+  meta.model_config = parts.model.config().to_json();
+  meta.user_config = parts.user_config;
+  train::Loop loop(parts.settings, parts.hooks,
+                   train::LoopParts{parts.objective, parts.optimizer, parts.weights, parts.world, meta, run, parts.ema});
+  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.user_config));
+  LATHE_TRY(metrics, train::Metrics::open(run, parts.user_config, resume));
+  const StopSignals signals;
+  LATHE_TRY(train::LoopResult result, loop.run([] { return StopSignals::requested(); }));
+  print_ending(context, result, saves ? run : fs::path(), parts.bpb_digits);
+  LATHE_TRY_STATUS(measure_.finish(context, result, saves ? run : fs::path()));
+  return result;
+}
+
+Exit finish_training(Context& context, const train::LoopResult& result, Json figures) {
+  Json all = run_figures(result);
+  for (const auto& [key, value] : figures.as_object()) all[key] = value;
+  return context.finish(all, result.interrupted ? Exit::kInterrupted : Exit::kDone);
+}
+
+}  // namespace lathe::cli

@@ -1,0 +1,45 @@
+// The course that all training verbs share: the machine's limits are measured, the loop resumes or starts, metrics are opened,
+// signals end it between two steps, the last lines and the performance are printed. A verb brings settings, hooks, an objective
+// (train/objective.h) and what it trains.
+#pragma once
+
+#include "cli/run_measure.h"
+#include "cli/verb.h"
+#include "tokenizer/tokenizer.h"
+#include "train/loop.h"
+
+namespace lathe::cli {
+
+// References outlive the run.
+struct TrainingParts {
+  const char* module;                     // who speaks in the log
+  train::LoopSettings settings;           // stage, intervals, horizon; the peak and the profiler are filled in
+  train::LoopHooks hooks;                 // print and log are filled in
+  model::Transformer& model;              // what is trained, or its frozen base
+  const tokenizer::Tokenizer& tokenizer;
+  optim::Optimizer& optimizer;
+  train::Objective& objective;
+  train::Weights& weights;
+  dist::Communicator& world;
+  Json user_config;                       // all settings, for checkpoints and metrics (row C-6.4)
+  fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
+  optim::Ema* ema = nullptr;
+  int bpb_digits = 6;                     // of the best validation in the last lines
+};
+
+class TrainingRun {
+ public:
+  // Flags that every training verb has (--profile ...).
+  void describe(SettingsTable& table);
+  Status check() const;
+  // Trains. An interrupted run is a result too (`interrupted`).
+  Result<train::LoopResult> go(Context& context, TrainingParts parts);
+
+ private:
+  RunMeasure measure_;
+};
+
+// The end of a training verb: the figures every run has and those of the verb, with the exit status.
+Exit finish_training(Context& context, const train::LoopResult& result, Json figures);
+
+}  // namespace lathe::cli

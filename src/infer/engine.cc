@@ -45,18 +45,25 @@ Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& opt
     if (id < 0 || id >= model_.vocab_size())
       return error("token ", id, " of the prompt is outside the vocabulary of ", model_.vocab_size());
   const int64_t length = static_cast<int64_t>(prompt.size());
-  if (length > model_.context_limit())
+  if (length > model_.context_limit() && options.overflow == Overflow::kStop)
     return error("the text has ", length, " tokens, more than the ", model_.context_limit(),
                  " positions of the model; shorten it");
   if (options.num_samples < 1) return error("num_samples must be 1 or more, not ", options.num_samples);
   if (options.max_tokens && *options.max_tokens < 0)
     return error("max_tokens must be 0 or more, not ", *options.max_tokens);
+  if (options.overflow == Overflow::kSlide && !options.max_tokens) return error("a text that slides on needs max_tokens");
   return options.sampling.validate();
 }
 
 int64_t Engine::capacity_for(int64_t prompt_length, const GenerateOptions& options) const {
+  const bool slides = options.overflow == Overflow::kSlide;
   if (!options.max_tokens) return std::max(prompt_length, std::min(model_.sequence_len(), model_.context_limit()));
-  return prompt_length + std::min(*options.max_tokens, model_.context_limit() - prompt_length);
+  return prompt_length + std::min(*options.max_tokens, (slides ? model_.slide_length() : model_.context_limit()) - prompt_length);
+}
+
+std::span<const int32_t> Engine::visible(std::span<const int32_t> prompt, const GenerateOptions& options) const {
+  const auto most = static_cast<size_t>(model_.slide_length());
+  return options.overflow == Overflow::kSlide && prompt.size() > most ? prompt.last(most) : prompt;
 }
 
 // The logits after the prompts, (rows, V); empty when cancelled.
@@ -82,14 +89,15 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
                                     const OnColumn& on_column, const IsCancelled& is_cancelled) {
   LATHE_TRY_STATUS(check(prompt, options));
   if (options.max_tokens == 0) return StopReason::kMaxTokens;
-  const int64_t length = static_cast<int64_t>(prompt.size());
+  const std::span<const int32_t> read = visible(prompt, options);
+  const int64_t length = static_cast<int64_t>(read.size());
   model::KvCache cache = model_.new_cache(options.num_samples, capacity_for(length, options));
   Tensor logits;  // (1, V)
   if (options.num_samples == 1) {
-    logits = prefill({prompt}, cache, is_cancelled);
+    logits = prefill({read}, cache, is_cancelled);
   } else {
     model::KvCache once = model_.new_cache(1, length);
-    logits = prefill({prompt}, once, is_cancelled);
+    logits = prefill({read}, once, is_cancelled);
     if (logits) cache.copy_prefill(once);
   }
   if (!logits) return StopReason::kCancelled;
@@ -109,6 +117,10 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
   std::vector<int32_t> column(rows);
   for (size_t row = 0; row < rows; ++row)
     for (const int32_t id : prompts[row]) sampler.observe(static_cast<int64_t>(row), id);
+  const bool slides = options.overflow == Overflow::kSlide;
+  std::vector<std::vector<int32_t>> texts;  // of all rows, when they may have to be read again
+  if (slides)
+    for (const std::span<const int32_t> prompt : prompts) texts.emplace_back(prompt.begin(), prompt.end());
 
   for (int64_t step = 0;; ++step) {
     if (is_cancelled && is_cancelled()) return StopReason::kCancelled;
@@ -125,15 +137,25 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
       column[row] = taken.token;
       mask[row] = taken.sampled;
       sampler.observe(static_cast<int64_t>(row), taken.token);
+      if (slides) texts[row].push_back(taken.token);
       if (is_terminal(taken.token, options)) completed[row] = 1;
     }
     if (!on_column({column, mask})) return StopReason::kCancelled;
     // No forward pass after the last column (row C-10.28).
     if (std::find(completed.begin(), completed.end(), 0) == completed.end()) return StopReason::kCompleted;
     if (step + 1 == options.max_tokens) return StopReason::kMaxTokens;
-    if (cache.length() == cache.capacity()) return StopReason::kContextFull;
+    const bool full = cache.length() == cache.capacity();
+    if (full && !slides) return StopReason::kContextFull;
     logits = {};  // back to the arena before the next step asks for the same
-    logits = model_.forward(column, cache);
+    if (!full) {
+      logits = model_.forward(column, cache);
+      continue;
+    }
+    cache.reset();
+    Prompts ends;
+    for (const std::vector<int32_t>& text : texts) ends.push_back(visible(text, options).last(static_cast<size_t>(cache.capacity())));
+    logits = prefill(ends, cache, is_cancelled);
+    if (!logits) return StopReason::kCancelled;
   }
 }
 
@@ -178,9 +200,11 @@ Result<Generated> Engine::generate_each(std::span<const std::vector<int32_t>> pr
   const OnColumn collect = collector(rows, options, result);
   result.reason = StopReason::kMaxTokens;
   if (options.max_tokens == 0) return result;
+  Prompts read;
+  for (const std::span<const int32_t> prompt : rows) read.push_back(visible(prompt, options));
   model::KvCache cache =
-      model_.new_cache(static_cast<int64_t>(rows.size()), capacity_for(static_cast<int64_t>(rows[0].size()), options));
-  Tensor logits = prefill(rows, cache, is_cancelled);
+      model_.new_cache(static_cast<int64_t>(rows.size()), capacity_for(static_cast<int64_t>(read[0].size()), options));
+  Tensor logits = prefill(read, cache, is_cancelled);
   result.reason = StopReason::kCancelled;
   if (!logits) return result;
   LATHE_TRY(result.reason, decode(rows, std::move(logits), cache, options, collect, is_cancelled));

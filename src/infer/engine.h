@@ -15,12 +15,20 @@
 
 namespace lathe::infer {
 
+// What happens when the model's positions are used up (row L-12.8).
+enum class Overflow {
+  kStop,   // generation ends with kContextFull
+  kSlide,  // it goes on from the last LanguageModel::slide_length() tokens, whose keys and values are computed anew each step;
+           // needs max_tokens
+};
+
 struct GenerateOptions {
   int64_t num_samples = 1;
   std::optional<int64_t> max_tokens;  // forced ones count; none: until the trained length is full (row C-10.24)
   SamplingOptions sampling;
   std::vector<int32_t> stop_ids;  // complete a row as assistant_end and BOS do
   tasks::CalculatorMode calculator = tasks::CalculatorMode::kNative;
+  Overflow overflow = Overflow::kStop;
 };
 
 // One step's token of every row; mask 1 = sampled, 0 = forced. Valid during the call.
@@ -70,6 +78,8 @@ class Engine {
   int64_t capacity_for(int64_t prompt_length, const GenerateOptions& options) const;
   using Prompts = std::vector<std::span<const int32_t>>;  // one per row, all of one length
   Tensor prefill(const Prompts& prompts, model::KvCache& cache, const IsCancelled& is_cancelled);
+  // What is read of the prompt: all of it, or its end when the text slides.
+  std::span<const int32_t> visible(std::span<const int32_t> prompt, const GenerateOptions& options) const;
   Result<StopReason> decode(const Prompts& prompts, Tensor logits, model::KvCache& cache,
                             const GenerateOptions& options, const OnColumn& on_column, const IsCancelled& is_cancelled);
   OnColumn collector(const Prompts& prompts, const GenerateOptions& options, Generated& result) const;

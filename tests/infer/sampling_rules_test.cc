@@ -113,7 +113,7 @@ TEST(RepetitionPenalty, DividesPositiveAndMultipliesNegativeLogitsOfTheWindow) {
   EXPECT_FALSE(options.validate().ok());
 }
 
-// L-12.6
+// A run counts wherever it stands in the row, the prompt included.
 TEST(NoRepeatNgram, BansWhatWouldCompleteARunThatWasThere) {
   SamplingOptions options;
   options.no_repeat_ngram_size = 3;

@@ -42,6 +42,6 @@ Var mix(Tape& tape, const Var& a, Scalar alpha, const Var& b, Scalar beta);
 // The head's loss. On a recording tape the gradients of sum_n factor[n] nll[n] are computed at once and x's is handed
 // on by backward(). Returns nll (N) float32.
 Tensor head_loss(Tape& tape, const Var& x, Parameter& weight, const Tensor& targets, const Tensor& factor,
-                 const ops::HeadLossOptions& options);
+                 const ops::HeadLossOptions& options, const Tensor& smoothed = {});
 
 }  // namespace lathe::autograd

@@ -70,7 +70,7 @@ Var embedding(Tape& tape, const Tensor& ids, Parameter& table) {
 }
 
 Tensor head_loss(Tape& tape, const Var& x, Parameter& weight, const Tensor& targets, const Tensor& factor,
-                 const ops::HeadLossOptions& options) {
+                 const ops::HeadLossOptions& options, const Tensor& smoothed) {
   place_trained_rows(weight);
   Tensor nll = tape.ctx().empty({x.value.dim(0)}, DType::kFloat32);
   if (!tape.recording()) {
@@ -80,7 +80,8 @@ Tensor head_loss(Tape& tape, const Var& x, Parameter& weight, const Tensor& targ
   Tensor dx = like_if(tape.ctx(), x.wants_grad(), x.value);
   ops::SelectedRows selected;
   if (TrainedRows* rows = learning_rows(weight)) selected = {rows->ids, grad_of(tape.ctx(), rows->rows)};
-  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(tape.ctx(), &weight), selected);
+  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(tape.ctx(), &weight), selected,
+                              smoothed);
   tape.record_root([x = Var{Tensor(), x.slot}, dx](Tape& t, const Tensor&) { t.add_grad(x, dx); });
   return nll;
 }

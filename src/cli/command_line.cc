@@ -6,7 +6,9 @@
 namespace lathe::cli {
 namespace {
 
-bool is_switch(const Setting& setting) { return std::holds_alternative<bool*>(setting.field); }
+bool is_switch(const Setting& setting) {
+  return std::holds_alternative<bool*>(setting.field) || std::holds_alternative<std::optional<bool>*>(setting.field);
+}
 
 bool is_list(const Setting& setting) {
   return std::holds_alternative<std::vector<std::string>*>(setting.field) ||
@@ -95,7 +97,8 @@ class Splitter {
     std::vector<std::string> values;
     const auto more = [&] { return next_ < words_.size() && words_[next_] != "--" && !looks_like_flag(words_[next_]); };
     if (is_switch(setting)) {
-      if (more() && is_truth_word(words_[next_])) values.push_back(words_[next_++]);
+      const bool three_states = std::holds_alternative<std::optional<bool>*>(setting.field);
+      if (more() && (is_truth_word(words_[next_]) || (three_states && words_[next_] == "auto"))) values.push_back(words_[next_++]);
     } else if (is_list(setting)) {
       while (more()) values.push_back(words_[next_++]);
     } else if (more()) {

@@ -25,13 +25,14 @@ std::string cut(std::string text, size_t width) {
 }
 
 const char* value_word(const Setting& setting) {
-  constexpr std::array<const char*, 7> kWords = {"", " N", " X", " TEXT", " TEXT...", " N...", " X..."};
+  constexpr std::array<const char*, 8> kWords = {"", " N", " X", " TEXT", " TEXT...", " N...", " X...", ""};
   return kWords[setting.field.index()];
 }
 
 std::string default_text(const Setting& setting, const Json& defaults) {
   const Json& value = defaults.at(setting.name);
   if (value.is_string()) return value.as_string();
+  if (value.is_null()) return "auto";
   if (value.is_array()) {
     std::string list;
     for (const Json& item : value.as_array()) list += (list.empty() ? "" : " ") + (item.is_string() ? item.as_string() : item.dump());

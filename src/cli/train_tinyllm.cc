@@ -1,8 +1,10 @@
 // lathe train_tinyllm: the small trainer (rows L-11.1 to L-11.112): one text file, its own tokenizer, random windows.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "cli/training.h"
+#include "cli/tiny_sample.h"
 #include "cli/training_run.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
@@ -12,12 +14,11 @@
 #include "data/document_file.h"
 #include "data/window_loader.h"
 #include "eval/bits_per_byte.h"
-#include "infer/engine.h"
-#include "infer/transformer_model.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/char_model.h"
 #include "tokenizer/tokenizer_file.h"
 #include "train/language_objective.h"
+#include "train/checkpoint_names.h"
 #include "train/tiny_settings.h"
 
 namespace lathe::cli {
@@ -47,9 +48,8 @@ class TrainTinyllm : public Verb {
   Status take_over(const Context& context);
   Result<data::TokenStream> make_stream(const std::string& text, const tokenizer::Tokenizer& tokenizer) const;
   Status write_record(const Context& context, const tokenizer::Tokenizer& tokenizer, const data::TokenStream& stream, const std::string& started) const;
-  Result<std::vector<int32_t>> prompt_tokens(const tokenizer::Tokenizer& tokenizer, const std::string& text) const;
-  Result<std::string> sample(model::Transformer& model, const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& prompt, uint64_t seed) const;
-  void print_start(Context& context, const data::TokenStream& stream, const data::WindowSplit& split) const;
+  void print_start(Context& context, const data::TokenStream& stream, const data::WindowSplit& split, const SampleStart& start) const;
+  Result<int64_t> step_to_go_on_from() const;
   bool goes_on() const { return settings_.resume; }
   fs::path folder() const { return settings_.out_dir; }
 
@@ -106,7 +106,7 @@ Status TrainTinyllm::take_over(const Context& context) {
   SettingsTable table;
   train::describe(table, settings_);
   for (const char* key : {"tokenizer", "bpe_vocab_size", "bpe_min_frequency", "block_size", "n_layer", "n_head", "n_embd", "mlp_hidden", "norm",
-                          "norm_eps", "mlp", "pos_encoding", "rope_base", "bias", "weight_tying"}) {
+                          "norm_eps", "mlp", "gelu_form", "pos_encoding", "rope_base", "bias", "weight_tying", "sliding_window", "qk_norm", "qk_norm_eps"}) {
     const Json* then = manifest.settings.find(key);
     if (then == nullptr || *then == now.at(key)) continue;
     if (context.given(key))
@@ -170,48 +170,32 @@ Status TrainTinyllm::write_record(const Context& context, const tokenizer::Token
   return write_manifest(folder(), manifest);
 }
 
-// Row L-11.76: an empty prompt starts from a line break, or from the first token where the vocabulary has none.
-Result<std::vector<int32_t>> TrainTinyllm::prompt_tokens(const tokenizer::Tokenizer& tokenizer, const std::string& text) const {
-  const bool no_break = settings_.tokenizer == "char" && text.find('\n') == std::string::npos;
-  std::vector<int32_t> tokens;
-  if (!settings_.prompt.empty()) tokens = tokenizer.encode(settings_.prompt);
-  else if (!no_break) tokens = tokenizer.encode("\n");
-  if (tokens.empty()) tokens = {0};
-  if (std::ssize(tokens) > settings_.block_size)
-    return error_at("prompt", -1, "has ", tokens.size(), " tokens, more than block_size ", settings_.block_size, "; shorten it");
-  return tokens;
+// Row L-11.12. A run that was killed before its first save starts from the beginning.
+Result<int64_t> TrainTinyllm::step_to_go_on_from() const {
+  if (!goes_on()) return int64_t{-1};
+  LATHE_TRY(const std::vector<int64_t> steps, train::checkpoint_steps(folder()));
+  if (steps.empty() && !fs::exists(folder() / "ckpt.pt")) return int64_t{-1};
+  LATHE_TRY(const train::NamedCheckpoint found, train::find_named_checkpoint(folder(), train::WhichCheckpoint::kAuto));
+  return found.step;
 }
 
-Result<std::string> TrainTinyllm::sample(model::Transformer& model, const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& prompt,
-                                         uint64_t seed) const {
-  infer::TransformerModel language_model(model);
-  infer::Engine engine(language_model, tokenizer);
-  infer::GenerateOptions options;
-  options.sampling.temperature = settings_.temperature;
-  options.sampling.top_k = settings_.top_k;
-  options.sampling.top_p = settings_.top_p;
-  options.sampling.repetition_penalty = settings_.repetition_penalty;
-  // Row L-11.75: a sample may be longer than the positions of the model; it then goes on from its latter half of a block.
-  const int64_t kept = std::max<int64_t>(1, settings_.block_size / 2), wanted = std::ssize(prompt) + settings_.sample_chars;
-  std::vector<int32_t> tokens = prompt, window = prompt;
-  while (std::ssize(tokens) < wanted) {
-    if (std::ssize(window) >= settings_.block_size) window.erase(window.begin(), window.end() - kept);
-    options.max_tokens = wanted - std::ssize(tokens);
-    options.sampling.seed = seed + (tokens.size() - prompt.size());
-    LATHE_TRY(const infer::Generated generated, engine.generate_batch(window, options));
-    const std::vector<int32_t>& row = generated.tokens.at(0);
-    if (row.size() == window.size()) break;  // a block of one position, or a terminal token
-    tokens.insert(tokens.end(), row.begin() + std::ssize(window), row.end());
-    if (generated.completed.at(0) != 0) break;
-    window = row;
-  }
-  return tokenizer.decode(tokens);
-}
-
-void TrainTinyllm::print_start(Context& context, const data::TokenStream& stream, const data::WindowSplit& split) const {
+void TrainTinyllm::print_start(Context& context, const data::TokenStream& stream, const data::WindowSplit& split,
+                               const SampleStart& start) const {
   context.print("Tokens: ", with_thousands(stream.size()), stream.is_mapped() ? " (memory-mapped)" : " (in memory)", ", ",
                 with_thousands(split.train.size()), " train, ", with_thousands(split.validation.size()), " validate");
   for (const std::string& line : train::schedule_warnings(settings_)) log_warning("train", line);
+  for (const std::string& line : train::optimizer_warnings(settings_)) log_warning("train", line);
+  if (settings_.ema)  // row L-11.53
+    context.print(format_text("Average of the weights: over about %.0f steps of %lld, %.0f %% of its first weights at the end",
+                              train::ema_reach(settings_).window_steps, static_cast<long long>(settings_.max_steps),
+                              100 * train::ema_reach(settings_).start_share));
+  std::vector<std::string> ignored;
+  if (settings_.sample_interval > 0) {
+    context.print("Samples start from ", start.description);
+    sample_options(settings_, 0, &ignored);
+  }
+  for (const std::string& name : ignored) log_info("train", name, " has no effect: do_sample is off");
+  if (settings_.use_ema) log_info("train", "use_ema is for generate_only: samples of a run use its average once it has one");
   if (settings_.curriculum)
     for (const std::string& line : train::curriculum_of(settings_).notes(settings_.max_steps)) context.print(line);
   if (settings_.compile) log_info("train", "compile on: the engine always runs its planned form, the results are the same");
@@ -222,6 +206,7 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   context.print_banner();
   LATHE_TRY_STATUS(train::check(settings_));
   LATHE_TRY_STATUS(training_.check());
+  if (settings_.generate_only) return generate_only(context, settings_);
   LATHE_TRY(const std::string text, read_text());
   LATHE_TRY_STATUS(make_folders(folder()));
   LATHE_TRY(const FolderLock lock, FolderLock::take(folder()));
@@ -230,10 +215,10 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   LATHE_TRY(const data::TokenStream stream, make_stream(text, tokenizer));
   LATHE_TRY(const data::WindowSplit split, data::split_windows(stream.size(), settings_.val_fraction, settings_.block_size));
   LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, tokenizer.vocab_size()));
-  LATHE_TRY(const std::vector<int32_t> prompt, prompt_tokens(tokenizer, text));
+  const SampleStart start = sample_start(settings_, tokenizer);
   if (!goes_on()) LATHE_TRY_STATUS(write_record(context, tokenizer, stream, started));
   LATHE_TRY_STATUS(write_json_atomic(folder() / kSettingsFile, context.settings()));  // row L-11.7
-  print_start(context, stream, split);
+  print_start(context, stream, split, start);
 
   const DType dtype = settings_.amp ? resolved_dtype(context) : DType::kFloat32;
   const auto seed = static_cast<uint64_t>(context.common().seed);
@@ -242,11 +227,13 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   model.set_recompute(settings_.grad_checkpointing ? model::Recompute::kBlock : model::Recompute::kNone);
   print_model(context, model);
   const fs::path run = folder();
-  LATHE_TRY(const int64_t resume, step_to_resume(run, -1, goes_on()));
+  LATHE_TRY(const int64_t resume, step_to_go_on_from());
   if (resume < 0) model.initialise(seed);
   const std::unique_ptr<optim::Optimizer> optimizer = train::make_optimizer(settings_, model, world.get());
   train::ModelWeights weights(model);
-  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
+  std::optional<optim::Ema> average;
+  if (settings_.ema) average.emplace(model.parameters(), settings_.ema_decay);
+  LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get(), average ? weights.bytes() : 0)));
 
   data::WindowLoaderOptions loader_options;
   loader_options.rows = settings_.batch_size;
@@ -269,6 +256,8 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   const int64_t save_every = settings_.save_interval > 0 ? settings_.save_interval : settings_.eval_interval;  // without a validation part too
   loop_settings.save_every = save_every > 0 ? save_every : -1;
   loop_settings.log_every = settings_.log_interval;
+  loop_settings.ema_update_every = settings_.ema_update_every;
+  loop_settings.ema_start_step = settings_.ema_start_step;
   loop_settings.resume_from_step = resume;
   loop_settings.flops_per_token = model.flops_per_token();
   loop_settings.seed = seed;
@@ -300,16 +289,22 @@ Result<Exit> TrainTinyllm::run(Context& context) {
     return validation.bits_per_byte();
   };
   hooks.sample = [&](int64_t step) -> Status {
-    LATHE_TRY(const std::string line, sample(model, tokenizer, prompt, seed + static_cast<uint64_t>(step)));
+    LATHE_TRY(const std::string line, draw_sample(settings_, model, tokenizer, start, seed + static_cast<uint64_t>(step)));
     return training_.show_samples(context, step, {"--- sample\n" + line + "\n---"});
   };
+  hooks.saved = [&](const train::Saved& saved) -> Status {  // row L-11.13
+    LATHE_TRY_STATUS(train::name_checkpoint(run, train::kLastName, saved.step));
+    return saved.best ? train::name_checkpoint(run, train::kBestName, saved.step) : Status();
+  };
   train::LanguageOptions options;
+  options.label_smoothing = settings_.label_smoothing;
   options.batch = settings_.batch_size;
   options.sequence_len = settings_.block_size;
   options.accumulation = settings_.grad_accum_steps;
   train::LanguageObjective objective(model, *loader, options);
   LATHE_TRY(const train::LoopResult result, training_.go(context, {"train", loop_settings, hooks, model, tokenizer, *optimizer, objective,
-                                                                   weights, *world, context.settings(), run}));
+                                                                   weights, *world, context.settings(), run,
+                                                                   average ? &*average : nullptr}));
   Json figures = Json::object();
   figures["parameters"] = model.counts().total;
   figures["vocab_size"] = tokenizer.vocab_size();

@@ -58,11 +58,17 @@ Status set_words(Setting& setting, const std::vector<std::string>& words) {
   }
   if (auto* list = std::get_if<std::vector<int64_t>*>(&setting.field)) return numbers(*list, "a whole number");
   if (auto* list = std::get_if<std::vector<double>*>(&setting.field)) return numbers(*list, "a number");
-  if (words.size() != 1 && !(std::holds_alternative<bool*>(setting.field) && words.empty()))
+  const bool is_switch = std::holds_alternative<bool*>(setting.field) || std::holds_alternative<std::optional<bool>*>(setting.field);
+  if (words.size() != 1 && !(is_switch && words.empty()))
     return error_at(setting.name, -1, "needs one value, got ", words.size());
   if (auto* flag = std::get_if<bool*>(&setting.field)) {
     if (words.empty()) **flag = true;
     else if (!parse_bool(words[0], **flag)) return bad_value(setting, words[0], "true or false");
+  } else if (auto* state = std::get_if<std::optional<bool>*>(&setting.field)) {
+    bool on = true;
+    if (!words.empty() && words[0] == "auto") **state = std::nullopt;
+    else if (words.empty() || parse_bool(words[0], on)) **state = on;
+    else return bad_value(setting, words[0], "true, false or auto");
   } else if (auto* whole = std::get_if<int64_t*>(&setting.field)) {
     if (!parse_number(words[0], **whole)) return bad_value(setting, words[0], "a whole number");
   } else if (auto* number = std::get_if<double*>(&setting.field)) {
@@ -76,6 +82,7 @@ Status set_words(Setting& setting, const std::vector<std::string>& words) {
 
 Result<std::string> scalar_text(const Setting& setting, const Json& value) {
   if (value.is_string()) return value.as_string();
+  if (value.is_null()) return std::string("auto");
   if (value.is_bool()) return std::string(value.as_bool() ? "true" : "false");
   if (value.is_int()) return std::to_string(value.as_int());
   if (value.is_number()) {
@@ -93,6 +100,7 @@ bool type_fits(const Setting& setting, const Json& value) {
   if (std::holds_alternative<bool*>(setting.field)) return value.is_bool();
   if (std::holds_alternative<std::string*>(setting.field)) return value.is_string();
   if (std::holds_alternative<int64_t*>(setting.field) || std::holds_alternative<double*>(setting.field)) return value.is_number();
+  if (std::holds_alternative<std::optional<bool>*>(setting.field)) return value.is_bool() || value.is_null();
   return value.is_array();
 }
 
@@ -129,8 +137,9 @@ Status SettingsTable::set_json(std::string_view name, const Json& value) {
   Setting* setting = find(name);
   if (setting == nullptr) return set_text(name, {});
   if (!type_fits(*setting, value)) {
-    const bool list = setting->field.index() >= 4;
-    const char* wanted = list ? "a list" : std::holds_alternative<bool*>(setting->field) ? "true or false"
+    const bool three_states = std::holds_alternative<std::optional<bool>*>(setting->field);
+    const bool list = setting->field.index() >= 4 && !three_states;
+    const char* wanted = list ? "a list" : three_states ? "true, false or null" : std::holds_alternative<bool*>(setting->field) ? "true or false"
                          : std::holds_alternative<std::string*>(setting->field)          ? "text" : "a number";
     return error_at(setting->name, -1, "expected ", wanted, ", got ", value.type_name(), " ", value.dump());
   }
@@ -166,6 +175,8 @@ Json SettingsTable::to_json() const {
           using T = std::remove_pointer_t<decltype(field)>;
           if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int64_t> || std::is_same_v<T, double> || std::is_same_v<T, std::string>) {
             return Json(*field);
+          } else if constexpr (std::is_same_v<T, std::optional<bool>>) {
+            return field->has_value() ? Json(**field) : Json();
           } else {
             Json list = Json::array();
             for (const auto& item : *field) list.push_back(Json(item));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -14,8 +15,9 @@
 
 namespace lathe {
 
+// optional<bool> is a switch of three states: not set is null in JSON and "auto" on the command line.
 using SettingPointer = std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*,
-                                    std::vector<int64_t>*, std::vector<double>*>;
+                                    std::vector<int64_t>*, std::vector<double>*, std::optional<bool>*>;
 
 struct Setting {
   std::string name;              // canonical, with underscores: "device_batch_size"; the flag is --device-batch-size

@@ -1,6 +1,7 @@
 #include "infer/engine.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -49,19 +50,26 @@ Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& opt
     if (id < 0 || id >= model_.vocab_size())
       return error("token ", id, " of the prompt is outside the vocabulary of ", model_.vocab_size());
   const int64_t length = static_cast<int64_t>(prompt.size());
-  if (length > model_.context_limit())
+  if (length > model_.context_limit() && options.overflow == Overflow::kStop)
     return error("the text has ", length, " tokens, more than the ", model_.context_limit(),
                  " positions of the model; shorten it");
   if (options.num_samples < 1) return error("num_samples must be 1 or more, not ", options.num_samples);
   if (options.max_tokens && *options.max_tokens < 0)
     return error("max_tokens must be 0 or more, not ", *options.max_tokens);
+  if (options.overflow == Overflow::kSlide && !options.max_tokens) return error("a text that slides on needs max_tokens");
   return options.sampling.validate();
 }
 
 int64_t Engine::capacity_for(size_t prompt_length, const GenerateOptions& options) const {
   const auto length = static_cast<int64_t>(prompt_length);
+  const bool slides = options.overflow == Overflow::kSlide;
   if (!options.max_tokens) return std::max(length, std::min(model_.sequence_len(), model_.context_limit()));
-  return length + std::min(*options.max_tokens, model_.context_limit() - length);
+  return length + std::min(*options.max_tokens, (slides ? model_.slide_length() : model_.context_limit()) - length);
+}
+
+std::span<const int32_t> Engine::visible(std::span<const int32_t> prompt, const GenerateOptions& options) const {
+  const auto most = static_cast<size_t>(model_.slide_length());
+  return options.overflow == Overflow::kSlide && prompt.size() > most ? prompt.last(most) : prompt;
 }
 
 // The logits after the prompts, (rows, V); empty when cancelled.
@@ -87,14 +95,15 @@ Result<StopReason> Engine::generate(std::span<const int32_t> prompt, const Gener
                                     const OnColumn& on_column, const IsCancelled& is_cancelled) {
   LATHE_TRY_STATUS(check(prompt, options));
   if (options.max_tokens == 0) return StopReason::kMaxTokens;
-  const int64_t length = static_cast<int64_t>(prompt.size());
-  model::KvCache cache = model_.new_cache(options.num_samples, capacity_for(prompt.size(), options));
+  const std::span<const int32_t> read = visible(prompt, options);
+  const int64_t length = static_cast<int64_t>(read.size());
+  model::KvCache cache = model_.new_cache(options.num_samples, capacity_for(read.size(), options));
   Tensor logits;  // (1, V)
   if (options.num_samples == 1) {
-    logits = prefill({prompt}, cache, is_cancelled);
+    logits = prefill({read}, cache, is_cancelled);
   } else {
     model::KvCache once = model_.new_cache(1, length);
-    logits = prefill({prompt}, once, is_cancelled);
+    logits = prefill({read}, once, is_cancelled);
     if (logits) cache.copy_prefill(once);
   }
   if (!logits) return StopReason::kCancelled;
@@ -157,6 +166,11 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
     for (const int32_t id : prompts[row]) sampler.observe(static_cast<int64_t>(row), id);
   ops::Context ctx;
   bool any_full = false;
+  const bool slides = options.overflow == Overflow::kSlide;
+  LATHE_CHECK(!slides || !drop_ended, "rows that slide keep their places");
+  std::vector<std::vector<int32_t>> texts;  // of all rows, when they may have to be read again
+  if (slides)
+    for (const std::span<const int32_t> prompt : prompts) texts.emplace_back(prompt.begin(), prompt.end());
 
   for (int64_t step = 0;; ++step) {
     if (is_cancelled && is_cancelled()) return StopReason::kCancelled;
@@ -182,6 +196,7 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
       input[i] = column[row] = taken.token;
       mask[row] = taken.sampled;
       sampler.observe(static_cast<int64_t>(row), taken.token);
+      if (slides) texts[row].push_back(taken.token);
       if (is_terminal(taken.token, options)) completed[row] = 1;
     }
     if (options.log_probs) {
@@ -191,18 +206,27 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
     if (!on_column({column, mask, log_probs})) return StopReason::kCancelled;
     // No forward pass after the last column (row C-10.28).
     const auto is_full = [&](size_t i) {
-      return cache.length(static_cast<int64_t>(i)) >= capacity_for(prompts[place[i]].size(), options);
+      return cache.length(static_cast<int64_t>(i)) >= (drop_ended ? capacity_for(prompts[place[i]].size(), options) : cache.capacity());
     };
     size_t ended = 0;
     bool full = false, open = false;
     for (size_t i = 0; i < place.size(); ++i) {
       full = full || is_full(i);
-      any_full = any_full || (!completed[place[i]] && is_full(i));
-      ended += completed[place[i]] || is_full(i);
+      any_full = any_full || (!completed[place[i]] && is_full(i) && !slides);
+      ended += completed[place[i]] || (is_full(i) && !slides);
       open = open || !completed[place[i]];
     }
     if (!open) return any_full ? StopReason::kContextFull : StopReason::kCompleted;
     if (step + 1 == options.max_tokens) return StopReason::kMaxTokens;
+    if (full && slides) {
+      cache.reset();
+      Prompts ends;
+      for (const std::vector<int32_t>& text : texts) ends.push_back(visible(text, options).last(static_cast<size_t>(cache.capacity())));
+      logits = {};
+      logits = prefill(ends, cache, is_cancelled);
+      if (!logits) return StopReason::kCancelled;
+      continue;
+    }
     if (ended == place.size() || (full && !drop_ended)) return StopReason::kContextFull;
     if (drop_ended && (full || worth_dropping(ended, place.size()))) {
       std::vector<int64_t> kept;
@@ -263,6 +287,7 @@ Result<Generated> Engine::generate_each(std::span<const std::vector<int32_t>> pr
                                         const IsCancelled& is_cancelled) {
   Generated result;
   if (prompts.empty()) return result;
+  if (options.overflow == Overflow::kSlide) return slide_each(prompts, options, is_cancelled);
   Prompts given(prompts.begin(), prompts.end()), rows;
   int64_t capacity = 0;
   for (const std::span<const int32_t> prompt : given) {
@@ -278,6 +303,32 @@ Result<Generated> Engine::generate_each(std::span<const std::vector<int32_t>> pr
   result.reason = StopReason::kCancelled;
   if (!logits) return result;
   LATHE_TRY(result.reason, decode(rows, std::move(logits), cache, options, true, collect, is_cancelled));
+  return result;
+}
+
+// Texts that slide are read again whenever they are full, each at its own time.
+Result<Generated> Engine::slide_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options,
+                                     const IsCancelled& is_cancelled) {
+  Generated result;
+  result.reason = StopReason::kMaxTokens;
+  for (size_t p = 0; p < prompts.size(); ++p) {
+    GenerateOptions own = options;
+    const size_t samples = static_cast<size_t>(options.num_samples), first = p * samples;
+    own.row_numbers.clear();
+    for (size_t s = 0; s < samples; ++s)
+      own.row_numbers.push_back(options.row_numbers.empty() ? static_cast<int64_t>(first + s) : options.row_numbers.at(first + s));
+    LATHE_TRY(Generated rows, generate_batch(prompts[p], own, is_cancelled));
+    const auto take_over = [](auto& to, auto& from) { to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end())); };
+    take_over(result.tokens, rows.tokens);
+    take_over(result.mask, rows.mask);
+    take_over(result.log_probs, rows.log_probs);
+    take_over(result.terminal, rows.terminal);
+    take_over(result.completed, rows.completed);
+    if (rows.reason == StopReason::kCancelled) {
+      result.reason = rows.reason;
+      break;
+    }
+  }
   return result;
 }
 

@@ -15,6 +15,13 @@
 
 namespace lathe::infer {
 
+// What happens when the model's positions are used up (row L-12.8).
+enum class Overflow {
+  kStop,   // generation ends with kContextFull
+  kSlide,  // it goes on from the last LanguageModel::slide_length() tokens, whose keys and values are computed anew each step;
+           // needs max_tokens
+};
+
 struct GenerateOptions {
   int64_t num_samples = 1;
   std::optional<int64_t> max_tokens;  // forced ones count; none: until the trained length is full (row C-10.24)
@@ -24,6 +31,7 @@ struct GenerateOptions {
   std::vector<int64_t> row_numbers;
   bool log_probs = false;         // wanted in Column and Generated
   tasks::CalculatorMode calculator = tasks::CalculatorMode::kNative;
+  Overflow overflow = Overflow::kStop;
 };
 
 // One step's token of every row; mask 1 = sampled, 0 = forced. Valid during the call.
@@ -83,6 +91,9 @@ class Engine {
   Tensor prefill(const Prompts& prompts, model::KvCache& cache, const IsCancelled& is_cancelled);
   // Reads prompts of any lengths, those of one length together, and puts each into `samples` rows of the cache.
   Tensor prefill_rows(const Prompts& prompts, int64_t samples, model::KvCache& cache, const IsCancelled& is_cancelled);
+  Result<Generated> slide_each(std::span<const std::vector<int32_t>> prompts, const GenerateOptions& options, const IsCancelled& is_cancelled);
+  // What is read of the prompt: all of it, or its end when the text slides.
+  std::span<const int32_t> visible(std::span<const int32_t> prompt, const GenerateOptions& options) const;
   Result<StopReason> decode(const Prompts& prompts, Tensor logits, model::KvCache& cache,
                             const GenerateOptions& options, bool drop_ended, const OnColumn& on_column,
                             const IsCancelled& is_cancelled);

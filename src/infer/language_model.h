@@ -2,6 +2,7 @@
 // it in programs (transformer_model.h), small scripted models in tests.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -17,6 +18,8 @@ class LanguageModel {
   virtual int64_t vocab_size() const = 0;     // V
   virtual int64_t sequence_len() const = 0;   // positions it was trained on
   virtual int64_t context_limit() const = 0;  // positions it can represent at all (row C-10.25)
+  // Tokens seen once a text slides on (row L-12.8); at most context_limit().
+  virtual int64_t slide_length() const { return std::min(sequence_len(), context_limit()); }
 
   virtual model::KvCache new_cache(int64_t batch, int64_t capacity) const = 0;
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct Reply {
 };
 
 // Only whole characters are handed over; what is incomplete at the end is flushed as U+FFFD. Terminal tokens never
-// show, tool markers show by name. options.num_samples must be 1.
+// show, tool markers show by name. options.num_samples must be 1. stop_texts: the answer ends before the first of them, wherever
+// the borders of tokens lie, as completed; what could be the beginning of one is held back until it is not (row L-12.11).
 Result<Reply> stream_reply(Engine& engine, std::span<const int32_t> prompt, const GenerateOptions& options,
-                           const OnText& on_text, const IsCancelled& is_cancelled = {});
+                           const OnText& on_text, const IsCancelled& is_cancelled = {},
+                           std::span<const std::string> stop_texts = {});
 
 }  // namespace lathe::infer

@@ -42,41 +42,91 @@ Status SamplingOptions::validate() const {
   if (!(temperature >= 0) || !std::isfinite(temperature))
     return error("temperature must be 0 or more, not ", temperature);
   if (top_k < 0) return error("top_k must be 0 (off) or more, not ", top_k);
-  if (!(top_p > 0 && top_p <= 1)) return error("top_p must lie in (0, 1], not ", top_p);
+  if (!(top_p >= 0 && top_p <= 1)) return error("top_p must lie in [0, 1], not ", top_p);
   if (!(min_p >= 0 && min_p <= 1)) return error("min_p must lie in [0, 1], not ", min_p);
   if (!(repetition_penalty > 0) || !std::isfinite(repetition_penalty))
     return error("repetition_penalty must be above 0, not ", repetition_penalty);
+  if (repetition_window < 0) return error("repetition_window must be 0 (all tokens) or more, not ", repetition_window);
+  if (no_repeat_ngram_size < 0) return error("no_repeat_ngram_size must be 0 (off) or more, not ", no_repeat_ngram_size);
   return {};
+}
+
+SamplingOptions SamplingOptions::greedy(std::vector<std::string>* ignored) const {
+  const SamplingOptions off;
+  if (ignored != nullptr)
+    for (const auto& [name, on] : {std::pair{"temperature", temperature != off.temperature && temperature != 0}, {"top_k", top_k != off.top_k},
+                                   {"top_p", top_p != off.top_p}, {"min_p", min_p != off.min_p},
+                                   {"repetition_penalty", repetition_penalty != off.repetition_penalty},
+                                   {"no_repeat_ngram_size", no_repeat_ngram_size != off.no_repeat_ngram_size}})
+      if (on) ignored->push_back(name);
+  SamplingOptions plain;
+  plain.seed = seed;
+  plain.temperature = 0;
+  return plain;
 }
 
 Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows, std::vector<int64_t> numbers)
     : options_(options), vocab_size_(vocab_size), numbers_(std::move(numbers)),
-      plain_(options.temperature > 0 && options.top_k == 0 && options.top_p == 1 && options.min_p == 0 && options.repetition_penalty == 1), key_(rng_key(options.seed, "sample")) {
+      plain_(options.temperature > 0 && options.top_k == 0 && options.top_p == 1 && options.min_p == 0 && options.repetition_penalty == 1 &&
+             options.no_repeat_ngram_size == 0),
+      key_(rng_key(options.seed, "sample")) {
   require(options.validate().ok(), "[sampler] options out of range");
   require(vocab_size >= 1 && rows >= 1, "[sampler] vocabulary of ", vocab_size, ", ", rows, " rows");
   require(numbers_.empty() || static_cast<int64_t>(numbers_.size()) == rows, "[sampler] ", numbers_.size(), " numbers for ", rows, " rows");
   if (options_.temperature > 0) candidates_.reserve(static_cast<size_t>(vocab_size) + 1);
-  if (options_.repetition_penalty != 1) {
-    scores_.resize(static_cast<size_t>(vocab_size));
-    seen_.resize(static_cast<size_t>(vocab_size * rows));
-  }
+  const bool penalty = options_.repetition_penalty != 1, window = penalty && options_.repetition_window > 0;
+  if (penalty || options_.no_repeat_ngram_size > 0) scores_.resize(static_cast<size_t>(vocab_size));
+  if (penalty) seen_.resize(static_cast<size_t>(window ? vocab_size : vocab_size * rows));
+  if (window || options_.no_repeat_ngram_size > 0) tokens_.resize(static_cast<size_t>(rows));
 }
 
 void Sampler::observe(int64_t row, int32_t token) {
-  if (seen_.empty() || token < 0 || token >= vocab_size_) return;
+  if (!tokens_.empty()) tokens_[static_cast<size_t>(row)].push_back(token);
+  if (seen_.empty() || options_.repetition_window > 0 || token < 0 || token >= vocab_size_) return;
   seen_[static_cast<size_t>(row * vocab_size_ + token)] = 1;
+}
+
+void Sampler::penalise(int64_t token) {
+  float& score = scores_[static_cast<size_t>(token)];
+  const float penalty = static_cast<float>(options_.repetition_penalty);
+  score = score > 0 ? score / penalty : score * penalty;
+}
+
+// The tokens that followed the row's last n - 1 tokens wherever these stood before.
+void Sampler::ban_repeats(std::span<const int32_t> row) {
+  const auto n = static_cast<size_t>(options_.no_repeat_ngram_size);
+  if (row.size() < n) return;
+  const std::span<const int32_t> end = row.last(n - 1);
+  std::vector<std::pair<size_t, float>> banned;
+  for (size_t begin = 0; begin + n <= row.size(); ++begin) {
+    if (!std::equal(end.begin(), end.end(), row.begin() + static_cast<std::ptrdiff_t>(begin))) continue;
+    const int32_t token = row[begin + n - 1];
+    if (token < 0 || token >= vocab_size_) continue;
+    banned.emplace_back(static_cast<size_t>(token), scores_[static_cast<size_t>(token)]);
+    scores_[static_cast<size_t>(token)] = -std::numeric_limits<float>::infinity();
+  }
+  if (argmax(scores_) >= 0) return;
+  for (auto it = banned.rbegin(); it != banned.rend(); ++it) scores_[it->first] = it->second;  // the first score of each last
 }
 
 std::span<const float> Sampler::penalised(std::span<const float> logits, int64_t row) {
   require(static_cast<int64_t>(logits.size()) == vocab_size_, "[sampler] ", logits.size(), " logits for ", vocab_size_,
           " tokens");
-  if (seen_.empty()) return logits;
-  const float penalty = static_cast<float>(options_.repetition_penalty);
-  const uint8_t* seen = seen_.data() + row * vocab_size_;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const float score = logits[i];
-    scores_[i] = !seen[i] ? score : score > 0 ? score / penalty : score * penalty;
+  if (scores_.empty()) return logits;
+  std::copy(logits.begin(), logits.end(), scores_.begin());
+  const std::span<const int32_t> tokens = tokens_.empty() ? std::span<const int32_t>() : tokens_[static_cast<size_t>(row)];
+  if (options_.repetition_window > 0 && !seen_.empty()) {
+    const std::span<const int32_t> recent = tokens.last(std::min(tokens.size(), static_cast<size_t>(options_.repetition_window)));
+    const auto known = [&](int32_t token) { return token >= 0 && token < vocab_size_; };
+    for (const int32_t token : recent)
+      if (known(token) && !std::exchange(seen_[static_cast<size_t>(token)], uint8_t{1})) penalise(token);
+    for (const int32_t token : recent)
+      if (known(token)) seen_[static_cast<size_t>(token)] = 0;
+  } else if (!seen_.empty()) {
+    for (int64_t i = 0; i < vocab_size_; ++i)
+      if (seen_[static_cast<size_t>(row * vocab_size_ + i)]) penalise(i);
   }
+  if (options_.no_repeat_ngram_size > 0) ban_repeats(tokens);
   return scores_;
 }
 

@@ -1,12 +1,13 @@
-// From logits to a token (rows C-10.6, C-10.7). In this order: repetition penalty (Keskar et al. 2019,
-// arXiv:1909.05858: scores of tokens already in the row are divided by it when positive, multiplied when negative),
-// top-k (exactly min(k, V), the lower id first among equals), temperature, softmax, top-p (Holtzman et al. 2020,
+// From logits to a token (rows C-10.6, C-10.7, L-12.1). In this order: repetition penalty (Keskar et al. 2019,
+// arXiv:1909.05858: scores of tokens already in the row are divided by it when positive, multiplied when negative), ban of
+// repeated n-grams (Paulus et al. 2017, arXiv:1705.04304), top-k (exactly min(k, V), the lower id first among equals), temperature, softmax, top-p (Holtzman et al. 2020,
 // arXiv:1904.09751: the fewest most likely tokens that reach p), min-p (tokens at least p times as likely as the best).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/result.h"
@@ -16,20 +17,26 @@ namespace lathe::infer {
 struct SamplingOptions {
   double temperature = 1;         // 0 = always the most likely token, the seed then changes nothing
   int64_t top_k = 0;              // 0 = the whole vocabulary
-  double top_p = 1;               // (0, 1]
+  double top_p = 1;               // [0, 1]; 1 = off, 0 = one token
   double min_p = 0;               // [0, 1]
   double repetition_penalty = 1;  // > 0; 1 = none
+  int64_t repetition_window = 0;  // the penalty is on the last so many tokens of the row; 0 = on all (row L-12.5)
+  // No run of so many tokens comes twice in a row; 0 = off. Where every token is banned, none is.
+  int64_t no_repeat_ngram_size = 0;
   uint64_t seed = 42;
   bool top_k_keeps_ties = false;  // keeps all tokens as likely as the k-th (row C-3.32)
 
   Status validate() const;
+  // do_sample off (row L-12.7): always the most likely token of the plain logits. ignored: names of the other settings that were
+  // on.
+  SamplingOptions greedy(std::vector<std::string>* ignored = nullptr) const;
 };
 
 // Index of the first of the largest scores; -1 when a score is NaN or +infinity, or none is finite.
 int32_t argmax(std::span<const float> scores);
 
-// One object per generation, one thread. Row r's draw at step s is a pure function of (seed, number of the row, s) and its logits, so
-// rows never influence each other. Allocates only when made.
+// One object per generation, one thread. Row r's draw at step s is a pure function of (seed, number of the row, s) and its
+// logits, so rows never influence each other. Allocates only when made, or (with a window or an n-gram ban) to keep the rows' tokens.
 class Sampler {
  public:
   Sampler(const SamplingOptions& options, int64_t vocab_size, int64_t rows = 1, std::vector<int64_t> numbers = {});  // empty: 0, 1, ...
@@ -40,7 +47,7 @@ class Sampler {
   // logits (V). -1 when a logit is NaN or +infinity, or none is finite.
   int32_t draw(std::span<const float> logits, int64_t row, int64_t step);
 
-  // Tells that the row holds this token (for the repetition penalty): those of the prompt and every one taken.
+  // Tells that the row holds this token (for penalty and ban): those of the prompt and every one taken, in order.
   void observe(int64_t row, int32_t token);
 
   // What draw() draws from at a temperature above 0: probability of every token, (V).
@@ -55,6 +62,8 @@ class Sampler {
   std::span<const float> penalised(std::span<const float> logits, int64_t row);
   double uniform(int64_t row, int64_t step) const;
   int32_t draw_plain(std::span<const float> logits, double uniform) const;
+  void penalise(int64_t token);
+  void ban_repeats(std::span<const int32_t> row);
   bool collect(std::span<const float> logits, int64_t row);  // fills candidates_ with positive weights
   void keep_top_k(std::span<const float> scores);
 
@@ -64,8 +73,9 @@ class Sampler {
   bool plain_;  // the whole vocabulary as it is, at a temperature above 0
   std::array<uint32_t, 2> key_;
   std::vector<Candidate> candidates_;
-  std::vector<float> scores_;  // with a penalty: the row's scores
-  std::vector<uint8_t> seen_;  // with a penalty: (rows, V)
+  std::vector<float> scores_;  // with a penalty or a ban: the row's scores
+  std::vector<uint8_t> seen_;  // with a penalty on all tokens: (rows, V); on a window: (V), clear between draws
+  std::vector<std::vector<int32_t>> tokens_;  // with a window or a ban: of each row
 };
 
 }  // namespace lathe::infer

@@ -7,6 +7,13 @@ int64_t TransformerModel::context_limit() const {
   return config.positions == model::Positions::kRope ? config.table_length() : config.sequence_len;
 }
 
+// With rotated positions and a sliding window no position is ever farther than the window: all of the table can be used.
+int64_t TransformerModel::slide_length() const {
+  const model::ModelConfig& config = transformer_.config();
+  const bool windowed = config.positions == model::Positions::kRope && config.sliding_window > 0;
+  return windowed ? context_limit() : std::min(config.sequence_len, context_limit());
+}
+
 model::KvCache TransformerModel::new_cache(int64_t batch, int64_t capacity) const {
   return model::KvCache(transformer_.config(), batch, capacity, transformer_.dtype());
 }

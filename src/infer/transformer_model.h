@@ -14,6 +14,7 @@ class TransformerModel : public LanguageModel {
   int64_t vocab_size() const override { return transformer_.config().vocab_size; }
   int64_t sequence_len() const override { return transformer_.config().sequence_len; }
   int64_t context_limit() const override;
+  int64_t slide_length() const override;
   model::KvCache new_cache(int64_t batch, int64_t capacity) const override;
   Tensor forward(std::span<const int32_t> ids, model::KvCache& cache) override;
   Tensor forward_uncached(std::span<const int32_t> ids) override;

@@ -62,7 +62,9 @@ std::string peft_layer_name(Part part) {
     case Part::kMlpOut: return "down_proj";
     case Part::kValueGate:
     case Part::kNorm1:
-    case Part::kNorm2: break;
+    case Part::kNorm2:
+    case Part::kQueryNorm:
+    case Part::kKeyNorm: break;
   }
   return "";
 }

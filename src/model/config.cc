@@ -69,9 +69,13 @@ void describe(SettingsTable& table, ModelConfig& c, Texts& t) {
   table.add("mlp_bias", &c.mlp_bias, "");
   table.add("tied_embeddings", &c.tied_embeddings, "");
   table.add("dropout", &c.dropout, "");
+  table.add("layerdrop", &c.layerdrop, "");
+  table.add("sliding_window", &c.sliding_window, "0 = none");
+  table.add("scaled_init", &c.scaled_init, "");
   table.add("softcap", &c.softcap, "0 = none");
   table.add("embedding_norm", &c.embedding_norm, "");
   table.add("qk_norm", &c.qk_norm, "");
+  table.add("qk_norm_eps", &c.qk_norm_eps, "0 = norm_eps");
   table.add("qk_scale", &c.qk_scale, "");
   table.add("lambdas", &c.lambdas, "");
   table.add("value_embeds", &c.value_embeds, "");
@@ -95,11 +99,14 @@ void set_enum(const Table& table, const std::string& name, E& out) {
 }  // namespace
 
 int64_t ModelConfig::window(int64_t layer) const {
+  const int64_t limit = sliding_window > 0 ? sliding_window - 1 : -1;  // the own position is not an earlier one
+  if (family != Family::kChat) return limit;
   const int64_t pattern = static_cast<int64_t>(window_pattern.size());
   const char letter = static_cast<char>(std::toupper(static_cast<unsigned char>(window_pattern[static_cast<size_t>(layer % pattern)])));
-  if (family != Family::kChat) return -1;
-  if (letter == 'L' || layer == n_layer - 1) return sequence_len;
-  return short_window == ShortWindow::kHalf ? sequence_len / 2 : (sequence_len + 511) / 512 * 128;
+  int64_t own = sequence_len;
+  if (letter != 'L' && layer != n_layer - 1)
+    own = short_window == ShortWindow::kHalf ? sequence_len / 2 : (sequence_len + 511) / 512 * 128;
+  return limit < 0 ? own : std::min(own, limit);
 }
 
 Status ModelConfig::validate() const {
@@ -130,6 +137,9 @@ Status ModelConfig::validate() const {
     return error_at("n_embd", -1, "value embeddings need a width of at least ", gate_channels, ", it is ", n_embd);
   if (smear && n_embd < 24) return error_at("n_embd", -1, "smear needs a width of at least 24, it is ", n_embd);
   if (dropout < 0 || dropout >= 1) return error_at("dropout", -1, "must be at least 0 and below 1, is ", dropout);
+  if (!(layerdrop >= 0 && layerdrop < 1)) return error_at("layerdrop", -1, "must be at least 0 and below 1, is ", layerdrop);
+  if (sliding_window < 0) return error_at("sliding_window", -1, "must be at least 1, or 0 for none, is ", sliding_window);
+  if (!(qk_norm_eps >= 0)) return error_at("qk_norm_eps", -1, "must be above 0, or 0 for norm_eps, is ", qk_norm_eps);
   if (rope_direction != 1 && rope_direction != -1) return error_at("rope_direction", -1, "must be 1 or -1");
   if (norm_eps <= 0) return error_at("norm_eps", -1, "must be above 0");
   if (family == Family::kChat && (smear != backout || smear != (chat_state == ChatState::kNewest)))

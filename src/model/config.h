@@ -52,12 +52,19 @@ struct ModelConfig {
   RopeScaling rope_scaling;
   bool attention_bias = false, mlp_bias = false;
   bool tied_embeddings = false;
-  double dropout = 0;
+  double dropout = 0;             // embedding, attention weights (not in the chat family), residual branches
+  double layerdrop = 0;           // chance that training skips a block (Fan et al. 2019, arXiv:1909.11556; row L-11.86)
+  int64_t sliding_window = 0;     // every layer sees at most this many positions, its own included; 0 = no such limit
+  bool scaled_init = true;        // not the chat family: row L-11.94
   double softcap = 15;            // 0 = none
+
+  // RMSNorm of queries and keys per head. Chat family: after rope, without a weight (row C-3.11). Others: before rope, with a
+  // weight per channel of a head (row L-11.92).
+  bool qk_norm = true;
+  double qk_norm_eps = 0;         // 0 = norm_eps
 
   // Chat family only.
   bool embedding_norm = true;     // x = norm(wte[ids]) (row C-3.6)
-  bool qk_norm = true;            // after rope (row C-3.11)
   double qk_scale = 1;            // 1.2 in the newest state (row C-3.42)
   bool lambdas = true;            // residual and x0 lambdas (row C-3.7)
   bool value_embeds = true;       // rows C-3.15, C-3.16
@@ -74,7 +81,8 @@ struct ModelConfig {
 
   // All constraints (rows C-3.3, C-3.16, C-3.17, ...); call before building a model from outside data.
   Status validate() const;
-  // Window of a layer in earlier positions; -1 = all (rows C-3.17, C-3.18).
+  double qk_eps() const { return qk_norm_eps > 0 ? qk_norm_eps : norm_eps; }
+  // Window of a layer in earlier positions; -1 = all (rows C-3.17, C-3.18, L-11.90).
   int64_t window(int64_t layer) const;
 
   Json to_json() const;

@@ -19,6 +19,8 @@ const char* chat_part(Part part) {
     case Part::kMlpOut: return "mlp.c_proj";
     case Part::kNorm1: return "ln_1";
     case Part::kNorm2: return "ln_2";
+    case Part::kQueryNorm: return "attn.q_norm";
+    case Part::kKeyNorm: return "attn.k_norm";
   }
   return "?";
 }
@@ -35,6 +37,8 @@ const char* llama_part(Part part) {
     case Part::kMlpOut: return "mlp.down_proj";
     case Part::kNorm1: return "input_layernorm";
     case Part::kNorm2: return "post_attention_layernorm";
+    case Part::kQueryNorm: return "self_attn.q_norm";
+    case Part::kKeyNorm: return "self_attn.k_norm";
   }
   return "?";
 }

@@ -8,7 +8,7 @@
 
 namespace lathe::model {
 
-enum class Part { kQuery, kKey, kValue, kAttentionOut, kValueGate, kFc, kUp, kMlpOut, kNorm1, kNorm2 };
+enum class Part { kQuery, kKey, kValue, kAttentionOut, kValueGate, kFc, kUp, kMlpOut, kNorm1, kNorm2, kQueryNorm, kKeyNorm };
 enum class Kind { kWeight, kBias };
 
 class Names {

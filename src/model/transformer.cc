@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/rng.h"
 #include "core/text.h"
 #include "autograd/low_rank.h"
 #include "model/names.h"
@@ -20,6 +21,7 @@ struct Transformer::Layer {
   Parameter *q, *k, *v, *attention_out;
   Parameter *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *attention_out_bias = nullptr;
   Parameter *value_embed = nullptr, *value_gate = nullptr;
+  Parameter *q_norm = nullptr, *k_norm = nullptr;  // (D)
   Parameter *fc, *up = nullptr, *mlp_out;  // fc is the gate projection in SwiGLU
   Parameter *fc_bias = nullptr, *up_bias = nullptr, *mlp_out_bias = nullptr;
   Parameter *norm1_weight = nullptr, *norm1_bias = nullptr, *norm2_weight = nullptr, *norm2_bias = nullptr;
@@ -29,7 +31,7 @@ struct Transformer::Layer {
 namespace {
 
 constexpr int64_t kSmearChannels = 24;
-constexpr int64_t kDropoutPlaces = 4096;  // calls of one forward pass; two a layer and one at the embedding
+constexpr int64_t kDropoutPlaces = 4096;  // calls of one forward pass; three a layer and one at the embedding
 constexpr int64_t kAdapterPlaces = 1 << 11, kLinears = 7;  // the adapters' begin there: one for each linear layer
 
 ops::Activation activation_of(Mlp mlp) {
@@ -40,6 +42,10 @@ ops::Activation activation_of(Mlp mlp) {
     case Mlp::kSwiglu: return ops::Activation::kSilu;
   }
   return ops::Activation::kSilu;
+}
+
+uint64_t dropout_call(const Batch& batch, int64_t place) {
+  return batch.dropout_call * static_cast<uint64_t>(kDropoutPlaces) + static_cast<uint64_t>(place);
 }
 
 constexpr const char* kRecomputeNames[] = {"none", "attention", "block"};  // in the order of Recompute
@@ -80,6 +86,10 @@ Transformer::Transformer(ModelConfig config, DType dtype, Device device, bool wi
     linear(Part::kValue, kv_width, width, c.attention_bias, layer.v, layer.v_bias);
     linear(Part::kAttentionOut, width, q_width, c.attention_bias, layer.attention_out, layer.attention_out_bias);
     if (c.has_value_embed(i)) layer.value_gate = add(names.layer(i, Part::kValueGate, Kind::kWeight), {c.n_kv_head, c.gate_channels});
+    if (c.qk_norm && c.family != Family::kChat) {
+      layer.q_norm = add(names.layer(i, Part::kQueryNorm, Kind::kWeight), {c.head_width()});
+      layer.k_norm = add(names.layer(i, Part::kKeyNorm, Kind::kWeight), {c.head_width()});
+    }
     if (c.norm_weight) layer.norm2_weight = add(names.layer(i, Part::kNorm2, Kind::kWeight), {width});
     if (bias) layer.norm2_bias = add(names.layer(i, Part::kNorm2, Kind::kBias), {width});
     linear(Part::kFc, c.hidden(), width, c.mlp_bias, layer.fc, layer.fc_bias);
@@ -187,8 +197,14 @@ Var Transformer::norm(Tape& tape, const Var& x, Parameter* weight, Parameter* bi
 
 Var Transformer::drop(Tape& tape, const Var& x, const Batch& batch, int64_t place) {
   if (!batch.training || config_.dropout <= 0) return x;
-  const uint64_t call = batch.dropout_call * static_cast<uint64_t>(kDropoutPlaces) + static_cast<uint64_t>(place);
-  return autograd::dropout(tape, x, static_cast<float>(config_.dropout), {batch.dropout_key, call});
+  return autograd::dropout(tape, x, static_cast<float>(config_.dropout), {batch.dropout_key, dropout_call(batch, place)});
+}
+
+// Row L-11.87: by key, stream and layer alone, so every rank and every replay skips the same blocks.
+bool Transformer::is_skipped(const Batch& batch, int64_t layer) const {
+  if (!batch.training || config_.layerdrop <= 0) return false;
+  const uint32_t word = philox(static_cast<uint64_t>(layer), batch.layerdrop_call, batch.layerdrop_key)[0];
+  return static_cast<double>(word) < config_.layerdrop * 0x1p32;
 }
 
 // Row numbers of the rotary (or learned) table for every row of the batch, and the cache's bounds.
@@ -262,18 +278,22 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
     const Var gate = autograd::linear(tape, autograd::first_columns(tape, x, c.gate_channels), *layer.value_gate);  // (N, G)
     v = autograd::value_gate(tape, v, e, gate, static_cast<float>(c.gate_scale));
   }
+  const auto head_norm = [&](const Var& h, Parameter* weight) {  // over D of every head
+    const float eps = static_cast<float>(c.qk_eps()), scale = static_cast<float>(c.qk_scale);
+    const Var heads = autograd::reshape(tape, h, {h.value.elements() / c.head_width(), c.head_width()});
+    return autograd::reshape(tape, autograd::rms_norm(tape, heads, weight, eps, scale), h.value.shape());
+  };
+  if (layer.q_norm) {
+    q = head_norm(q, layer.q_norm);
+    k = head_norm(k, layer.k_norm);
+  }
   if (c.positions == Positions::kRope) {
     q = autograd::rope(tape, q, cosine_, sine_, pass.positions, c.n_head, c.rope_direction);
     k = autograd::rope(tape, k, cosine_, sine_, pass.positions, c.n_kv_head, c.rope_direction);
   }
-  if (c.qk_norm) {
-    const auto head_norm = [&](const Var& h) {  // over D of every head
-      const float eps = static_cast<float>(c.norm_eps), scale = static_cast<float>(c.qk_scale);
-      const Var heads = autograd::reshape(tape, h, {h.value.elements() / c.head_width(), c.head_width()});
-      return autograd::reshape(tape, autograd::rms_norm(tape, heads, nullptr, eps, scale), h.value.shape());
-    };
-    q = head_norm(q);
-    k = head_norm(k);
+  if (c.qk_norm && c.family == Family::kChat) {
+    q = head_norm(q, nullptr);
+    k = head_norm(k, nullptr);
   }
   ops::AttentionShape shape;
   shape.batch = batch.batch;
@@ -284,6 +304,10 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
   shape.window = layer.window;
   shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_width())));
   shape.first_keys = pass.first_keys;
+  if (batch.training && c.family != Family::kChat) {
+    shape.dropout = static_cast<float>(c.dropout);
+    shape.dropout_key = {batch.dropout_key, dropout_call(batch, 2 * c.n_layer + 1 + i)};
+  }
   Var y;  // (N, H*D)
   if (batch.cache) {
     ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), pass.starts);
@@ -341,10 +365,10 @@ Var Transformer::forward(Tape& tape, const Batch& batch) {
   const Var x0 = x;
   Var middle;
   for (int64_t i = 0; i < config_.n_layer; ++i) {
-    if (recompute_ == Recompute::kBlock)
-      x = tape.recompute([this, i, x, x0, pass](Tape& t) { return block(t, i, x, x0, pass); });
-    else
-      x = block(tape, i, x, x0, pass);
+    if (!is_skipped(batch, i))
+      x = recompute_ == Recompute::kBlock
+              ? tape.recompute([this, i, x, x0, pass](Tape& t) { return block(t, i, x, x0, pass); })
+              : block(tape, i, x, x0, pass);
     if (config_.backout && i == config_.n_layer / 2) middle = x;
   }
   if (batch.cache) batch.cache->advance(batch.ids.dim(0) / batch.batch);
@@ -354,11 +378,13 @@ Var Transformer::forward(Tape& tape, const Batch& batch) {
   return x;
 }
 
-Tensor Transformer::loss(Tape& tape, const Var& hidden, const Tensor& targets, const Tensor& factor) {
+Tensor Transformer::loss(Tape& tape, const Var& hidden, const Tensor& targets, const Tensor& factor,
+                         const LossOptions& wanted) {
   ops::HeadLossOptions options;
+  options.label_smoothing = static_cast<float>(wanted.label_smoothing);
   options.vocab_size = config_.vocab_size;
   options.softcap = static_cast<float>(config_.softcap);
-  return autograd::head_loss(tape, hidden, head_weight(), targets, factor, options);
+  return autograd::head_loss(tape, hidden, head_weight(), targets, factor, options, wanted.smoothed);
 }
 
 Tensor Transformer::logits(ops::Context& ctx, const Tensor& hidden) {

@@ -30,6 +30,14 @@ struct Batch {
   bool training = false;
   std::array<uint32_t, 2> dropout_key{};
   uint64_t dropout_call = 0;
+  // LayerDrop: stream of this forward pass, the same on all ranks (row L-11.87): (step, micro batch).
+  std::array<uint32_t, 2> layerdrop_key{};
+  uint64_t layerdrop_call = 0;
+};
+
+struct LossOptions {
+  double label_smoothing = 0;  // row L-11.46: changes the gradient, not the losses that loss() returns
+  Tensor smoothed;             // (N) float32: the losses with it are written there; empty: not
 };
 
 // Counts of row C-3.28.
@@ -75,7 +83,8 @@ class Transformer {
   // Throws std::invalid_argument when positions exceed the table length (row C-3.14) or an id is out of range.
   autograd::Var forward(autograd::Tape& tape, const Batch& batch);
   // Per-token losses (N) of forward()'s result; records the gradients of sum factor * nll on a recording tape.
-  Tensor loss(autograd::Tape& tape, const autograd::Var& hidden, const Tensor& targets, const Tensor& factor);
+  Tensor loss(autograd::Tape& tape, const autograd::Var& hidden, const Tensor& targets, const Tensor& factor,
+              const LossOptions& options = {});
   // Logits (N, vocab_size) float32 of hidden rows, softcapped.
   Tensor logits(ops::Context& ctx, const Tensor& hidden);
 
@@ -102,6 +111,7 @@ class Transformer {
                        autograd::Parameter* bias, const Pass& pass, bool value = true);
   autograd::Var block(autograd::Tape& tape, int64_t i, autograd::Var x, const autograd::Var& x0, const Pass& pass);
   autograd::Var embed(autograd::Tape& tape, const Pass& pass);
+  bool is_skipped(const Batch& batch, int64_t layer) const;
   autograd::Var drop(autograd::Tape& tape, const autograd::Var& x, const Batch& batch, int64_t place);
   Pass start(autograd::Tape& tape, const Batch& batch) const;
   void probe(const autograd::Tape& tape, const std::string& name, const Tensor& x) {

@@ -17,6 +17,7 @@ void check_shape(const AttentionShape& s) {
   require(s.head_dim > 0 && s.head_dim <= 256 && s.head_dim % 2 == 0, kOp, " head width ", s.head_dim,
           " is not an even number up to 256");
   require(s.scale > 0, kOp, " scale must be positive, got ", s.scale);
+  require(s.dropout >= 0 && s.dropout < 1, kOp, " dropout must be at least 0 and below 1, got ", s.dropout);
 }
 
 Shape query_shape(const AttentionShape& s) { return {s.batch * s.queries, s.heads * s.head_dim}; }
@@ -93,6 +94,7 @@ Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, co
                         const Tensor& lengths, const AttentionShape& shape) {
   check_shape(shape);
   require(!shape.first_keys, kOp, " first_keys with a cache");
+  require(shape.dropout == 0, kOp, " no dropout with a cache");
   require_activation(kOp, q);
   require_tensor(kOp, "q", q, query_shape(shape), q.dtype());
   require(k_cache.rank() == 4, kOp, " k_cache must be (B, G, capacity, D), got ", k_cache.shape());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ops/context.h"
+#include "ops/dropout.h"
 
 namespace lathe::ops {
 
@@ -21,6 +22,10 @@ struct AttentionShape {
   // (B*Tq) int32, not with a cache: the first key that each query may see, a position in its sequence, 0 <= first <=
   // query, never falling within a sequence. Empty: 0.
   Tensor first_keys{};
+  // Training without a cache: each attention weight is dropped at this rate (the others divided by 1 - rate), by bits that
+  // depend on (dropout_key, sequence, head, query, key) alone, so the backward pass draws them again.
+  float dropout = 0;
+  DropoutKey dropout_key{};
 };
 
 struct AttentionSaved {

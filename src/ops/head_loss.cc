@@ -25,6 +25,8 @@ void check_weight(const Tensor& x, const Tensor& w, const HeadLossOptions& optio
           " and w ", w.shape(), " do not fit");
   require(options.vocab_size > 0 && options.vocab_size <= w.dim(0), kOp, " vocabulary of ", options.vocab_size,
           " with ", w.dim(0), " rows of w");
+  require(options.label_smoothing >= 0 && options.label_smoothing < 1, kOp, " label smoothing must be at least 0 and below 1, got ",
+          options.label_smoothing);
 }
 
 void check_targets(Context& ctx, const Tensor& x, const Tensor& targets, const HeadLossOptions& options,
@@ -39,6 +41,7 @@ void check_targets(Context& ctx, const Tensor& x, const Tensor& targets, const H
 struct Gradients {
   const Tensor &factor, &dx, &dw;
   const SelectedRows& selected;
+  const Tensor& smoothed;
 };
 
 void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options,
@@ -58,8 +61,9 @@ void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, 
       const Timed timed(ctx, "softmax_loss", 5 * static_cast<double>(z.elements()), bytes_of(z, dz));
       if (!ctx.meta())
         kernels_of(ctx.device())
-            .softmax_loss(z, targets.rows(begin, end), gradients ? gradients->factor.rows(begin, end) : Tensor(), v,
-                          options.softcap, nll.rows(begin, end), dz);
+            .softmax_loss(z, targets.rows(begin, end), gradients ? gradients->factor.rows(begin, end) : Tensor(), options,
+                          nll.rows(begin, end), dz,
+                          gradients && gradients->smoothed ? gradients->smoothed.rows(begin, end) : Tensor());
     }
     if (!gradients) continue;
     if (gradients->dx) matmul(ctx, dz, Transpose::kNo, used, Transpose::kNo, gradients->dx.rows(begin, end), false);
@@ -80,14 +84,15 @@ void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& tar
 
 void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const Tensor& factor,
                             const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw,
-                            const SelectedRows& selected) {
+                            const SelectedRows& selected, const Tensor& smoothed) {
   check_weight(x, w, options);
   check_targets(ctx, x, targets, options, nll);
   require_tensor(kOp, "factor", factor, {x.dim(0)}, DType::kFloat32);
   if (dx) require_tensor(kOp, "dx", dx, x.shape(), x.dtype());
   if (selected.rows) require_tensor(kOp, "dw of rows", selected.dw, {selected.rows.dim(0), x.dim(1)}, DType::kFloat32);
   if (dw) require_tensor(kOp, "dw", dw, w.shape(), DType::kFloat32);
-  const Gradients gradients{factor, dx, dw, selected};
+  if (smoothed) require_tensor(kOp, "smoothed", smoothed, {x.dim(0)}, DType::kFloat32);
+  const Gradients gradients{factor, dx, dw, selected, smoothed};
   run(ctx, x, w, targets, options, nll, &gradients);
 }
 
@@ -98,7 +103,7 @@ void logits_loss(Context& ctx, const Tensor& z, const Tensor& targets, const Ten
   check_targets(ctx, z, targets, options, nll);
   const Timed timed(ctx, "softmax_loss", 3 * static_cast<double>(z.elements()), bytes_of(z));
   // The softcap was applied already, so the logits are only read.
-  if (!ctx.meta()) kernels_of(ctx.device()).softmax_loss(z, targets, Tensor(), options.vocab_size, 0, nll, Tensor());
+  if (!ctx.meta()) kernels_of(ctx.device()).softmax_loss(z, targets, Tensor(), options, nll, Tensor(), Tensor());
 }
 
 Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options) {

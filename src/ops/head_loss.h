@@ -11,6 +11,8 @@ namespace lathe::ops {
 struct HeadLossOptions {
   int64_t vocab_size = 0;  // V <= rows of W
   float softcap = 0;       // 15 in the chat family, 0 = none
+  // e of row L-11.46, in [0, 1): gradients are those of (1 - e) nll + e mean over V of -log p. nll itself stays as it is.
+  float label_smoothing = 0;
   // For tests; 0 = chosen from V alone (64 MB of logits, 32 to 1024 rows). nll and dx do not depend on it; the float32
   // sum dw is split by chunk and does.
   int64_t chunk_rows = 0;
@@ -28,10 +30,11 @@ struct SelectedRows {
 };
 
 // The same, and at once the gradients of sum_n factor[n] * nll[n]: dx (N, C) overwritten, dw (Vpad, C) float32 added to
-// (empty = skip; so dx). factor (N) float32; rows with factor 0 or an ignored target give zero.
+// (empty = skip; so dx). factor (N) float32; rows with factor 0 or an ignored target give zero. smoothed (N) float32, if not empty:
+// the loss with label_smoothing, 0 where ignored.
 void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const Tensor& factor,
                             const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw,
-                            const SelectedRows& selected = {});
+                            const SelectedRows& selected = {}, const Tensor& smoothed = {});
 
 // Logits of the given rows for sampling: z (N, V) float32, softcapped.
 Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options);

@@ -53,7 +53,8 @@ struct Kernels {
   void (*dropout)(T x, float rate, DropoutKey key, T y);
   // logits: a float32 (rows, V) scratch that already holds x W^T; turns it into nll and, where dlogits is not empty,
   // dlogits (rows, Vpad) of the activation dtype: factor * (softmax - onehot) through the softcap, zero beyond V.
-  void (*softmax_loss)(T logits, T targets, T factor, int64_t vocab_size, float softcap, T nll, T dlogits);
+  // With label smoothing the one-hot has its share of it, and `smoothed` becomes the smoothed loss.
+  void (*softmax_loss)(T logits, T targets, T factor, const HeadLossOptions& options, T nll, T dlogits, T smoothed);
   // low_rank.h
   void (*low_rank)(T x, T a, T b, float scale, T h, T y);
   void (*low_rank_backward)(T dy, T a, T b, float scale, T dh, T dx);
@@ -63,6 +64,8 @@ struct Kernels {
   void (*gather_columns)(T x, T columns, T y);
   void (*dequantize)(const QuantizedMatrix& w, T y);
   void (*adamw)(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T compute);
+  void (*adamw8)(T p, T g, const Moments8& moments, const AdamwStep& step, float grad_scale, T compute);
+  void (*lion)(T p, T g, T m, const LionStep& step, float grad_scale, T compute);
   double (*sum_of_squares)(T x);
   void (*scale)(T x, float factor);
   // muon.h

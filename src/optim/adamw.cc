@@ -5,10 +5,14 @@
 
 namespace lathe::optim {
 
-AdamwState make_adamw_state(const Parameter& parameter) {
+AdamwState make_adamw_state(const Parameter& parameter, GroupKind kind) {
   const Tensor& value = parameter.value;
-  return {Tensor::zeros(value.shape(), DType::kFloat32, value.device()),
-          Tensor::zeros(value.shape(), DType::kFloat32, value.device()), 0};
+  const auto zeros = [&](const Shape& shape, DType dtype) { return Tensor::zeros(shape, dtype, value.device()); };
+  if (kind == GroupKind::kAdamW)
+    return {zeros(value.shape(), DType::kFloat32), zeros(value.shape(), DType::kFloat32), Tensor(), Tensor(), 0};
+  const Shape blocks{ops::moment_blocks(value.elements())};
+  return {zeros(value.shape(), DType::kUInt8), zeros(value.shape(), DType::kUInt8), zeros(blocks, DType::kFloat32),
+          zeros(blocks, DType::kFloat32), 0};
 }
 
 void adamw_step(ops::Context& ctx, const ParamGroup& group, std::span<AdamwState> states, float grad_scale) {
@@ -26,7 +30,11 @@ void adamw_step(ops::Context& ctx, const ParamGroup& group, std::span<AdamwState
                               .weight_decay = static_cast<float>(group.weight_decay),
                               .step = state.step};
     const bool has_copy = p.compute && p.compute.dtype() != p.value.dtype();
-    ops::adamw_update(ctx, p.value, p.grad, state.m, state.v, step, grad_scale, has_copy ? p.compute : Tensor());
+    const Tensor copy = has_copy ? p.compute : Tensor();
+    if (state.m_scale)
+      ops::adamw8_update(ctx, p.value, p.grad, {state.m, state.v, state.m_scale, state.v_scale}, step, grad_scale, copy);
+    else
+      ops::adamw_update(ctx, p.value, p.grad, state.m, state.v, step, grad_scale, copy);
   }
 }
 

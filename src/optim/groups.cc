@@ -59,9 +59,43 @@ ParamGroup adamw_group(double lr, double beta1, double beta2, double weight_deca
   return group;
 }
 
+bool is_embedding(std::string_view name) {
+  return name.starts_with("value_embeds.") || name.ends_with("wte.weight") || name.ends_with("wpe.weight") ||
+         name.ends_with("embed_tokens.weight") || name.ends_with("embed_positions.weight");
+}
+
+// By kind and whether it decays, in the given order; kinds in the order of GroupKind.
+template <class KindOf>
+std::vector<ParamGroup> plain_groups(std::span<Parameter* const> parameters, const AdamwRates& rates, KindOf kind_of) {
+  std::map<std::pair<GroupKind, bool>, ParamGroup> by_kind;
+  for (Parameter* parameter : parameters) {
+    if (!parameter->trainable) continue;
+    const GroupKind kind = kind_of(*parameter);
+    const bool decays = rates.decay_vectors || parameter->value.rank() >= 2;
+    ParamGroup& group = by_kind[{kind, !decays}];
+    group.kind = kind;
+    group.lr = group.initial_lr = rates.lr;
+    group.beta1 = rates.beta1, group.beta2 = rates.beta2, group.eps = rates.eps;
+    group.weight_decay = decays ? rates.weight_decay : 0;
+    group.parameters.push_back(parameter);
+  }
+  std::vector<ParamGroup> groups;
+  for (auto& [key, group] : by_kind) groups.push_back(std::move(group));
+  check_groups(groups, parameters);
+  return groups;
+}
+
 }  // namespace
 
-const char* group_kind_name(GroupKind kind) { return kind == GroupKind::kAdamW ? "adamw" : "muon"; }
+const char* group_kind_name(GroupKind kind) {
+  switch (kind) {
+    case GroupKind::kAdamW: return "adamw";
+    case GroupKind::kMuon: return "muon";
+    case GroupKind::kAdamW8: return "adamw8bit";
+    case GroupKind::kLion: return "lion";
+  }
+  return "?";
+}
 
 double width_factor(int64_t width) { return std::pow(static_cast<double>(width) / 768.0, -0.5); }
 
@@ -121,20 +155,17 @@ std::vector<ParamGroup> chat_groups(std::span<Parameter* const> parameters, int6
 }
 
 std::vector<ParamGroup> adamw_groups(std::span<Parameter* const> parameters, const AdamwRates& rates) {
-  ParamGroup decayed = adamw_group(rates.lr, rates.beta1, rates.beta2, rates.weight_decay);
-  decayed.eps = rates.eps;
-  ParamGroup plain = decayed;
-  plain.weight_decay = 0;
-  for (Parameter* parameter : parameters) {
-    if (!parameter->trainable) continue;
-    const bool decays = rates.decay_vectors || parameter->value.rank() >= 2;
-    (decays ? decayed : plain).parameters.push_back(parameter);
-  }
-  std::vector<ParamGroup> groups;
-  for (ParamGroup* group : {&decayed, &plain})
-    if (!group->parameters.empty()) groups.push_back(std::move(*group));
-  check_groups(groups, parameters);
-  return groups;
+  return plain_groups(parameters, rates, [](const Parameter&) { return GroupKind::kAdamW; });
+}
+
+std::vector<ParamGroup> adamw8_groups(std::span<Parameter* const> parameters, const AdamwRates& rates) {
+  return plain_groups(parameters, rates, [](const Parameter& p) {
+    return p.value.elements() < kLeast8Bit || is_embedding(p.name) ? GroupKind::kAdamW : GroupKind::kAdamW8;
+  });
+}
+
+std::vector<ParamGroup> lion_groups(std::span<Parameter* const> parameters, const AdamwRates& rates) {
+  return plain_groups(parameters, rates, [](const Parameter&) { return GroupKind::kLion; });
 }
 
 void check_groups(std::span<const ParamGroup> groups, std::span<Parameter* const> parameters) {

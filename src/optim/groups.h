@@ -11,15 +11,15 @@ namespace lathe::optim {
 
 using autograd::Parameter;
 
-enum class GroupKind { kAdamW, kMuon };
-const char* group_kind_name(GroupKind kind);  // "adamw", "muon"
+enum class GroupKind { kAdamW, kMuon, kAdamW8, kLion };
+const char* group_kind_name(GroupKind kind);  // "adamw", "muon", "adamw8bit", "lion"
 
 // Plain values: schedules write lr, momentum and weight_decay before each step.
 struct ParamGroup {
   GroupKind kind = GroupKind::kAdamW;
   double lr = 0, initial_lr = 0;  // lr = initial_lr * multiplier; the shape factor of Muon is applied in the step
   double weight_decay = 0;
-  double beta1 = 0.8, beta2 = 0.95, eps = 1e-10;  // beta1 and eps: AdamW only; beta2 of Muon: its second moment
+  double beta1 = 0.8, beta2 = 0.95, eps = 1e-10;  // eps: AdamW only; beta2 of Muon: its second moment
   double momentum = 0.95;                         // Muon only
   int64_t ns_steps = 5;                           // Muon only
   std::vector<Parameter*> parameters;             // not owned; Muon: all of one matrix shape
@@ -51,6 +51,12 @@ struct AdamwRates {
 };
 // Any other model: AdamW on every trainable parameter, in the given order.
 std::vector<ParamGroup> adamw_groups(std::span<Parameter* const> parameters, const AdamwRates& rates);
+// The same with moments of 8 bits, but for the embeddings and what is smaller than kLeast8Bit elements, whose moments stay
+// float32 (row L-11.38).
+inline constexpr int64_t kLeast8Bit = 4096;
+std::vector<ParamGroup> adamw8_groups(std::span<Parameter* const> parameters, const AdamwRates& rates);
+// Lion on every trainable parameter; eps is not used.
+std::vector<ParamGroup> lion_groups(std::span<Parameter* const> parameters, const AdamwRates& rates);
 
 // Throws "[groups] ..." naming the parameter unless every trainable one of `parameters` is in exactly one group, and no
 // frozen or foreign one is in any (row C-4.3).

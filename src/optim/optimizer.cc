@@ -20,8 +20,11 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, OptimizerOptions options, d
       state.muon = make_muon_state(group);
       const Shape shape = group.parameters.front()->value.shape();
       require(shapes.emplace(shape[0], shape[1]).second, "[optimizer] two Muon groups of shape ", shape);
+    } else if (group.kind == GroupKind::kLion) {
+      for (const Parameter* p : group.parameters)
+        state.lion.push_back(Tensor::zeros(p->value.shape(), DType::kFloat32, p->value.device()));
     } else {
-      for (const Parameter* p : group.parameters) state.adamw.push_back(make_adamw_state(*p));
+      for (const Parameter* p : group.parameters) state.adamw.push_back(make_adamw_state(*p, group.kind));
     }
   }
 }
@@ -58,6 +61,8 @@ void Optimizer::step(ops::Context& ctx, float grad_scale) {
   for (size_t i = 0; i < groups_.size(); ++i) {
     if (groups_[i].kind == GroupKind::kMuon)
       muon_step(ctx, groups_[i], states_[i].muon, options_.muon_form, options_.muon_precision, grad_scale);
+    else if (groups_[i].kind == GroupKind::kLion)
+      lion_step(ctx, groups_[i], states_[i].lion, grad_scale);
     else
       adamw_step(ctx, groups_[i], states_[i].adamw, grad_scale);
   }

@@ -13,6 +13,7 @@
 #include "optim/adamw.h"
 #include "optim/clip.h"
 #include "optim/groups.h"
+#include "optim/lion.h"
 #include "optim/muon.h"
 
 namespace lathe::optim {
@@ -47,8 +48,9 @@ class Optimizer {
   void step(ops::Context& ctx, float grad_scale = 1.0f);
   void zero_grad();  // row C-4.24: gradients become "none"
 
-  // Sharing memory, all float32, in group order: "adamw.m.<parameter>", "adamw.v.<parameter>",
-  // "muon.momentum.<R>x<C>" (N, R, C), "muon.second_moment.<R>x<C>" (row C-4.9).
+  // Sharing memory, in group order, float32 but for codes (uint8): "adamw.m.<parameter>", "adamw.v.<parameter>",
+  // "muon.momentum.<R>x<C>" (N, R, C), "muon.second_moment.<R>x<C>" (row C-4.9), "adamw8bit.m.<parameter>" and .v. (codes) with
+  // "adamw8bit.m_scale.<parameter>" and .v_scale., "lion.m.<parameter>".
   NamedTensors state_tensors() const;
   // The rest of the state: settings, parameter names and AdamW's step counts of every group.
   Json metadata() const;
@@ -61,6 +63,7 @@ class Optimizer {
   struct GroupState {
     std::vector<AdamwState> adamw;
     MuonState muon;
+    std::vector<Tensor> lion;
   };
   std::vector<ParamGroup> groups_;
   std::vector<GroupState> states_;

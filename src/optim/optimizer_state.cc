@@ -1,5 +1,7 @@
 // The optimizer's state as named tensors and JSON, and back.
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 #include "core/check.h"
@@ -21,6 +23,8 @@ constexpr Field kFields[] = {{"lr", &ParamGroup::lr, 0, 1e6},
                              {"eps", &ParamGroup::eps, 0, 1},
                              {"momentum", &ParamGroup::momentum, 0, 1}};
 
+bool counts_steps(const ParamGroup& group) { return group.kind == GroupKind::kAdamW || group.kind == GroupKind::kAdamW8; }
+
 std::string shape_suffix(const ParamGroup& group) {
   const Tensor& value = group.parameters.front()->value;
   return join_text(value.dim(0), "x", value.dim(1));
@@ -31,8 +35,9 @@ Status read_group(const Json& json, const std::string& where, ParamGroup& group)
   if (!json.is_object()) return error_at(where, -1, "must be an object");
   const Json* kind = json.find("kind");
   if (kind == nullptr || !kind->is_string()) return error_at(where, -1, "has no kind");
-  if (kind->as_string() != group_kind_name(GroupKind::kAdamW) && kind->as_string() != group_kind_name(GroupKind::kMuon))
-    return error_at(where, -1, "unknown kind \"", kind->as_string(), "\"; adamw and muon are known");
+  constexpr GroupKind kKinds[] = {GroupKind::kAdamW, GroupKind::kMuon, GroupKind::kAdamW8, GroupKind::kLion};
+  if (std::none_of(std::begin(kKinds), std::end(kKinds), [&](GroupKind k) { return kind->as_string() == group_kind_name(k); }))
+    return error_at(where, -1, "unknown kind \"", kind->as_string(), "\"; adamw, adamw8bit, lion and muon are known");
   if (kind->as_string() != group_kind_name(group.kind))
     return error_at(where, -1, "is of kind ", kind->as_string(), " in the checkpoint, here it is ",
                     group_kind_name(group.kind));
@@ -87,9 +92,19 @@ Optimizer::NamedTensors Optimizer::state_tensors() const {
       tensors.emplace_back("muon.second_moment." + shape_suffix(group), states_[g].muon.second_moment);
       continue;
     }
+    const std::string rule = std::string(group_kind_name(group.kind)) + ".";
     for (size_t i = 0; i < group.parameters.size(); ++i) {
-      tensors.emplace_back("adamw.m." + group.parameters[i]->name, states_[g].adamw[i].m);
-      tensors.emplace_back("adamw.v." + group.parameters[i]->name, states_[g].adamw[i].v);
+      const std::string& name = group.parameters[i]->name;
+      if (group.kind == GroupKind::kLion) {
+        tensors.emplace_back(rule + "m." + name, states_[g].lion[i]);
+        continue;
+      }
+      const AdamwState& state = states_[g].adamw[i];
+      tensors.emplace_back(rule + "m." + name, state.m);
+      tensors.emplace_back(rule + "v." + name, state.v);
+      if (!state.m_scale) continue;
+      tensors.emplace_back(rule + "m_scale." + name, state.m_scale);
+      tensors.emplace_back(rule + "v_scale." + name, state.v_scale);
     }
   }
   return tensors;
@@ -105,7 +120,7 @@ Json Optimizer::metadata() const {
     json["ns_steps"] = group.ns_steps;
     json["params"] = Json::array();
     for (const Parameter* p : group.parameters) json["params"].push_back(p->name);
-    if (group.kind == GroupKind::kAdamW) {
+    if (counts_steps(group)) {
       json["steps"] = Json::array();
       for (const AdamwState& state : states_[g].adamw) json["steps"].push_back(state.step);
     }
@@ -127,7 +142,7 @@ Status Optimizer::load(const Json& metadata, const NamedTensors& tensors) {
   for (size_t g = 0; g < groups.size(); ++g) {
     const std::string where = join_text("optimizer.groups[", g, "]");
     LATHE_TRY_STATUS(read_group(list->at(g), where, groups[g]));
-    if (groups[g].kind == GroupKind::kAdamW) {
+    if (counts_steps(groups[g])) {
       LATHE_TRY(steps[g], read_steps(list->at(g), where, groups[g].parameters.size()));
     }
   }
@@ -140,7 +155,7 @@ Status Optimizer::load(const Json& metadata, const NamedTensors& tensors) {
     const Tensor& other = *found->second;
     if (other.shape() != tensor.shape() || other.dtype() != tensor.dtype())
       return error_at(name, -1, "is ", other.shape(), " ", dtype_name(other.dtype()), " in the checkpoint, expected ",
-                      tensor.shape(), " fp32");
+                      tensor.shape(), " ", dtype_name(tensor.dtype()));
   }
 
   for (const auto& [name, tensor] : mine) tensor.copy_from(*by_name.at(name));

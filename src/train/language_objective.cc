@@ -48,10 +48,17 @@ Status LanguageObjective::prepare(StepScope& scope) {
   return scope.world.all_reduce(&valid_, 1, dist::ElementType::kFloat64, dist::Reduction::kMean);
 }
 
+model::LossOptions LanguageObjective::loss_options(ops::Context& ctx, int64_t targets) {
+  model::LossOptions options;
+  options.label_smoothing = options_.label_smoothing;
+  if (options_.label_smoothing > 0) options.smoothed = smoothed_ = ctx.empty({targets}, DType::kFloat32);
+  return options;
+}
+
 Result<StepOutcome> LanguageObjective::gradients(StepScope& scope, int64_t) {
   const int64_t micro = options_.batch * columns_;
   StepOutcome outcome;
-  double sum = 0, targets = 0;
+  double sum = 0, smoothed_sum = 0, targets = 0;
   for (int64_t m = 0; m < options_.accumulation; ++m) {
     data::TokenBatch& tokens = batches_[static_cast<size_t>(m)];
     const double micro_valid = count_valid(tokens);
@@ -67,7 +74,10 @@ Result<StepOutcome> LanguageObjective::gradients(StepScope& scope, int64_t) {
     if (!tokens.documents.empty()) batch.documents = Tensor::borrow(tokens.documents.data(), {micro}, DType::kInt32);
     batch.training = true;
     batch.dropout_key = rng_key(scope.seed, "dropout");
-    batch.dropout_call = static_cast<uint64_t>((scope.step * options_.accumulation + m) * scope.world.size() + scope.world.rank());
+    const int64_t pass = scope.step * options_.accumulation + m;
+    batch.dropout_call = static_cast<uint64_t>(pass * scope.world.size() + scope.world.rank());
+    batch.layerdrop_key = rng_key(scope.seed, "layerdrop");
+    batch.layerdrop_call = static_cast<uint64_t>(pass);  // the same on all ranks (row L-11.87)
     autograd::Var hidden;
     {
       const TimedPart part(scope.clock, scope.split.forward, scope.ctx, "forward");
@@ -77,11 +87,13 @@ Result<StepOutcome> LanguageObjective::gradients(StepScope& scope, int64_t) {
     {
       const TimedPart part(scope.clock, scope.split.head, scope.ctx, "head");
       nll = model_.loss(scope.tape, hidden, Tensor::borrow(tokens.targets().data(), {micro}, DType::kInt32),
-                        Tensor::borrow(factor_.data<float>(), {micro}, DType::kFloat32));
+                        Tensor::borrow(factor_.data<float>(), {micro}, DType::kFloat32), loss_options(scope.ctx, micro));
     }
     double micro_sum = 0;
     for (const float x : nll.span<float>()) micro_sum += static_cast<double>(x);
     sum += micro_sum;
+    if (smoothed_)
+      for (const float x : smoothed_.span<float>()) smoothed_sum += double{x};
     outcome.last_micro_loss = micro_valid > 0 ? micro_sum / micro_valid : 0;
     const TimedPart part(scope.clock, scope.split.backward, scope.ctx, "backward");
     scope.tape.backward();
@@ -90,6 +102,11 @@ Result<StepOutcome> LanguageObjective::gradients(StepScope& scope, int64_t) {
   outcome.valid_targets = static_cast<int64_t>(targets);
   outcome.tokens = step_tokens();
   outcome.loss = targets > 0 ? sum / targets : 0;
+  smoothed_ = Tensor();
+  if (options_.label_smoothing > 0 && targets > 0) {  // row L-11.47: what is trained on beside what is reported
+    outcome.figures.emplace_back("train/smoothed_loss", smoothed_sum / targets);
+    outcome.line = format_text(" | smoothed loss: %.6f", smoothed_sum / targets);
+  }
   return outcome;
 }
 

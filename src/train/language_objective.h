@@ -19,6 +19,7 @@ struct LanguageOptions {
   int64_t accumulation = 1;    // micro batches of an optimizer step
   LossNormalisation normalisation = LossNormalisation::kGlobal;
   data::ResumeMode resume_mode = data::ResumeMode::kExact;
+  double label_smoothing = 0;  // row L-11.46; the reported loss has none (row L-11.47)
 };
 
 class LanguageObjective : public Objective {
@@ -35,6 +36,8 @@ class LanguageObjective : public Objective {
   Status restore(const Json& state) override { return loader_.restore(state, options_.resume_mode); }
 
  private:
+  model::LossOptions loss_options(ops::Context& ctx, int64_t targets);
+
   model::Transformer& model_;
   data::TokenLoader& loader_;
   LanguageOptions options_;
@@ -43,6 +46,7 @@ class LanguageObjective : public Objective {
   double valid_ = 0;                       // their valid targets, the mean over ranks
   int64_t world_ = 1, columns_;            // T of the step under way
   Tensor factor_;                          // (B*T) float32
+  Tensor smoothed_;                        // (N) of the micro batch under way, with label smoothing
 };
 
 }  // namespace lathe::train

@@ -31,11 +31,6 @@ Status within(const Range& r) {
   return error_at(r.key, -1, "must be ", r.open ? "above " : "at least ", r.least, " and at most ", r.most, ", is ", r.value);
 }
 
-Status not_yet(bool asked, const char* key) {
-  if (asked) return error_at(key, -1, "this build trains without it; leave it at its default");
-  return {};
-}
-
 bool has_biases(const TinySettings& s) { return s.bias == "auto" ? s.norm == "layernorm" && s.mlp == "gelu" : s.bias == "true"; }
 
 void describe_training(SettingsTable& t, TinySettings& s) {
@@ -69,6 +64,7 @@ void describe_training(SettingsTable& t, TinySettings& s) {
   t.add("ema_update_every", &s.ema_update_every, "steps");
   t.add("ema_start_step", &s.ema_start_step, "first step that updates");
   t.group("curriculum");
+  t.add("use_ema", &s.use_ema, "generate_only: from the average of the weights; auto: where the checkpoint has one");
   t.add("curriculum", &s.curriculum, "short sequences first");
   t.add("curriculum_start_block_size", &s.curriculum_start_block_size, "first length");
   t.add("curriculum_steps", &s.curriculum_steps, "steps to the full length");
@@ -84,6 +80,7 @@ void describe_model(SettingsTable& t, TinySettings& s) {
   t.add("norm", &s.norm, "kind").choices = {"layernorm", "rmsnorm"};
   t.add("norm_eps", &s.norm_eps, "added to the mean square");
   t.add("mlp", &s.mlp, "activation").choices = {"gelu", "swiglu"};
+  t.add("gelu_form", &s.gelu_form, "gelu: exact or its approximation").choices = {"erf", "tanh"};
   t.add("pos_encoding", &s.pos_encoding, "positions").choices = {"learned", "rope"};
   t.add("rope_base", &s.rope_base, "rope: base of the frequencies");
   t.add("bias", &s.bias, "auto: with layernorm and gelu").choices = {"auto", "true", "false"};
@@ -101,7 +98,9 @@ void describe(SettingsTable& t, TinySettings& s) {
   t.group("data");
   t.add("data_path", &s.data_path, "one UTF-8 text file");
   t.add("out_dir", &s.out_dir, "checkpoints, tokenizer, tokens and logs");
-  t.add("resume", &s.resume, "go on from the latest checkpoint of out_dir");
+  t.add("resume", &s.resume, "go on from out_dir/ckpt, else from ckpt_best");
+  t.add("generate_only", &s.generate_only, "no training: a text from the checkpoint of out_dir");
+  t.add("checkpoint", &s.checkpoint, "generate_only: which one; auto: the last, else the best").choices = {"auto", "last", "best"};
   t.add("memmap_dataset", &s.memmap_dataset, "keep the tokens in out_dir/tokens.bin instead of memory");
   t.add("val_fraction", &s.val_fraction, "tail of the tokens that validates; 0: none");
   t.group("tokenizer");
@@ -116,50 +115,61 @@ void describe(SettingsTable& t, TinySettings& s) {
   t.add("compile_backend", &s.compile_backend, "accepted").choices = {"inductor", "aot_eager", "eager"};
   t.add("compile_mode", &s.compile_mode, "accepted").choices = {"default", "reduce-overhead", "max-autotune"};
   t.add("compile_fullgraph", &s.compile_fullgraph, "accepted");
+  t.add("compile_dynamic", &s.compile_dynamic, "accepted");
+  t.group("several processes");
+  t.add("ddp", &s.ddp, "data-parallel training");
+  t.add("ddp_backend", &s.ddp_backend, "ddp").choices = {"auto", "nccl", "gloo"};
+  t.add("ddp_find_unused_parameters", &s.ddp_find_unused_parameters, "ddp");
+  t.add("ddp_timeout", &s.ddp_timeout, "ddp: seconds");
   t.group("evaluation and samples");
   t.add("eval_interval", &s.eval_interval, "steps; 0: never");
   t.add("eval_iters", &s.eval_iters, "batches averaged");
   t.add("log_interval", &s.log_interval, "steps between lines of metrics.jsonl; 0: none");
   t.add("save_interval", &s.save_interval, "steps, beside each evaluation and the end; 0: only these");
   t.add("sample_interval", &s.sample_interval, "steps; 0: never");
-  t.add("sample_chars", &s.sample_chars, "tokens of a sample");
+  t.add("sample_chars", &s.sample_chars, "new tokens of a sample");
   t.add("prompt", &s.prompt, "start of samples; empty: a line break");
   t.add("temperature", &s.temperature, "of samples; 0: greedy");
   t.add("top_k", &s.top_k, "0: off");
   t.add("top_p", &s.top_p, "1: off");
   t.add("repetition_penalty", &s.repetition_penalty, "1: off");
+  t.add("repetition_window", &s.repetition_window, "tokens that the penalty looks back; 0: all");
+  t.add("no_repeat_ngram_size", &s.no_repeat_ngram_size, "no run of so many tokens twice; 0: off");
+  t.add("do_sample", &s.do_sample, "--no-do_sample: greedy, without the settings above");
+  t.add("context_overflow", &s.context_overflow, "a sample longer than block_size").choices = {"slide", "stop"};
 }
 
 Status check(const TinySettings& s) {
   for (const auto& [key, value] : {std::pair{"max_steps", s.max_steps}, {"batch_size", s.batch_size}, {"grad_accum_steps", s.grad_accum_steps},
                                    {"block_size", s.block_size}, {"eval_iters", s.eval_iters}, {"bpe_min_frequency", s.bpe_min_frequency},
-                                   {"dataloader_prefetch_factor", s.dataloader_prefetch_factor}, {"sample_chars", s.sample_chars}})
+                                   {"dataloader_prefetch_factor", s.dataloader_prefetch_factor}, {"sample_chars", s.sample_chars},
+                                   {"ema_update_every", s.ema_update_every}, {"ddp_timeout", s.ddp_timeout}})
     LATHE_TRY_STATUS(at_least(key, value, 1));
   for (const auto& [key, value] : {std::pair{"dataloader_workers", s.dataloader_workers}, {"lr_warmup_steps", s.lr_warmup_steps},
                                    {"lr_stable_steps", s.lr_stable_steps}, {"eval_interval", s.eval_interval}, {"save_interval", s.save_interval},
                                    {"sample_interval", s.sample_interval}, {"log_interval", s.log_interval}, {"top_k", s.top_k},
-                                   {"mlp_hidden", s.mlp_hidden}})
+                                   {"mlp_hidden", s.mlp_hidden}, {"ema_start_step", s.ema_start_step}, {"sliding_window", s.sliding_window},
+                                   {"repetition_window", s.repetition_window}, {"no_repeat_ngram_size", s.no_repeat_ngram_size}})
     LATHE_TRY_STATUS(at_least(key, value, 0));
   LATHE_TRY_STATUS(within("val_fraction", s.val_fraction, 0, 1));
   LATHE_TRY_STATUS(within("dropout", s.dropout, 0, 1));
   constexpr double kAny = std::numeric_limits<double>::infinity();
-  for (const auto& [key, value] : {std::pair{"adam_beta1", s.adam_beta1}, {"adam_beta2", s.adam_beta2}, {"ema_decay", s.ema_decay}})
+  for (const auto& [key, value] : {std::pair{"adam_beta1", s.adam_beta1}, {"adam_beta2", s.adam_beta2}, {"ema_decay", s.ema_decay},
+                                   {"lion_beta1", s.lion_beta1}, {"lion_beta2", s.lion_beta2}, {"label_smoothing", s.label_smoothing},
+                                   {"layerdrop", s.layerdrop}})
     LATHE_TRY_STATUS(within(key, value, 0, 1));
   for (const Range& range : {Range{"learning_rate", s.learning_rate, 0, kAny, true}, {"lr_min", s.lr_min, 0, kAny}, {"adam_eps", s.adam_eps, 0, kAny, true},
                              {"weight_decay", s.weight_decay, 0, kAny}, {"grad_clip", s.grad_clip, 0, kAny}, {"norm_eps", s.norm_eps, 0, kAny, true},
-                             {"rope_base", s.rope_base, 0, kAny, true}, {"temperature", s.temperature, 0, kAny}, {"top_p", s.top_p, 0, 1, true},
+                             {"rope_base", s.rope_base, 0, kAny, true}, {"temperature", s.temperature, 0, kAny}, {"top_p", s.top_p, 0, 1}, {"qk_norm_eps", s.qk_norm_eps, 0, kAny, true},
                              {"repetition_penalty", s.repetition_penalty, 0, kAny, true}})
     LATHE_TRY_STATUS(within(range));
   if (s.lr_schedule != "constant" && s.lr_min > s.learning_rate)
     return error_at("lr_min", -1, s.lr_min, " is above learning_rate ", s.learning_rate, ": the decay would rise");
   if (s.curriculum) LATHE_TRY_STATUS(curriculum_of(s).check());
-  LATHE_TRY_STATUS(not_yet(s.optimizer != "adamw", "optimizer"));
-  LATHE_TRY_STATUS(not_yet(s.label_smoothing != 0, "label_smoothing"));
-  LATHE_TRY_STATUS(not_yet(s.ema, "ema"));
-  LATHE_TRY_STATUS(not_yet(s.layerdrop != 0, "layerdrop"));
-  LATHE_TRY_STATUS(not_yet(s.sliding_window != 0, "sliding_window"));
-  LATHE_TRY_STATUS(not_yet(s.qk_norm, "qk_norm"));
-  return not_yet(!s.scaled_init, "scaled_init");
+  if (s.generate_only && s.resume) return error_at("generate_only", -1, "and resume exclude each other; give one of them");
+  if (s.checkpoint != "auto" && !s.generate_only) return error_at("checkpoint", -1, "is only for generate_only");
+  if (s.ddp) return error_at("ddp", -1, "this trainer runs in one process; leave it off");
+  return {};
 }
 
 Result<model::ModelConfig> model_config(const TinySettings& s, int64_t vocab_size) {
@@ -174,12 +184,17 @@ Result<model::ModelConfig> model_config(const TinySettings& s, int64_t vocab_siz
   model::ModelConfig config = s.mlp == "swiglu" ? model::llama_config(size) : model::gpt2_config(size);
   config.norm = s.norm == "rmsnorm" ? model::Norm::kRms : model::Norm::kLayer;
   config.norm_eps = s.norm_eps;
-  config.mlp = s.mlp == "swiglu" ? model::Mlp::kSwiglu : model::Mlp::kGelu;
+  config.mlp = s.mlp == "swiglu" ? model::Mlp::kSwiglu : s.gelu_form == "tanh" ? model::Mlp::kGeluTanh : model::Mlp::kGelu;
   config.positions = s.pos_encoding == "rope" ? model::Positions::kRope : model::Positions::kLearned;
   config.rope_base = s.rope_base;
   config.attention_bias = config.mlp_bias = has_biases(s);
   config.norm_bias = has_biases(s) && config.norm == model::Norm::kLayer;
   config.dropout = s.dropout;
+  config.layerdrop = s.layerdrop;
+  config.sliding_window = s.sliding_window;
+  config.qk_norm = s.qk_norm;
+  config.qk_norm_eps = s.qk_norm_eps;
+  config.scaled_init = s.scaled_init;
   LATHE_TRY_STATUS(config.validate());
   return config;
 }
@@ -218,14 +233,38 @@ std::vector<std::string> schedule_warnings(const TinySettings& s) {
   return lines;
 }
 
+std::vector<std::string> optimizer_warnings(const TinySettings& s) {
+  std::vector<std::string> lines;
+  if (s.optimizer == "lion" && s.learning_rate > 1e-4)
+    lines.push_back(join_text("learning_rate ", s.learning_rate, " is high for lion: 3 to 10 times less than for adamw is usual"));
+  if (!s.ema) return lines;
+  const EmaReach reach = ema_reach(s);
+  if (s.ema_start_step >= s.max_steps)
+    lines.push_back(join_text("ema_start_step ", s.ema_start_step, " is not below max_steps ", s.max_steps, ": there will be no average"));
+  else if (reach.start_share > 0.1)
+    lines.push_back(format_text("the average still holds %.0f %% of its first weights at the end: ema_decay %g looks back over about %.0f steps of %lld; lower it",
+                                100 * reach.start_share, s.ema_decay, reach.window_steps, static_cast<long long>(s.max_steps)));
+  return lines;
+}
+
+EmaReach ema_reach(const TinySettings& s) {
+  EmaReach reach;
+  reach.updates = std::max<int64_t>(0, (s.max_steps - 1 - s.ema_start_step) / s.ema_update_every);
+  reach.window_steps = static_cast<double>(s.ema_update_every) / (1 - s.ema_decay);
+  reach.start_share = std::pow(s.ema_decay, static_cast<double>(reach.updates));
+  return reach;
+}
+
 std::unique_ptr<optim::Optimizer> make_optimizer(const TinySettings& s, const model::Transformer& model, dist::Communicator* ranks) {
   optim::AdamwRates rates;
   rates.lr = s.learning_rate;
-  rates.beta1 = s.adam_beta1;
-  rates.beta2 = s.adam_beta2;
   rates.eps = s.adam_eps;
   rates.weight_decay = s.weight_decay;
-  return std::make_unique<optim::Optimizer>(optim::adamw_groups(model.parameters(), rates), optim::OptimizerOptions{}, ranks);
+  const bool lion = s.optimizer == "lion";
+  rates.beta1 = lion ? s.lion_beta1 : s.adam_beta1;
+  rates.beta2 = lion ? s.lion_beta2 : s.adam_beta2;
+  const auto groups = lion ? optim::lion_groups : s.optimizer == "adamw8bit" ? optim::adamw8_groups : optim::adamw_groups;
+  return std::make_unique<optim::Optimizer>(groups(model.parameters(), rates), optim::OptimizerOptions{}, ranks);
 }
 
 }  // namespace lathe::train

@@ -60,7 +60,7 @@ TEST(Sampler, RefusesOptionsOutOfRange) {
   EXPECT_TRUE(refuses([](SamplingOptions& o) { o.temperature = -0.1; }));
   EXPECT_TRUE(refuses([](SamplingOptions& o) { o.temperature = std::nan(""); }));
   EXPECT_TRUE(refuses([](SamplingOptions& o) { o.top_k = -1; }));
-  EXPECT_TRUE(refuses([](SamplingOptions& o) { o.top_p = 0; }));
+  EXPECT_TRUE(refuses([](SamplingOptions& o) { o.top_p = -0.1; }));
   EXPECT_TRUE(refuses([](SamplingOptions& o) { o.top_p = 1.1; }));
   EXPECT_TRUE(refuses([](SamplingOptions& o) { o.min_p = -0.1; }));
   EXPECT_TRUE(refuses([](SamplingOptions& o) { o.min_p = 2; }));

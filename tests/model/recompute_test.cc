@@ -12,7 +12,7 @@ using model::Recompute;
 constexpr int64_t kRows = 2, kLength = 80;  // longer than the windows below
 
 // The small models with grouped heads, windows, tied heads, value embeddings, lambdas, smear and backout; with dropout;
-// and backout without lambdas, where a block's input has three users.
+// with layerdrop; and backout without lambdas, where a block's input has three users.
 std::vector<SmallModel> models() {
   std::vector<SmallModel> out = small_models(32);
   for (SmallModel& small : out)
@@ -20,6 +20,10 @@ std::vector<SmallModel> models() {
   SmallModel dropout{"gpt2_dropout", out.back().config};
   dropout.config.dropout = 0.2;
   out.push_back(dropout);
+  SmallModel layerdrop{"gpt2_layerdrop", dropout.config};
+  layerdrop.config.n_layer = 4;
+  layerdrop.config.layerdrop = 0.4;
+  out.push_back(layerdrop);
   SmallModel plain{"backout_without_lambdas", small_chat(model::ChatState::kNewest, 32)};
   plain.config.lambdas = false;
   out.push_back(plain);
@@ -48,7 +52,8 @@ Outcome run(model::Transformer& model, Recompute recompute, int threads) {
     batch.batch = kRows;
     batch.training = true;
     batch.dropout_key = rng_key(3, "dropout");
-    batch.dropout_call = micro;
+    batch.dropout_call = batch.layerdrop_call = micro;
+    batch.layerdrop_key = rng_key(3, "layerdrop");
     const autograd::Var hidden = model.forward(tape, batch);
     out.kept_bytes = ctx.arena().bytes_in_use();
     keep(model.loss(tape, hidden, targets, factor));
@@ -66,6 +71,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 class RecomputeBits : public ::testing::TestWithParam<std::tuple<int, DType>> {};
 
+// L-11.45, L-11.87
 TEST_P(RecomputeBits, LossAndEveryGradientAreEqual) {
   const model::ModelConfig config = models()[static_cast<size_t>(std::get<0>(GetParam()))].config;
   const std::unique_ptr<model::Transformer> model = random_model(config, std::get<1>(GetParam()), true);
@@ -110,7 +116,7 @@ TEST(Recompute, NamesAreThoseOfTheFlag) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RecomputeBits,
-                         ::testing::Combine(::testing::Range(0, 8),
+                         ::testing::Combine(::testing::Range(0, 9),
                                             ::testing::Values(DType::kFloat32, DType::kBFloat16)),
                          [](const auto& info) {
                            return models()[static_cast<size_t>(std::get<0>(info.param))].name +

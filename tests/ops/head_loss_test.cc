@@ -304,5 +304,59 @@ TEST(HeadLossRefusals, WrongShapesAndTargets) {
 INSTANTIATE_TEST_SUITE_P(Dtypes, HeadLoss, ::testing::Values(DType::kFloat32, DType::kBFloat16),
                          [](const auto& info) { return std::string(dtype_name(info.param)); });
 
+// L-11.46: value and gradient of (1 - e) nll + e mean(-log p), the slopes by central differences; nll keeps its bits.
+TEST(LabelSmoothing, ValueAndGradientFollowTheDefinition) {
+  for (const float cap : {0.0f, 15.0f}) {
+    const Problem p = make_problem(7, 5, 33, cap, DType::kFloat32);
+    const double e = 0.2f;
+    std::vector<double> x = doubles(p.x), w = doubles(p.w);
+    const std::vector<double> factor = doubles(p.factor);
+    const auto smoothed_losses = [&] {
+      const std::vector<double> z = ref::head_logits(x, w, {7, 5, 33, double{cap}});
+      std::vector<double> losses;
+      for (size_t n = 0; n < 7; ++n) {
+        const int32_t target = p.targets.data<int32_t>()[n];
+        double mean = 0;
+        const double total = ref::log_sum_exp(z.data() + n * 33, 33);
+        for (size_t v = 0; v < 33; ++v) mean += (total - z[n * 33 + v]) / 33;
+        losses.push_back(target < 0 ? 0 : (1 - e) * (total - z[n * 33 + static_cast<size_t>(target)]) + e * mean);
+      }
+      return losses;
+    };
+    const auto weighted = [&] {
+      const std::vector<double> losses = smoothed_losses();
+      double sum = 0;
+      for (size_t n = 0; n < 7; ++n) sum += factor[n] * losses[n];
+      return sum;
+    };
+    const auto slopes = [&](std::vector<double>& of) {
+      std::vector<double> out;
+      for (double& value : of) {
+        const double kept = value;
+        value = kept + 1e-5;
+        const double up = weighted();
+        value = kept - 1e-5;
+        out.push_back((up - weighted()) / 2e-5);
+        value = kept;
+      }
+      return out;
+    };
+    Context ctx;
+    HeadLossOptions options = p.options;
+    const Tensor nll = Tensor::empty({7}, DType::kFloat32), plain = Tensor::empty({7}, DType::kFloat32);
+    const Tensor smoothed = Tensor::empty({7}, DType::kFloat32);
+    const Tensor dx = Tensor::zeros(p.x.shape(), DType::kFloat32), dw = Tensor::zeros(p.w.shape(), DType::kFloat32);
+    head_loss(ctx, p.x, p.w, p.targets, options, plain);
+    options.label_smoothing = 0.2f;
+    head_loss_and_gradient(ctx, p.x, p.w, p.targets, p.factor, options, nll, dx, dw, {}, smoothed);
+    EXPECT_TRUE(same_bits(nll, plain));
+    EXPECT_TRUE(is_close(smoothed.span<float>(), std::span<const float>(floats(smoothed_losses())), Tolerance{1e-5, 1e-5}));
+    EXPECT_TRUE(is_close(dx.span<float>(), std::span<const float>(floats(slopes(x))), Tolerance{1e-5, 1e-4}));
+    EXPECT_TRUE(is_close(dw.span<float>(), std::span<const float>(floats(slopes(w))), Tolerance{1e-5, 1e-4}));
+    options.label_smoothing = 1;
+    EXPECT_THROW(head_loss(ctx, p.x, p.w, p.targets, options, nll), std::invalid_argument);
+  }
+}
+
 }  // namespace
 }  // namespace lathe::ops

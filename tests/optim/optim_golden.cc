@@ -218,6 +218,28 @@ TEST_P(OptimGolden, AdamwOfTheReference) {
 // C-4.4: torch's AdamW is the same formula.
 TEST_P(OptimGolden, AdamwOfTorch) { run_adamw("adamw_torch", "adamw_ref_b", false); }
 
+// L-11.40, L-11.41, L-11.42
+TEST_P(OptimGolden, Lion) {
+  const SafetensorsFile expected = read("lion");
+  const Json& c = config_.at("lion");
+  for (const std::string name : {"vec", "scalar", "emb"}) {
+    const auto p = parameter(find(inputs_, "param." + name), name, true);
+    ParamGroup group;
+    group.kind = GroupKind::kLion;
+    group.beta1 = c.at("betas").at(0).as_double(), group.beta2 = c.at("betas").at(1).as_double();
+    group.weight_decay = c.at("weight_decay").as_double();
+    group.parameters = {p.get()};
+    const std::vector<Tensor> momenta = {Tensor::zeros(p->value.shape(), DType::kFloat32)};
+    for (int64_t step = 0; step < steps_; ++step) {
+      group.lr = at_step("lr", step);
+      set_grad(*p, part(find(inputs_, "grad." + name), step));
+      lion_step(ctx_, group, momenta, 1.0f);
+      const Tensor& values = find(expected, name + ".step" + std::to_string(step));
+      expect_close(p->value, values, allowed("lion", values), name + " step " + std::to_string(step));
+    }
+  }
+}
+
 // C-4.21
 TEST_P(OptimGolden, ClipsByTheGlobalNorm) {
   const SafetensorsFile file = read("clip");

@@ -19,6 +19,7 @@ struct Forward {
   const Indices& ids;
   int64_t batch, rows, length;
   Values cosine, sine;
+  std::set<int64_t> skipped;
   Indices positions;
 
   Forward(const ModelConfig& config, const Weights& w, const Indices& i, int64_t b)
@@ -60,7 +61,7 @@ struct Forward {
   }
 
   int64_t window(int64_t layer) const {
-    if (c.family != Family::kChat) return -1;
+    if (c.family != Family::kChat) return c.sliding_window - 1;
     const char letter = c.window_pattern[static_cast<size_t>(layer) % c.window_pattern.size()];
     if (std::toupper(letter) == 'L' || layer + 1 == c.n_layer) return c.sequence_len;
     if (c.chat_state != model::ChatState::kNewest) return c.sequence_len / 2;
@@ -84,9 +85,14 @@ struct Forward {
       const Values gate = linear(first, weight(head + "ve_gate.weight"), {}, rows, channels, c.n_kv_head);
       v = value_gate(v, embedding(weight(name), ids, kv_width), gate, width, newest ? 3 : 2);
     }
+    if (c.family != Family::kChat && c.qk_norm) {
+      const double eps = c.qk_norm_eps > 0 ? c.qk_norm_eps : c.norm_eps;
+      q = rms_norm(q, weight(head + "q_norm.weight"), width, eps, 1), k = rms_norm(k, weight(head + "k_norm.weight"), width, eps, 1);
+    }
     if (c.positions == model::Positions::kRope) {
-      q = rope(q, cosine, sine, positions, c.n_head, width, llama ? -1 : 1);
-      k = rope(k, cosine, sine, positions, c.n_kv_head, width, llama ? -1 : 1);
+      const int direction = c.family == Family::kChat ? 1 : -1;
+      q = rope(q, cosine, sine, positions, c.n_head, width, direction);
+      k = rope(k, cosine, sine, positions, c.n_kv_head, width, direction);
     }
     if (c.family == Family::kChat) {
       const double scale = c.chat_state == model::ChatState::kNewest ? 1.2 : 1;
@@ -104,7 +110,8 @@ struct Forward {
       return project(swiglu(gate, up), prefix + "mlp.down_proj", c.hidden(), c.n_embd);
     }
     const Values h = project(x, prefix + "mlp.c_fc", c.n_embd, c.hidden());
-    return project(map(h, c.family == Family::kGpt2 ? gelu_tanh : relu_squared), prefix + "mlp.c_proj", c.hidden(),
+    const auto form = c.family == Family::kChat ? relu_squared : c.mlp == model::Mlp::kGelu ? gelu : gelu_tanh;
+    return project(map(h, form), prefix + "mlp.c_proj", c.hidden(),
                    c.n_embd);
   }
 
@@ -112,7 +119,7 @@ struct Forward {
     const bool chat = c.family == Family::kChat, llama = c.family == Family::kLlama;
     Values x = embedding(weight(llama ? "model.embed_tokens.weight" : "transformer.wte.weight"), ids, c.n_embd);
     if (c.positions == model::Positions::kLearned)
-      x = mix(x, 1, embedding(weight("transformer.wpe.weight"), positions, c.n_embd), 1);
+      x = mix(x, 1, embedding(weight(llama ? "model.embed_positions.weight" : "transformer.wpe.weight"), positions, c.n_embd), 1);
     if (chat) x = norm(x, "none");
     if (weights.contains("smear_lambda"))
       x = smear(x, weight("smear_gate.weight"), weight("smear_lambda")[0], {}, batch, c.n_embd);
@@ -121,6 +128,7 @@ struct Forward {
     for (int64_t i = 0; i < c.n_layer; ++i) {
       const std::string prefix = (llama ? "model.layers." : "transformer.h.") + std::to_string(i) + ".";
       const auto at = static_cast<size_t>(i);
+      if (skipped.contains(i)) continue;
       if (weights.contains("resid_lambdas")) x = mix(x, weight("resid_lambdas")[at], x0, weight("x0_lambdas")[at]);
       x = mix(x, 1, attend(norm(x, prefix + (llama ? "input_layernorm" : "ln_1")), i, prefix), 1);
       x = mix(x, 1, mlp(norm(x, prefix + (llama ? "post_attention_layernorm" : "ln_2")), prefix), 1);
@@ -150,8 +158,9 @@ Values transformer_logits(const ModelConfig& config, const Weights& weights, con
 }
 
 double transformer_loss(const ModelConfig& config, const Weights& weights, const Indices& ids, const Indices& targets,
-                        int64_t batch) {
-  const Forward forward(config, weights, ids, batch);
+                        int64_t batch, const std::set<int64_t>& skipped) {
+  Forward forward(config, weights, ids, batch);
+  forward.skipped = skipped;
   const Values nll = head_loss(forward.run(), forward.head(), targets, config.n_embd, config.vocab_size,
                                config.family == Family::kChat ? 15 : 0);
   double sum = 0, valid = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "model/config.h"
@@ -16,8 +17,8 @@ using Weights = std::map<std::string, Values>;
 Values transformer(const model::ModelConfig& config, const Weights& weights, const Indices& ids, int64_t batch);
 // (N, vocab_size), softcapped.
 Values transformer_logits(const model::ModelConfig& config, const Weights& weights, const Indices& ids, int64_t batch);
-// Mean over the targets that are not negative.
+// Mean over the targets that are not negative. skipped: blocks that are passed by.
 double transformer_loss(const model::ModelConfig& config, const Weights& weights, const Indices& ids,
-                        const Indices& targets, int64_t batch);
+                        const Indices& targets, int64_t batch, const std::set<int64_t>& skipped = {});
 
 }  // namespace lathe::ref

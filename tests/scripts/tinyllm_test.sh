@@ -60,10 +60,9 @@ refuses nothing 'the training text is empty' --data_path empty.txt
 refuses nothing 'data_path: the training part has 2 tokens, a window needs block_size . 1 = 17' --data_path short.txt
 refuses nothing 'bytes.txt.*not valid UTF-8.*byte 3' --data_path bytes.txt
 # Values out of range are refused before anything is read.
-for pair in grad_clip=-1 learning_rate=inf adam_beta1=1 top_p=0 temperature=-1 rope_base=0 lr_min=nan mlp_hidden=-3; do
+for pair in grad_clip=-1 learning_rate=inf adam_beta1=1 top_p=-1 temperature=-1 rope_base=0 lr_min=nan mlp_hidden=-3; do
   refuses nothing "${pair%=*}: must be" "--$pair" --data_path none.txt
 done
-refuses nothing 'prompt: has 20 tokens, more than block_size 16' --prompt 'aaaaaaaaaaaaaaaaaaaa'
 
 # L-11.26, L-11.27, L-11.28; and L-11.7, L-11.17
 # One run without a stop; workers, the map on disk and the place of the tokens change no bit of it.

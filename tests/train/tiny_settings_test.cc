@@ -72,17 +72,16 @@ TEST(TinySettings, ARisingDecayIsRefusedAnOddOneIsWarnedOf) {
 }
 
 // L-11.6
-TEST(TinySettings, RangesAndWhatIsNotDoneYetAreNamed) {
+TEST(TinySettings, RangesAreNamed) {
   EXPECT_NE(error_of(R"({"batch_size": 0})").find("batch_size: must be at least 1, is 0"), std::string::npos) << error_of(R"({"batch_size": 0})");
   EXPECT_NE(error_of(R"({"val_fraction": 1.0})").find("val_fraction"), std::string::npos);
   EXPECT_NE(error_of(R"({"curriculum": true, "curriculum_start_block_size": 256})").find("curriculum_start_block_size"), std::string::npos);
-  for (const char* key : {"learning_rate", "adam_eps", "norm_eps", "rope_base", "repetition_penalty", "top_p"})
+  for (const char* key : {"learning_rate", "adam_eps", "norm_eps", "qk_norm_eps", "rope_base", "repetition_penalty"})
     EXPECT_NE(error_of(std::string("{\"") + key + "\": 0}").find(std::string(key) + ": must be"), std::string::npos) << key;
-  for (const char* key : {"lr_min", "weight_decay", "grad_clip", "temperature", "mlp_hidden", "adam_beta1", "adam_beta2"})
+  for (const char* key : {"lr_min", "weight_decay", "grad_clip", "temperature", "mlp_hidden", "adam_beta1", "adam_beta2", "lion_beta1", "lion_beta2", "label_smoothing",
+                          "layerdrop", "sliding_window", "ema_start_step", "top_p"})
     EXPECT_NE(error_of(std::string("{\"") + key + "\": -1}").find(std::string(key) + ": must be"), std::string::npos) << key;
-  EXPECT_NE(error_of(R"({"top_p": 1.5})").find("top_p: must be above 0 and at most 1, is 1.5"), std::string::npos);
-  for (const char* key : {R"("optimizer": "lion")", R"("ema": true)", R"("layerdrop": 0.1)", R"("qk_norm": true)", R"("label_smoothing": 0.1)"})
-    EXPECT_NE(error_of(std::string("{") + key + "}").find("this build trains without it"), std::string::npos) << key;
+  EXPECT_NE(error_of(R"({"top_p": 1.5})").find("top_p: must be at least 0 and at most 1, is 1.5"), std::string::npos);
 }
 
 // L-11.39, L-11.43
@@ -101,6 +100,20 @@ TEST(TinySettings, OnlyMatricesDecay) {
     }
   }
   EXPECT_GT(decayed, 0);
+}
+
+// L-11.38, L-11.43: which tensors of the default model have moments of 8 bits.
+TEST(TinySettings, EightBitMomentsAreThoseOfLargeMatrices) {
+  const TinySettings s = read(R"({"optimizer": "adamw8bit"})");
+  const model::Transformer model(model_config(s, 65).value(), DType::kFloat32, Device::kMeta);
+  int64_t coded = 0, others = 0;
+  for (const optim::ParamGroup& group : make_optimizer(s, model, nullptr)->groups())
+    for (const autograd::Parameter* p : group.parameters) {
+      const bool large = p->value.elements() >= 4096 && p->name.find(".wte.") == std::string::npos && p->name.find(".wpe.") == std::string::npos;
+      EXPECT_EQ(group.kind, large ? optim::GroupKind::kAdamW8 : optim::GroupKind::kAdamW) << p->name;
+      (large ? coded : others) += p->value.elements();
+    }
+  EXPECT_GT(coded, 30 * others);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 
+#include "core/rng.h"
+#include "ops/attention.h"
 #include "ops/cpu/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -39,6 +41,42 @@ struct Sight {
   Range rows_of(int64_t first_key, int64_t last_key) const {
     return {std::max<int64_t>(first_key - offset, 0), std::min(last_key + window - offset + 1, rows)};
   }
+};
+
+// Dropout of attention weights. A row of them (sequence, head, query) has two words of its own from the generator; the word of
+// key j is a bijective mix of j and them, and the weight is dropped when it lies below rate * 2^32.
+class WeightDropout {
+ public:
+  // First numbers of rows are those of log_sum_exp (B, H, T).
+  void set_row(const AttentionShape& shape, int64_t number, int64_t r) {
+    const auto words = philox(static_cast<uint64_t>(number), shape.dropout_key.call, shape.dropout_key.key);
+    salt_[r] = words[0], start_[r] = words[1];
+  }
+  static uint32_t threshold(const AttentionShape& shape) { return static_cast<uint32_t>(double{shape.dropout} * 0x1p32); }
+  static float factor(const AttentionShape& shape) { return shape.dropout > 0 ? 1.0f / (1.0f - shape.dropout) : 1.0f; }
+
+  // Which of the weights stay: of rows r .. at key j, or of keys j .. in row r.
+  HWY_INLINE hn::Mask<Floats> kept_rows(int64_t r, int64_t j, uint32_t threshold) const {
+    const Words words;
+    return kept(hn::Load(words, salt_ + r), hn::Add(hn::Load(words, start_ + r), hn::Set(words, static_cast<uint32_t>(j))),
+                threshold);
+  }
+  HWY_INLINE hn::Mask<Floats> kept_keys(int64_t r, int64_t j, uint32_t threshold) const {
+    const Words words;
+    return kept(hn::Set(words, salt_[r]), hn::Iota(words, start_[r] + static_cast<uint32_t>(j)), threshold);
+  }
+
+ private:
+  using Word = hn::Vec<Words>;
+  HWY_INLINE static hn::Mask<Floats> kept(Word salt, Word counter, uint32_t threshold) {
+    const Words words;
+    Word x = hn::Xor(hn::Mul(counter, hn::Set(words, 0x9E3779B1u)), salt);
+    x = hn::Mul(hn::Xor(x, hn::ShiftRight<16>(x)), hn::Set(words, 0x7FEB352Du));
+    x = hn::Mul(hn::Xor(x, hn::ShiftRight<15>(x)), hn::Set(words, 0x846CA68Bu));
+    x = hn::Xor(x, hn::ShiftRight<16>(x));
+    return hn::RebindMask(kFloats, hn::Not(hn::Lt(x, hn::Set(words, threshold))));
+  }
+  alignas(64) uint32_t salt_[kTile] = {}, start_[kTile] = {};
 };
 
 // body(begin, end) over the bands of n rows or keys.

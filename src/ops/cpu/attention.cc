@@ -55,6 +55,7 @@ struct Buffers {
   // Of each row: the first and the last key it sees; the last is its own position.
   alignas(64) int32_t first[kTile];
   alignas(64) int32_t last[kTile];
+  WeightDropout dropout;
 
   static int64_t floats(int64_t padded) { return kTile * (5 * padded + kTile + 3); }
   Buffers(float* memory, int64_t padded) {
@@ -132,6 +133,24 @@ void softmax_few_rows(Buffers& buffers, int64_t rows, int64_t base, int64_t keys
   }
 }
 
+// Probabilities (key, row), or (row, key) of few rows, whose sums have been taken: those dropped become zero.
+void drop_weights(const Buffers& buffers, const AttentionShape& shape, int64_t rows, int64_t base, int64_t keys) {
+  const uint32_t threshold = WeightDropout::threshold(shape);
+  for (int64_t r = 0; r < rows; r += kLanes)
+    for (int64_t j = 0; j < keys; ++j) {
+      float* p = buffers.s + j * kTile + r;
+      hn::Store(hn::IfThenElseZero(buffers.dropout.kept_rows(r, base + j, threshold), hn::Load(kFloats, p)), kFloats, p);
+    }
+}
+void drop_weights_of_few_rows(const Buffers& buffers, const AttentionShape& shape, int64_t rows, int64_t base, int64_t keys) {
+  const uint32_t threshold = WeightDropout::threshold(shape);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < keys; j += kLanes) {
+      float* p = buffers.s + r * kTile + j;
+      hn::Store(hn::IfThenElseZero(buffers.dropout.kept_keys(r, base + j, threshold), hn::Load(kFloats, p)), kFloats, p);
+    }
+}
+
 void decay_rows(const float* decay, int64_t rows, int64_t padded, float* o) {
   for (int64_t r = 0; r < rows; ++r) {
     if (decay[r] == 1.0f) continue;
@@ -155,11 +174,15 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
     return ((tile.sequence * shape.queries + query) * shape.heads + head) * width;
   };
   const int32_t* of_document = x.first_keys ? x.first_keys + tile.sequence * shape.queries + tile.query : nullptr;
+  const auto number = [&](int64_t r) {  // of row r in log_sum_exp
+    return (tile.sequence * shape.heads + tile.head + r / tile.queries) * shape.queries + tile.query + r % tile.queries;
+  };
   for (int64_t r = 0; r < rows; ++r) {
     load_row(x.q + offset(r), width, padded, shape.scale, buffers.q + r * padded);
     buffers.last[r] = static_cast<int32_t>(position + r % tile.queries);
     buffers.first[r] = buffers.last[r] - static_cast<int32_t>(window);
     if (of_document) buffers.first[r] = std::max(buffers.first[r], of_document[r % tile.queries]);
+    if (shape.dropout > 0) buffers.dropout.set_row(shape, number(r), r);
   }
   // Neither falls from query to query.
   const int64_t lowest_first = std::max(buffers.first[0], 0), highest_first = buffers.first[rows - 1];
@@ -186,6 +209,7 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
       transpose_keys(block_k, stride, keys, width, buffers.columns);
       scores_of_few_rows<E>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
       softmax_few_rows(buffers, rows, start, keys);
+      if (shape.dropout > 0) drop_weights_of_few_rows(buffers, shape, rows, start, keys);
       decay_rows(buffers.decay, rows, padded, buffers.o);
       add_values_of_few_rows(buffers.s, rows, block_v, stride, keys, width, buffers.o, padded);
     } else {
@@ -200,16 +224,15 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
       product_seen_by_keys(sight, buffers.k, padded, buffers.columns, buffers.s, width);
       const bool masked = end - 1 > position || start < highest_first;
       (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys);
+      if (shape.dropout > 0) drop_weights(buffers, shape, padded_rows, start, keys);
       decay_rows(buffers.decay, rows, padded, buffers.o);
       add_product_of_rows<true>(sight, buffers.s, buffers.v, buffers.o, padded);
     }
     start = end;
   }
   for (int64_t r = 0; r < rows; ++r) {
-    store_row(buffers.o + r * padded, width, 1.0f / buffers.sum[r], x.y + offset(r));
-    if (x.log_sum_exp)
-      x.log_sum_exp[(tile.sequence * shape.heads + tile.head + r / tile.queries) * shape.queries + tile.query +
-                    r % tile.queries] = buffers.max[r] + std::log(buffers.sum[r]);
+    store_row(buffers.o + r * padded, width, WeightDropout::factor(shape) / buffers.sum[r], x.y + offset(r));
+    if (x.log_sum_exp) x.log_sum_exp[number(r)] = buffers.max[r] + std::log(buffers.sum[r]);
   }
 }
 

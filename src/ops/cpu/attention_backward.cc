@@ -1,6 +1,7 @@
 // Backward attention over blocks of 64 keys and tiles of 64 queries:
 //   P = exp(Q K^T - log_sum_exp)   dP = dY V^T   dS = P (dP - delta)   with delta = rowsum(dY Y), Q scaled
 //   dV += P^T dY    dK += dS^T Q    dQ += dS K  (scaled at the end)
+// With dropout and D = 0 or 1 / (1 - rate) for each weight: dV += (D P)^T dY and dS = P (D dP - delta).
 // dK and dV of a block are summed over heads, then queries upwards; dQ of a tile over blocks upwards; all in float32.
 // Two forms take the same steps for every element. In one pass a task owns a key/value head of a sequence. With fewer
 // such heads than threads need, a task owns a block of keys in a first pass and a tile of queries in a second, and P
@@ -36,6 +37,7 @@ struct Buffers {
   float *k, *v, *k_t, *v_t, *dk, *dv, *q, *dy, *p, *ds;
   float* dq;  // of all heads of the group (heads, T, padded), or of one tile
   alignas(64) int32_t first[kTile];  // of each row: the first key it sees, counted from the block's
+  WeightDropout dropout;
 
   static int64_t floats(int64_t padded, int64_t dq_rows) { return (8 * kTile + dq_rows) * padded + 2 * kTile * kTile; }
   Buffers(float* memory, int64_t padded, int64_t dq_rows) {
@@ -69,6 +71,18 @@ void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t
       hn::Store(hn::Mul(probability, gradient), kFloats, to_ds);
     }
   }
+}
+
+// dP becomes D dP, before gradient_of_scores, and P becomes D P after it. Keys are counted from `base`.
+void drop_gradients(const WeightDropout& dropout, const AttentionShape& shape, int64_t rows, int64_t base, int64_t keys, float* dp) {
+  const uint32_t threshold = WeightDropout::threshold(shape);
+  const Vec factor = splat(WeightDropout::factor(shape));
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < keys; j += kLanes) {
+      float* at = dp + r * kTile + j;
+      const auto kept = dropout.kept_keys(r, base + j, threshold);
+      hn::Store(hn::IfThenElseZero(kept, hn::Mul(factor, hn::Load(kFloats, at))), kFloats, at);
+    }
 }
 
 // One key/value head of a sequence, and the steps that both forms are made of.
@@ -113,6 +127,7 @@ class Head {
         const int64_t rows = load_queries(h, query);
         const Sight sight = sight_of(query, rows, base, keys);
         scores(h, query, base, sight);
+        if (x_.shape.dropout > 0) drop_gradients(buffers_.dropout, x_.shape, rows, base, round_to_lanes(keys), buffers_.p);
         add_product_of_keys(sight, buffers_.p, buffers_.dy, buffers_.dv, padded_);
         add_product_of_keys(sight, buffers_.ds, buffers_.q, buffers_.dk, padded_);
         also(h, query, sight);
@@ -183,6 +198,10 @@ class Head {
     product_seen(sight, buffers_.q, padded_, buffers_.k_t, buffers_.p, width_);
     product_seen(sight, buffers_.dy, padded_, buffers_.v_t, buffers_.ds, width_);
     const int64_t row = row_start_ + h * length_ + query;
+    if (x_.shape.dropout > 0) {
+      for (int64_t r = 0; r < sight.rows; ++r) buffers_.dropout.set_row(x_.shape, row + r, r);
+      drop_gradients(buffers_.dropout, x_.shape, sight.rows, base, round_to_lanes(sight.keys), buffers_.ds);
+    }
     // Neither end of what a row sees falls from row to row.
     const bool masked = query < base + sight.keys - 1 || first_key(query + sight.rows - 1) > base;
     if (masked)

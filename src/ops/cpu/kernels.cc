@@ -53,6 +53,8 @@ const Kernels& cpu_kernels() {
       .gather_columns = cpu::gather_columns,
       .dequantize = cpu::dequantize,
       .adamw = cpu::adamw,
+      .adamw8 = cpu::adamw8,
+      .lion = cpu::lion,
       .sum_of_squares = cpu::sum_of_squares,
       .scale = cpu::scale,
       .muon_nesterov = cpu::muon_nesterov,

@@ -44,6 +44,26 @@ void adamw_kernel(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T
   });
 }
 
+void lion_kernel(T p, T g, T m, const LionStep& step, float grad_scale, T compute) {
+  const auto constant = [](double value) HWY_ATTR { return splat(static_cast<float>(value)); };
+  const Vec decay = constant(1 - double{step.lr} * double{step.weight_decay}), rate = splat(step.lr), grad_factor = splat(grad_scale);
+  const Vec in1 = constant(1 - double{step.beta1}), in2 = constant(1 - double{step.beta2}), zero = hn::Zero(kFloats);
+  float *param = p.data<float>(), *momentum = m.data<float>();
+  const float* grad = g.data<float>();
+  bf16* copy = compute ? compute.data<bf16>() : nullptr;
+  parallel_for(p.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
+    for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR {
+      const Vec d = hn::Mul(load(grad + i, part), grad_factor), m0 = load(momentum + i, part);
+      const Vec direction = hn::MulAdd(in1, hn::Sub(d, m0), m0);
+      const Vec step_size = hn::IfThenZeroElse(hn::Eq(direction, zero), hn::CopySign(rate, direction));
+      const Vec value = hn::Sub(hn::Mul(load(param + i, part), decay), step_size);
+      store(hn::MulAdd(in2, hn::Sub(d, m0), m0), momentum + i, part);
+      store(value, param + i, part);
+      if (copy) store(value, copy + i, part);
+    });
+  });
+}
+
 double sum_of_squares_kernel(T x) {
   const int64_t n = x.elements();
   const int64_t per_block = std::max<int64_t>(kElementGrain, (n + kBlocks - 1) / kBlocks), blocks = (n + per_block - 1) / per_block;
@@ -82,11 +102,15 @@ HWY_AFTER_NAMESPACE();
 namespace lathe::ops::cpu {
 
 HWY_EXPORT(adamw_kernel);
+HWY_EXPORT(lion_kernel);
 HWY_EXPORT(sum_of_squares_kernel);
 HWY_EXPORT(scale_kernel);
 
 void adamw(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T compute) {
   HWY_DYNAMIC_DISPATCH(adamw_kernel)(p, g, m, v, step, grad_scale, compute);
+}
+void lion(T p, T g, T m, const LionStep& step, float grad_scale, T compute) {
+  HWY_DYNAMIC_DISPATCH(lion_kernel)(p, g, m, step, grad_scale, compute);
 }
 double sum_of_squares(T x) { return HWY_DYNAMIC_DISPATCH(sum_of_squares_kernel)(x); }
 void scale(T x, float factor) { HWY_DYNAMIC_DISPATCH(scale_kernel)(x, factor); }

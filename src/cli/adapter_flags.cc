@@ -35,9 +35,15 @@ Status AdapterFlags::check(const Context& context) const {
   return {};
 }
 
-Result<std::vector<int32_t>> AdapterFlags::token_rows(const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& markers) const {
-  if (token_rows_.size() == 1 && token_rows_[0] == "auto") return markers;
+Result<std::vector<int32_t>> AdapterFlags::token_rows(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& form,
+                                                      bool markers_known) const {
   std::vector<int32_t> ids;
+  if (token_rows_.size() == 1 && token_rows_[0] == "auto") {
+    if (markers_known) return ids;
+    for (const std::string& name : form.markers())  // a template of plain words has none of its own
+      if (const auto id = tokenizer.find_special(name)) ids.push_back(*id);
+    return ids;
+  }
   if (token_rows_.empty() || (token_rows_.size() == 1 && token_rows_[0] == "none")) return ids;
   for (const std::string& name : token_rows_) {
     const auto id = tokenizer.find_special(name);
@@ -62,10 +68,10 @@ Result<int64_t> AdapterFlags::count(const model::ModelConfig& config) const {
   return adapter->count();
 }
 
-Result<AttachedAdapter> AdapterFlags::attach(train::LoadedModel& loaded, uint64_t seed, const std::string& chat_template,
-                                             const std::vector<int32_t>& markers) const {
+Result<AttachedAdapter> AdapterFlags::attach(train::LoadedModel& loaded, uint64_t seed, const tokenizer::ChatTemplate& form,
+                                             bool markers_known) const {
   model::AdapterConfig config = this->config();
-  LATHE_TRY(config.token_rows, token_rows(loaded.tokenizer, markers));
+  LATHE_TRY(config.token_rows, token_rows(loaded.tokenizer, form, markers_known));
   loaded.model->freeze();
   if (const int bits = std::stoi(weight_bits_); bits != 16) {
     if (!loaded.adapters.empty() && loaded.weight_bits != bits)
@@ -76,7 +82,7 @@ Result<AttachedAdapter> AdapterFlags::attach(train::LoadedModel& loaded, uint64_
   AttachedAdapter attached;
   LATHE_TRY(attached.adapter, model::Adapter::create(*loaded.model, config, seed));
   LATHE_TRY(model::AdapterRecord record, train::ground_of(loaded));
-  record.chat_template = chat_template;
+  record.chat_template = form.name();
   attached.weights = std::make_unique<train::AdapterWeights>(*attached.adapter, std::move(record));
   return attached;
 }

@@ -14,6 +14,7 @@
 #include "dist/communicator.h"
 #include "model/adapter.h"
 #include "optim/optimizer.h"
+#include "tokenizer/chat_template.h"
 #include "train/adapter_weights.h"
 #include "train/load_model.h"
 
@@ -34,10 +35,10 @@ class AdapterFlags {
   // What an adapter of these settings trains on such a model, token rows left out: for the plan before anything is loaded.
   Result<int64_t> count(const model::ModelConfig& config) const;
 
-  // chat_template: its name, for the record; markers: the tokens whose rows are trained unless --train-token-rows says otherwise
-  // (row L-7.24). seed: of the run.
-  Result<AttachedAdapter> attach(train::LoadedModel& loaded, uint64_t seed, const std::string& chat_template,
-                                 const std::vector<int32_t>& markers) const;
+  // The rows of the template's markers are trained unless --train-token-rows says otherwise (row L-7.24), or an earlier stage
+  // has taught them. seed: of the run.
+  Result<AttachedAdapter> attach(train::LoadedModel& loaded, uint64_t seed, const tokenizer::ChatTemplate& form,
+                                 bool markers_known = false) const;
   // AdamW on what the adapter trains; rate_factor: on the learning rate (init_lr_frac).
   std::unique_ptr<optim::Optimizer> make_optimizer(const model::Adapter& adapter, dist::Communicator* ranks, double rate_factor = 1) const;
   // Lines for people: what is trained, what is frozen, and the memory of both.
@@ -45,7 +46,8 @@ class AdapterFlags {
 
  private:
   model::AdapterConfig config() const;
-  Result<std::vector<int32_t>> token_rows(const tokenizer::Tokenizer& tokenizer, const std::vector<int32_t>& markers) const;
+  Result<std::vector<int32_t>> token_rows(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& form,
+                                          bool markers_known) const;
 
   bool lora_ = false;
   int64_t r_ = 32;

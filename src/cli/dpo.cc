@@ -127,8 +127,8 @@ Result<Exit> Dpo::run(Context& context) {
   train::ModelWeights whole(model);
   AttachedAdapter attached;
   if (adapter_.wanted()) {  // the template's markers were learned in fine-tuning
-    LATHE_TRY(attached,
-              adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), stage->chat_template(), {}));
+    LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find(stage->chat_template()));
+    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), form, true));
     context.print(AdapterFlags::summary(*attached.adapter, model));
   }
   train::Weights& weights = attached.weights ? static_cast<train::Weights&>(*attached.weights) : whole;

@@ -53,6 +53,7 @@ Result<std::vector<AnswerSums>> reference_sums(const fs::path& file, const Json&
     }
     log_warning("dpo", "reference log-probabilities are computed anew: ", cache.error().to_string());
   }
+  log_info("dpo", "computing the reference log-probabilities of ", pairs, " pairs, once");
   ReferenceCache cache{key, compute()};
   LATHE_TRY_STATUS(write_reference_cache(file, cache));
   log_info("dpo", "reference log-probabilities of ", pairs, " pairs written to ", file.string());

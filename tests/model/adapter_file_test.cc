@@ -71,7 +71,7 @@ TEST(AdapterFile, OtherToolsFindPeftsKeysAndNames) {
   EXPECT_EQ(json.at("r").as_int(), 4);
   EXPECT_EQ(json.at("lora_alpha").as_int(), 8);
   EXPECT_EQ(json.at("bias").as_string(), "none");
-  EXPECT_EQ(json.at("target_modules").dump(), R"(["down_proj","gate_proj","k_proj","o_proj","q_proj","up_proj","v_proj"])");
+  EXPECT_EQ(json.at("target_modules").dump(), R"(["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"])");
   EXPECT_TRUE(json.at("modules_to_save").is_null());
   for (const char* key : {"lora_dropout", "init_lora_weights", "base_model_name_or_path"}) EXPECT_TRUE(json.contains(key)) << key;
   const SafetensorsFile tensors = take(read_safetensors(folder.path() / "adapter_model.safetensors"));

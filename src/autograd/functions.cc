@@ -1,67 +1,14 @@
 #include "autograd/functions.h"
 
+#include "autograd/gradients.h"
 #include "ops/elementwise.h"
-#include "ops/embedding.h"
 #include "ops/layer_norm.h"
-#include "ops/linear.h"
-#include "ops/profiler.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/smear.h"
 #include "ops/value_gate.h"
 
 namespace lathe::autograd {
-namespace {
-
-// The gradient buffer that a backward adds to, or an empty tensor for a frozen or absent parameter.
-Tensor grad_of(const ops::Context& ctx, Parameter* parameter) {
-  if (parameter == nullptr || !parameter->trainable || !parameter->grad) return Tensor();
-  if (!parameter->has_grad) {  // the first use after an optimizer step
-    const ops::Timed timed(ctx, "zero_gradient", 0, ops::bytes_of(parameter->grad), ops::shape_variant(parameter->grad.elements() >> 11));
-    parameter->grad.fill_zero();
-  }
-  parameter->has_grad = true;
-  return parameter->grad;
-}
-
-bool learns(const Parameter* parameter) { return parameter != nullptr && parameter->trainable && parameter->grad; }
-
-Tensor compute_of(Parameter* parameter) { return parameter ? parameter->compute : Tensor(); }
-
-Tensor like_if(ops::Context& ctx, bool wanted, const Tensor& x) { return wanted ? ctx.empty_like(x) : Tensor(); }
-
-Var record_linear(Tape& tape, Tensor y, const Var& x, Parameter& weight, Parameter* bias) {
-  Var out = tape.result(std::move(y), x.wants_grad() || learns(&weight) || learns(bias));
-  if (out.wants_grad())
-    tape.record(out, [x, w = &weight, bias](Tape& t, const Tensor& dy) {
-      Tensor dx = like_if(t.ctx(), x.wants_grad(), x.value);
-      ops::linear_backward(t.ctx(), dy, x.value, w->compute, dx, grad_of(t.ctx(), w), grad_of(t.ctx(), bias));
-      t.add_grad(x, std::move(dx));
-    });
-  return out;
-}
-
-}  // namespace
-
-Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
-  if (weight.quantized) {
-    require(!x.wants_grad(), "[linear] ", weight.name, " is quantized and cannot be differentiated");
-    return tape.constant(ops::linear(tape.ctx(), x.value, *weight.quantized, compute_of(bias)));
-  }
-  return record_linear(tape, ops::linear(tape.ctx(), x.value, weight.compute, compute_of(bias)), x, weight, bias);
-}
-
-Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias) {
-  return record_linear(tape, tape.ctx().zeros({x.value.dim(0), weight.compute.dim(0)}, x.value.dtype()), x, weight,
-                       bias);
-}
-
-Var embedding(Tape& tape, const Tensor& ids, Parameter& table) {
-  Var out = tape.result(ops::embedding(tape.ctx(), table.compute, ids), learns(&table));
-  if (out.wants_grad())
-    tape.record(out, [ids, w = &table](Tape& t, const Tensor& dy) { ops::embedding_backward(t.ctx(), dy, ids, grad_of(t.ctx(), w)); });
-  return out;
-}
 
 Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale) {
   ops::RmsNormSaved saved;
@@ -180,14 +127,20 @@ Var value_gate(Tape& tape, const Var& v, const Var& e, const Var& gate, float sc
   return out;
 }
 
-Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch) {
+Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch,
+          const Tensor& first_keys) {
   ops::SmearSaved saved;
-  Tensor y = ops::smear(tape.ctx(), x.value, weight.compute, lambda.value, previous, batch, tape.recording() ? &saved : nullptr);
+  Tensor y = ops::smear(tape.ctx(), x.value, weight.compute, lambda.value, previous, batch, tape.recording() ? &saved : nullptr,
+                        first_keys);
   Var out = tape.result(std::move(y), x.wants_grad() || learns(&weight) || learns(&lambda));
   if (out.wants_grad())
-    tape.record(out, [x, w = &weight, l = &lambda, batch, saved](Tape& t, const Tensor& dy) {
+    tape.record(out, [x, w = &weight, l = &lambda, batch, saved, first_keys](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
-      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, grad_of(t.ctx(), w), grad_of(t.ctx(), l));
+      const auto sum_of = [&](Parameter* p) {  // of a frozen one it is thrown away
+        const Tensor sum = grad_of(t.ctx(), p);
+        return sum ? sum : t.ctx().zeros(p->shape(), DType::kFloat32);
+      };
+      ops::smear_backward(t.ctx(), dy, x.value, w->compute, l->value, batch, saved, dx, sum_of(w), sum_of(l), first_keys);
       t.add_grad(x, std::move(dx));
     });
   return out;
@@ -223,19 +176,6 @@ Var mix(Tape& tape, const Var& a, Scalar alpha, const Var& b, Scalar beta) {
       t.add_grad(b, std::move(db));
     });
   return out;
-}
-
-Tensor head_loss(Tape& tape, const Var& x, Parameter& weight, const Tensor& targets, const Tensor& factor,
-                 const ops::HeadLossOptions& options) {
-  Tensor nll = tape.ctx().empty({x.value.dim(0)}, DType::kFloat32);
-  if (!tape.recording()) {
-    ops::head_loss(tape.ctx(), x.value, weight.compute, targets, options, nll);
-    return nll;
-  }
-  Tensor dx = tape.ctx().empty_like(x.value);
-  ops::head_loss_and_gradient(tape.ctx(), x.value, weight.compute, targets, factor, options, nll, dx, grad_of(tape.ctx(), &weight));
-  tape.record_root([x = Var{Tensor(), x.slot}, dx](Tape& t, const Tensor&) { t.add_grad(x, dx); });
-  return nll;
 }
 
 }  // namespace lathe::autograd

@@ -11,9 +11,11 @@
 
 namespace lathe::autograd {
 
-Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr);
+// With the adapters of `weight` that are on. A quantized weight is read by its codes, in the backward pass too. dropout: of the
+// adapters' inputs, in training; the call must be one of this layer alone.
+Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr, const ops::DropoutKey* dropout = nullptr);
 // The last product of a part that recompute() runs again: only its backward is wanted, zeros stand for its value.
-Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr);
+Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr, const ops::DropoutKey* dropout = nullptr);
 Var embedding(Tape& tape, const Tensor& ids, Parameter& table);
 Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale = 1);
 Var layer_norm(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, float eps);
@@ -25,7 +27,8 @@ Var add(Tape& tape, const Var& a, const Var& b);
 Var reshape(Tape& tape, const Var& x, Shape shape);
 Var first_columns(Tape& tape, const Var& x, int64_t columns);
 Var value_gate(Tape& tape, const Var& v, const Var& e, const Var& gate, float scale);
-Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch);
+Var smear(Tape& tape, const Var& x, Parameter& weight, Parameter& lambda, const Tensor& previous, int64_t batch,
+          const Tensor& first_keys = Tensor());
 Var dropout(Tape& tape, const Var& x, float rate, ops::DropoutKey key);
 
 // A learned scalar: element `index` of a parameter times `constant`, or the constant alone.

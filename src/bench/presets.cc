@@ -22,6 +22,10 @@ std::vector<TrainPreset> presets() {
   llama.n_layer = 8, llama.n_embd = 512, llama.n_head = llama.n_kv_head = 8, llama.mlp_hidden = 2048;
   llama.vocab_size = 32000, llama.sequence_len = 256;
   list.push_back({"llama-small", model::llama_config(llama), 8, 256, false});
+  model::PlainSize lab;  // the lab's tiny model
+  lab.n_layer = 6, lab.n_embd = 256, lab.n_head = lab.n_kv_head = 4, lab.mlp_hidden = 1024;
+  lab.vocab_size = 32768, lab.sequence_len = 1024;
+  list.push_back({"lab-tiny", model::llama_config(lab), 4, 1024, false});
   model::PlainSize gpt2;
   gpt2.sequence_len = 64, gpt2.tied = true;
   list.push_back({"gpt2-124m", model::gpt2_config(gpt2), 4, 64, false});

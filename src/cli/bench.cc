@@ -1,6 +1,7 @@
 // lathe bench gemm, attention, train, infer: throughput beside the machine's own limits.
 #include <optional>
 
+#include "bench/adapter_bench.h"
 #include "bench/attention_bench.h"
 #include "bench/baseline.h"
 #include "bench/infer_bench.h"
@@ -102,6 +103,8 @@ class BenchTrain : public Verb {
     table.add("seq", &options_.sequence_len, "tokens of a row; 0: the preset's");
     table.add("recompute", &recompute_, "activations computed again in the backward pass").choices =
         model::recompute_names();
+    table.add("lora", &lora_, "a LoRA step (rank 32, all linear layers) beside a full step, in one process");
+    table.add("weight_bits", &weight_bits_, "with --lora: of the frozen linear layers").choices = {"16", "8", "4"};
     table.add("optimizer", &options_.optimizer, "empty: the preset's").choices = {"", "muon", "adamw"};
     table.add("profile", &profile_, "time of every operation of the timed steps, beside the limits");
     table.add("profile_out", &profile_out_, "folder for profile.json and trace.json; empty: the table only");
@@ -116,6 +119,7 @@ class BenchTrain : public Verb {
       limits.stream_gb_per_s = bench::measure_stream_quickly();
       options_.profiler = &profiler.emplace();
     }
+    if (lora_) return run_lora(context, preset, profiler, limits);
     LATHE_TRY(const Json figures, bench::bench_train(preset, options_));
     context.print(preset.name, " ", dtype_name(options_.dtype), ": ", with_thousands(static_cast<int64_t>(figures.at("tok_per_s").as_double())),
                   " tokens/s, ", format_text("%.0f", figures.at("step_ms_p50").as_double()), " ms a step, ",
@@ -131,8 +135,30 @@ class BenchTrain : public Verb {
   }
 
  private:
-  std::string preset_ = "chat-d6", recompute_ = "none", profile_out_;
-  bool profile_ = false;
+  Result<Exit> run_lora(Context& context, const bench::TrainPreset& preset, const std::optional<ops::Profiler>& profiler, ops::Limits limits) {
+    LATHE_TRY(const Json figures, bench::bench_adapter(preset, options_, {}, std::stoi(weight_bits_)));
+    const auto line = [&](const char* what) {
+      const Json& f = figures.at(what);
+      const auto ms = [&](const char* name) { return format_text("%.0f", f.at(name).as_double()); };
+      const auto mb = [&](const char* name) { return format_text("%.0f", static_cast<double>(f.at(name).as_int()) / 1e6); };
+      context.print(what, ": ", ms("step_ms_p50"), " ms a step (forward ", ms("forward_ms"), ", head ", ms("head_ms"), ", backward ", ms("backward_ms"),
+                    ", optimizer ", ms("optimizer_ms"), "); state ", mb("state_bytes"), " MB, with activations ", mb("total_bytes"), " MB");
+    };
+    context.print(preset.name, " ", dtype_name(options_.dtype), ", ", figures.at("threads").as_int(), " threads");
+    line("full");
+    line("adapter");
+    context.print("time ", format_text("%.3f", figures.at("time_ratio").as_double()), " of a full step (", format_text("%.3f", figures.at("passes_ratio").as_double()),
+                  " without the optimizer; products alone allow ", format_text("%.3f", figures.at("flops_limit").as_double()), "), state ",
+                  format_text("%.3f", figures.at("state_ratio").as_double()));
+    if (profiler) {
+      limits.gemm_gflops = figures.at("gemm_gflops").as_double();
+      context.print(train::profile_table(*profiler, limits, options_.dtype));
+    }
+    return context.finish(figures);
+  }
+
+  std::string preset_ = "chat-d6", recompute_ = "none", profile_out_, weight_bits_ = "16";
+  bool profile_ = false, lora_ = false;
   bench::TrainBenchOptions options_;
 };
 

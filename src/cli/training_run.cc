@@ -16,8 +16,11 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   const int64_t resume = parts.settings.resume_from_step;
   LATHE_TRY_STATUS(make_folders(run));
   measure_.prepare(parts.settings, parts.model.dtype());
-  parts.hooks.print = [&](const std::string& line) { context.print(line); };
-  parts.hooks.log = [&](int64_t step, const Json& values) { return metrics_->log(step, values); };
+  if (!parts.hooks.print) parts.hooks.print = [&](const std::string& line) { context.print(line); };
+  parts.hooks.log = [this, told = parts.hooks.log](int64_t step, const Json& values) -> Status {
+    LATHE_TRY_STATUS(log(step, values));
+    return told ? told(step, values) : Status();
+  };
 
   train::CheckpointMeta meta;
   meta.tokenizer_hash = parts.tokenizer.hash();
@@ -25,7 +28,7 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   meta.user_config = parts.user_config;
   train::Loop loop(parts.settings, parts.hooks,
                    train::LoopParts{parts.objective, parts.optimizer, parts.weights, parts.world, meta, run, parts.ema});
-  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.user_config));
+  if (resume >= 0 || saves) LATHE_TRY_STATUS(resume_or_start(parts.module, loop, run, resume, parts.new_phase ? Json::object() : parts.user_config));
   LATHE_TRY(metrics_, train::Metrics::open(run, parts.user_config, resume));
   const StopSignals signals;
   LATHE_TRY(train::LoopResult result, loop.run([] { return StopSignals::requested(); }));

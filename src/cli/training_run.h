@@ -17,7 +17,7 @@ namespace lathe::cli {
 struct TrainingParts {
   const char* module;                     // who speaks in the log
   train::LoopSettings settings;           // stage, intervals, horizon; the peak and the profiler are filled in
-  train::LoopHooks hooks;                 // print and log are filled in
+  train::LoopHooks hooks;                 // a print of its own is kept; log is told after the metrics
   model::Transformer& model;              // what is trained, or its frozen base
   const tokenizer::Tokenizer& tokenizer;
   optim::Optimizer& optimizer;
@@ -28,6 +28,7 @@ struct TrainingParts {
   fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
   optim::Ema* ema = nullptr;
   int bpb_digits = 6;                     // of the best validation in the last lines; 0: not told there
+  bool new_phase = false;                 // settings may differ from the checkpoint's: no warnings of them
 };
 
 class TrainingRun {

@@ -13,10 +13,13 @@ std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
+std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_corpus();
+std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
@@ -42,6 +45,7 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
   verbs.push_back(make_repackage());
   verbs.push_back(make_augment());
@@ -65,11 +69,13 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
+  verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
   verbs.push_back(make_rl());
   verbs.push_back(make_sft());
   verbs.push_back(make_train());
+  verbs.push_back(make_lab_pretrain());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;
@@ -85,6 +91,7 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},
   };
   return list;

@@ -18,6 +18,7 @@ struct Job {
   std::optional<MixedSampler> sampler;
   std::vector<int32_t> ids;
   std::vector<int32_t> starts;
+  std::vector<uint8_t> trained;
   TokenBatch batch;
 };
 
@@ -69,6 +70,7 @@ class Loader : public PackedLoader {
   }
 
   int64_t samples() const override { return done_; }
+  std::vector<int64_t> counts() const override { return sampler_.counts(done_); }
   std::vector<std::string> mix_lines() const override { return sampler_.mix_lines(done_); }
 
  private:
@@ -98,6 +100,10 @@ class Loader : public PackedLoader {
       const auto targets = job.batch.targets().begin() + row * length;
       std::copy_n(job.ids.begin() + 1, length, targets);
       std::fill_n(targets + (length - set.padding(sample.index)), set.padding(sample.index), kIgnoredTarget);
+      job.trained.resize(static_cast<size_t>(length));
+      if (set.trained(sample.index, job.trained))
+        for (int64_t t = 0; t < length; ++t)
+          if (!job.trained[static_cast<size_t>(t)]) targets[t] = kIgnoredTarget;
       if (options_.documents)
         number_documents(
             set, sample.index, job.starts,

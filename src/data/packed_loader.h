@@ -26,6 +26,7 @@ struct PackedLoaderOptions {
 class PackedLoader : public TokenLoader {
  public:
   virtual int64_t samples() const = 0;  // global samples of the batches handed out so far, by all ranks
+  virtual std::vector<int64_t> counts() const = 0;  // of them, from each set
   virtual std::vector<std::string> mix_lines() const = 0;  // MixedSampler::mix_lines of them (row L-5.27)
 };
 

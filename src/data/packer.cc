@@ -141,7 +141,7 @@ Result<Separators> separators(const tokenizer::Tokenizer& tokenizer, bool add_bo
     return std::nullopt;
   };
   out.unk = tokenizer::find_unk(tokenizer);
-  out.eos = first({"</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "[EOS]"});
+  out.eos = tokenizer::find_end_of_text(tokenizer);
   const auto bos = first({"<s>", "<|bos|>", "<|begin_of_text|>", "<bos>", "[BOS]"});
   if (add_bos || !out.eos) out.bos = bos ? bos : tokenizer.find_bos();
   if (!out.eos && !out.bos)

@@ -20,6 +20,9 @@ class SequenceSet {
   virtual void read(int64_t index, std::span<int32_t> ids) const = 0;
   // How many of the last targets of a sequence are padding and must not be trained on (row L-4.4); mostly 0.
   virtual int64_t padding(int64_t /*index*/) const { return 0; }
+  // For conversations: 1 for each of the T targets that is trained, 0 for the others. False, and nothing written, where all
+  // but the padding are.
+  virtual bool trained(int64_t /*index*/, std::span<uint8_t> /*targets*/) const { return false; }
   // Appends the positions 0 <= p < T of a sequence at which a document starts, ascending; a sequence that goes on with
   // a document has none at 0 (row L-4.8). Empty where the set does not know its documents.
   virtual void document_starts(int64_t /*index*/, std::vector<int32_t>& /*positions*/) const {}

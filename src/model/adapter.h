@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/json.h"
+#include "model/names.h"
 #include "model/transformer.h"
 
 namespace lathe::model {
@@ -22,38 +24,61 @@ struct AdapterConfig {
   std::vector<int32_t> token_rows;   // rows of embedding and head that are trained too (row L-7.24)
   std::vector<std::string> modules_to_save;  // whole parameters trained beside, by layer name
 
-  Json to_json() const;
+  double scale() const;
+  Json to_json() const;              // for settings and logs; PEFT's form is in model/adapter_file.h
 };
 
-// The trained tensors of one adapter, float32 (trap M8). Must not outlive the transformer it is attached to.
+// The trained tensors of one adapter, float32 (trap M8). Must not outlive the transformer it is attached to. One thread.
 class Adapter {
  public:
   // Draws A (Kaiming uniform, by name and seed), zero B: the model's results do not change (row L-7.20). Attached and switched on.
-  // Errors: a target that matches no layer (row L-1.48), r < 1, token rows outside the vocabulary.
+  // Errors: a target that matches no layer (row L-1.48), r < 1, token rows outside the vocabulary, a second DoRA on a layer.
   static Result<std::unique_ptr<Adapter>> create(Transformer& model, const AdapterConfig& config, uint64_t seed, bool trainable = true);
-  ~Adapter();  // detaches
+  ~Adapter();  // detaches; what merge() added stays
   Adapter(const Adapter&) = delete;
   Adapter& operator=(const Adapter&) = delete;
 
   const AdapterConfig& config() const { return config_; }
-  // lora_A, lora_B (and the magnitudes) of every target in model order, then token rows and whole modules.
+  const Transformer& transformer() const { return model_; }
+  // lora_A, lora_B (and the magnitudes) of every target in model order, then token rows and whole modules. Names are the layer's
+  // with ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector" or ".token_rows" for its ".weight"; modules keep theirs.
   const std::vector<autograd::Parameter*>& parameters() const { return parameters_; }
   int64_t count() const;             // trained numbers
+  int64_t low_rank_count() const { return low_rank_count_; }  // the first so many parameters are of A, B and magnitudes
+  int64_t row_count() const { return row_count_; }            // and the next so many token rows
+  // After values were written: the copies that products read.
+  void refresh();
+  // Not while merged.
   void set_enabled(bool enabled);
   bool enabled() const { return enabled_; }
 
   // Adds the update to the base weights, or takes it off again, within rounding (row L-7.26). Needs float32 masters.
   Status merge();
   Status unmerge();
+  bool merged() const { return merged_; }
 
  private:
-  struct Layers;
+  struct Target;
+  struct Rows;
+  struct Module;
   Adapter(Transformer& model, AdapterConfig config);
+  Status attach_targets(uint64_t seed, bool trainable);
+  Status attach_rows(bool trainable);
+  Status attach_modules(bool trainable);
+  void switch_modules(bool on);
+  void switch_low_rank();
+
   Transformer& model_;
   AdapterConfig config_;
-  std::unique_ptr<Layers> layers_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<std::unique_ptr<Rows>> rows_;
+  std::vector<std::unique_ptr<Module>> modules_;
   std::vector<autograd::Parameter*> parameters_;
+  int64_t low_rank_count_ = 0, row_count_ = 0;
   bool enabled_ = true, merged_ = false;
 };
+
+// The name that PEFT gives a layer's part (q_proj, ..., down_proj), for any family.
+std::string peft_layer_name(Part part);
 
 }  // namespace lathe::model

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/text.h"
+#include "autograd/low_rank.h"
 #include "model/names.h"
 #include "model/rope_tables.h"
 #include "ops/append_to_cache.h"
@@ -29,6 +30,7 @@ namespace {
 
 constexpr int64_t kSmearChannels = 24;
 constexpr int64_t kDropoutPlaces = 4096;  // calls of one forward pass; two a layer and one at the embedding
+constexpr int64_t kAdapterPlaces = 1 << 11, kLinears = 7;  // the adapters' begin there: one for each linear layer
 
 ops::Activation activation_of(Mlp mlp) {
   switch (mlp) {
@@ -123,10 +125,11 @@ Parameter* Transformer::add(const std::string& name, Shape shape) {
 void Transformer::refresh_compute() {
   if (dtype_ == DType::kFloat32 || device_ == Device::kMeta) return;
   ops::Context ctx(device_);
-  for (const auto& p : parameters_) ops::cast(ctx, p->value, p->compute);
+  for (const auto& p : parameters_)
+    if (p->value && p->compute) ops::cast(ctx, p->value, p->compute);
 }
 
-void Transformer::quantize(ops::WeightBits bits) {
+void Transformer::quantize(ops::WeightBits bits, bool head) {
   require(dtype_ == DType::kBFloat16 && !with_gradients_, "[transformer] only a bf16 model without gradients can be quantized");
   const auto quantize_one = [&](Parameter* p, int64_t rows) {
     if (p == nullptr || !ops::can_be_quantized(p->compute.shape())) return;
@@ -136,7 +139,18 @@ void Transformer::quantize(ops::WeightBits bits) {
   for (Layer& layer : layers_)
     for (Parameter* p : {layer.q, layer.k, layer.v, layer.attention_out, layer.fc, layer.up, layer.mlp_out})
       if (p) quantize_one(p, p->compute.dim(0));
+  if (!head) return;
+  autograd::place_trained_rows(head_weight());
   quantize_one(&head_weight(), config_.vocab_size);
+}
+
+void Transformer::freeze() {
+  with_gradients_ = false;
+  for (const auto& p : parameters_) {
+    p->trainable = p->has_grad = false;
+    p->grad = Tensor();
+    if (dtype_ != DType::kFloat32 && p->shape().rank() >= 2) p->value = Tensor();  // scalars are read as they are
+  }
 }
 
 int64_t Transformer::bytes_read_per_step() const {
@@ -182,7 +196,12 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   const int64_t n = batch.ids.dim(0), t = n / batch.batch, longest = batch.cache ? batch.cache->length() : 0;
   const int64_t limit = config_.positions == Positions::kRope ? config_.table_length() : config_.sequence_len;
   require(longest + t <= limit, "[transformer] positions up to ", longest + t, " exceed the model's table of ", limit);
-  Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor()};
+  Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor(), Tensor()};
+  if (batch.documents) {
+    ops::require_tensor("[transformer]", "documents", batch.documents, {n}, DType::kInt32);
+    require(!batch.cache, "[transformer] documents with a cache");
+    pass.first_keys = tape.ctx().empty({n}, DType::kInt32);
+  }
   if (batch.cache) {
     require(batch.cache->batch() == batch.batch, "[transformer] a batch of ", batch.batch, " rows on a cache of ", batch.cache->batch());
     require(longest + t <= batch.cache->capacity(), "[transformer] positions up to ", longest + t, " exceed the cache of ",
@@ -193,7 +212,17 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   if (tape.ctx().meta()) return pass;
   for (int64_t b = 0; b < batch.batch; ++b) {
     const int64_t begin = batch.cache ? batch.cache->length(b) : 0;
-    for (int64_t i = 0; i < t; ++i) pass.positions.data<int32_t>()[b * t + i] = static_cast<int32_t>(begin + i);
+    const int32_t* documents = batch.documents ? batch.documents.data<int32_t>() + b * t : nullptr;
+    int64_t start = 0;  // of the document
+    for (int64_t i = 0; i < t; ++i) {
+      if (documents) {
+        require(i == 0 || documents[i] >= documents[i - 1], "[transformer] document ", documents[i], " after ",
+                documents[std::max<int64_t>(i - 1, 0)], " at position ", i, " of sequence ", b);
+        if (i > 0 && documents[i] != documents[i - 1]) start = i;
+        pass.first_keys.data<int32_t>()[b * t + i] = static_cast<int32_t>(start);
+      }
+      pass.positions.data<int32_t>()[b * t + i] = static_cast<int32_t>(begin + i - start);
+    }
     if (!batch.cache) continue;
     pass.starts.data<int32_t>()[b] = static_cast<int32_t>(begin);
     pass.lengths.data<int32_t>()[b] = static_cast<int32_t>(begin + t);
@@ -210,7 +239,7 @@ Var Transformer::embed(Tape& tape, const Pass& pass) {
     const int64_t t = batch.ids.dim(0) / batch.batch;
     const Tensor previous = batch.cache ? batch.cache->last_embedding() : Tensor();
     const Tensor before = x.value;  // (N, C)
-    x = autograd::smear(tape, x, *smear_gate_, *smear_lambda_, previous, batch.batch);
+    x = autograd::smear(tape, x, *smear_gate_, *smear_lambda_, previous, batch.batch, pass.first_keys);
     if (batch.cache) {
       Tensor last = Tensor::empty({batch.batch, config_.n_embd}, dtype_, device_);
       for (int64_t b = 0; b < batch.batch; ++b) last.rows(b, b + 1).copy_from(before.rows((b + 1) * t - 1, (b + 1) * t));
@@ -225,9 +254,9 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
   const Batch& batch = pass.batch;
   Layer& layer = layers_[static_cast<size_t>(i)];
   const Var x = norm(tape, input, layer.norm1_weight, layer.norm1_bias);  // (N, C)
-  Var q = autograd::linear(tape, x, *layer.q, layer.q_bias);  // (N, H*D)
-  Var k = autograd::linear(tape, x, *layer.k, layer.k_bias);  // (N, G*D)
-  Var v = autograd::linear(tape, x, *layer.v, layer.v_bias);  // (N, G*D)
+  Var q = linear(tape, x, i, 0, *layer.q, layer.q_bias, pass);  // (N, H*D)
+  Var k = linear(tape, x, i, 1, *layer.k, layer.k_bias, pass);  // (N, G*D)
+  Var v = linear(tape, x, i, 2, *layer.v, layer.v_bias, pass);  // (N, G*D)
   if (layer.value_embed) {
     const Var e = autograd::embedding(tape, batch.ids, *layer.value_embed);  // (N, G*D)
     const Var gate = autograd::linear(tape, autograd::first_columns(tape, x, c.gate_channels), *layer.value_gate);  // (N, G)
@@ -254,6 +283,7 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
   shape.head_dim = c.head_width();
   shape.window = layer.window;
   shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_width())));
+  shape.first_keys = pass.first_keys;
   Var y;  // (N, H*D)
   if (batch.cache) {
     ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), pass.starts);
@@ -264,20 +294,26 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
     y = autograd::attention(tape, q, k, v, shape);
   }
   const bool last = tape.replaying() && recompute_ == Recompute::kAttention;
-  return (last ? autograd::linear_without_value : autograd::linear)(tape, y, *layer.attention_out,
-                                                                    layer.attention_out_bias);
+  return linear(tape, y, i, 3, *layer.attention_out, layer.attention_out_bias, pass, !last);
 }
 
-Var Transformer::mlp(Tape& tape, int64_t i, const Var& input) {
+// `place` of the layer's linear layers; value: false where only the backward is wanted.
+Var Transformer::linear(Tape& tape, const Var& x, int64_t i, int64_t place, Parameter& weight, Parameter* bias, const Pass& pass,
+                        bool value) {
+  const uint64_t call = pass.batch.dropout_call * static_cast<uint64_t>(kDropoutPlaces) + static_cast<uint64_t>(kAdapterPlaces + i * kLinears + place);
+  const ops::DropoutKey dropout{pass.batch.dropout_key, call};
+  return (value ? autograd::linear : autograd::linear_without_value)(tape, x, weight, bias, pass.batch.training ? &dropout : nullptr);
+}
+
+Var Transformer::mlp(Tape& tape, int64_t i, const Var& input, const Pass& pass) {
   Layer& layer = layers_[static_cast<size_t>(i)];
   const Var x = norm(tape, input, layer.norm2_weight, layer.norm2_bias);  // (N, C)
-  Var h = autograd::linear(tape, x, *layer.fc, layer.fc_bias);
+  Var h = linear(tape, x, i, 4, *layer.fc, layer.fc_bias, pass);
   if (layer.up)
-    h = autograd::swiglu(tape, h, autograd::linear(tape, x, *layer.up, layer.up_bias));
+    h = autograd::swiglu(tape, h, linear(tape, x, i, 5, *layer.up, layer.up_bias, pass));
   else
     h = autograd::activation(tape, h, activation_of(config_.mlp));
-  return (tape.replaying() ? autograd::linear_without_value : autograd::linear)(tape, h, *layer.mlp_out,
-                                                                                layer.mlp_out_bias);
+  return linear(tape, h, i, 6, *layer.mlp_out, layer.mlp_out_bias, pass, !tape.replaying());
 }
 
 Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& pass) {
@@ -289,7 +325,7 @@ Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& 
               : attention(tape, i, x, pass);
   probe(tape, prefix + "attn", y.value);
   x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i));
-  y = mlp(tape, i, x);
+  y = mlp(tape, i, x, pass);
   probe(tape, prefix + "mlp", y.value);
   x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i + 1));
   probe(tape, prefix + "out", x.value);
@@ -330,6 +366,7 @@ Tensor Transformer::logits(ops::Context& ctx, const Tensor& hidden) {
   options.vocab_size = config_.vocab_size;
   options.softcap = static_cast<float>(config_.softcap);
   const Parameter& head = head_weight();
+  autograd::place_trained_rows(head);
   return head.quantized ? ops::head_logits(ctx, hidden, *head.quantized, options) : ops::head_logits(ctx, hidden, head.compute, options);
 }
 

@@ -22,6 +22,9 @@ Recompute recompute_of(std::string_view name);  // one of these names
 struct Batch {
   Tensor ids;           // (N) int32, 0 <= id < vocab_size
   int64_t batch = 1;    // B; N must be a multiple
+  // (N) int32 or empty, not with a cache: the number of the document of each position, never falling within a sequence.
+  // Positions restart and attention (and smearing) stays inside each document (rows L-4.8, L-7.15).
+  Tensor documents{};
   KvCache* cache = nullptr;  // inference: its rows are the sequences, each goes on at cache->length(row)
   // Dropout (training only): stream of this forward pass; call numbers are dropout_call * 4096 + place.
   bool training = false;
@@ -55,7 +58,11 @@ class Transformer {
   void refresh_compute();
   // For inference in bf16: replaces the weights of all linear layers and of the head by their codes (those whose inputs
   // are no multiple of 32 stay) and frees the numbers; the embedding stays. The model cannot be trained or saved then.
-  void quantize(ops::WeightBits bits);
+  // head: also the output head.
+  void quantize(ops::WeightBits bits, bool head = true);
+  // No weight is trained from here on: gradient buffers are dropped, and in bf16 the float32 masters of all matrices. Adapters
+  // (model/adapter.h) are what can be trained then. The model cannot be saved whole any more where masters went.
+  void freeze();
   // Bytes that one decoding step reads of the weights: all linear layers and the head, a row of each embedding.
   int64_t bytes_read_per_step() const;
 
@@ -84,12 +91,15 @@ class Transformer {
   struct Pass {  // a forward pass under way
     Batch batch;
     Tensor positions, starts, lengths;  // (N), with a cache (B) and (B), int32
+    Tensor first_keys;                  // (N) int32: where the document of each position starts; empty without documents
   };
   autograd::Parameter* add(const std::string& name, Shape shape);
   autograd::Var norm(autograd::Tape& tape, const autograd::Var& x, autograd::Parameter* weight, autograd::Parameter* bias);
   // The two halves of a block, from their norms to their output projections.
   autograd::Var attention(autograd::Tape& tape, int64_t i, const autograd::Var& input, const Pass& pass);
-  autograd::Var mlp(autograd::Tape& tape, int64_t i, const autograd::Var& input);
+  autograd::Var mlp(autograd::Tape& tape, int64_t i, const autograd::Var& input, const Pass& pass);
+  autograd::Var linear(autograd::Tape& tape, const autograd::Var& x, int64_t i, int64_t place, autograd::Parameter& weight,
+                       autograd::Parameter* bias, const Pass& pass, bool value = true);
   autograd::Var block(autograd::Tape& tape, int64_t i, autograd::Var x, const autograd::Var& x0, const Pass& pass);
   autograd::Var embed(autograd::Tape& tape, const Pass& pass);
   autograd::Var drop(autograd::Tape& tape, const autograd::Var& x, const Batch& batch, int64_t place);

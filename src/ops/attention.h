@@ -3,6 +3,7 @@
 // sum (online softmax: Milakov & Gimelshein 2018, Dao et al. 2022), all in float32. So a query's result has the same
 // bits alone, in a prefill and in training (decision 17). A query at position p sees keys max(0, p - window) .. p
 // (window + 1 keys, row C-3.18); window < 0 means all. Query head h uses key/value head h / (H / G) (row C-3.19).
+// Documents packed into one sequence are kept apart by first_keys (row L-7.15).
 #pragma once
 
 #include "ops/context.h"
@@ -17,6 +18,9 @@ struct AttentionShape {
   int64_t head_dim = 0;     // D, even, at most 256
   int64_t window = -1;
   float scale = 0;          // usually 1 / sqrt(D)
+  // (B*Tq) int32, not with a cache: the first key that each query may see, a position in its sequence, 0 <= first <=
+  // query, never falling within a sequence. Empty: 0.
+  Tensor first_keys{};
 };
 
 struct AttentionSaved {

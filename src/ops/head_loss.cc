@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/kernels.h"
+#include "ops/low_rank.h"
 #include "ops/profiler.h"
 
 namespace lathe::ops {
@@ -37,6 +38,7 @@ void check_targets(Context& ctx, const Tensor& x, const Tensor& targets, const H
 
 struct Gradients {
   const Tensor &factor, &dx, &dw;
+  const SelectedRows& selected;
 };
 
 void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options,
@@ -61,6 +63,8 @@ void run(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, 
     }
     if (!gradients) continue;
     if (gradients->dx) matmul(ctx, dz, Transpose::kNo, used, Transpose::kNo, gradients->dx.rows(begin, end), false);
+    if (gradients->selected.rows)
+      matmul(ctx, gather_columns(ctx, dz, gradients->selected.rows), Transpose::kYes, xs, Transpose::kNo, gradients->selected.dw, true);
     if (gradients->dw) matmul(ctx, dz, Transpose::kYes, xs, Transpose::kNo, gradients->dw.rows(0, v), true);
   }
 }
@@ -75,13 +79,15 @@ void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& tar
 }
 
 void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const Tensor& factor,
-                            const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw) {
+                            const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw,
+                            const SelectedRows& selected) {
   check_weight(x, w, options);
   check_targets(ctx, x, targets, options, nll);
   require_tensor(kOp, "factor", factor, {x.dim(0)}, DType::kFloat32);
   if (dx) require_tensor(kOp, "dx", dx, x.shape(), x.dtype());
+  if (selected.rows) require_tensor(kOp, "dw of rows", selected.dw, {selected.rows.dim(0), x.dim(1)}, DType::kFloat32);
   if (dw) require_tensor(kOp, "dw", dw, w.shape(), DType::kFloat32);
-  const Gradients gradients{factor, dx, dw};
+  const Gradients gradients{factor, dx, dw, selected};
   run(ctx, x, w, targets, options, nll, &gradients);
 }
 

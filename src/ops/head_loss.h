@@ -21,10 +21,17 @@ struct HeadLossOptions {
 void head_loss(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const HeadLossOptions& options,
                const Tensor& nll);
 
+// Rows of W whose gradient is wanted alone.
+struct SelectedRows {
+  Tensor rows;  // (R) int32 below V; empty: none
+  Tensor dw;    // (R, C) float32, added to
+};
+
 // The same, and at once the gradients of sum_n factor[n] * nll[n]: dx (N, C) overwritten, dw (Vpad, C) float32 added to
-// (empty = skip). factor (N) float32; rows with factor 0 or an ignored target give zero.
+// (empty = skip; so dx). factor (N) float32; rows with factor 0 or an ignored target give zero.
 void head_loss_and_gradient(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& targets, const Tensor& factor,
-                            const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw);
+                            const HeadLossOptions& options, const Tensor& nll, const Tensor& dx, const Tensor& dw,
+                            const SelectedRows& selected = {});
 
 // Logits of the given rows for sampling: z (N, V) float32, softcapped.
 Tensor head_logits(Context& ctx, const Tensor& x, const Tensor& w, const HeadLossOptions& options);

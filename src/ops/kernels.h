@@ -48,12 +48,18 @@ struct Kernels {
   void (*softcap)(T logits, float cap);
   void (*value_gate)(T v, T e, T gate, float scale, T y);
   void (*value_gate_backward)(T dy, T e, T gate, float scale, T de, T dgate);
-  void (*smear)(T x, T w, T lambda, T previous, int64_t batch, T y, T gate);
-  void (*smear_backward)(T dy, T x, T w, T lambda, int64_t batch, T gate, T dx, T dw, T dlambda);
+  void (*smear)(T x, T w, T lambda, T previous, T first_keys, int64_t batch, T y, T gate);
+  void (*smear_backward)(T dy, T x, T w, T lambda, T first_keys, int64_t batch, T gate, T dx, T dw, T dlambda);
   void (*dropout)(T x, float rate, DropoutKey key, T y);
   // logits: a float32 (rows, V) scratch that already holds x W^T; turns it into nll and, where dlogits is not empty,
   // dlogits (rows, Vpad) of the activation dtype: factor * (softmax - onehot) through the softcap, zero beyond V.
   void (*softmax_loss)(T logits, T targets, T factor, int64_t vocab_size, float softcap, T nll, T dlogits);
+  // low_rank.h
+  void (*scale_columns)(T x, T factors, T y);
+  void (*scale_columns_backward)(T dy, T x, T dfactors);
+  void (*adapted_row_norms)(T w, T product, float scale, T norms);
+  void (*gather_columns)(T x, T columns, T y);
+  void (*dequantize)(const QuantizedMatrix& w, T y);
   void (*adamw)(T p, T g, T m, T v, const AdamwStep& step, float grad_scale, T compute);
   double (*sum_of_squares)(T x);
   void (*scale)(T x, float factor);

@@ -10,12 +10,14 @@ Tensor linear(Context& ctx, const Tensor& x, const Tensor& w, const Tensor& bias
   require(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1), "[linear] x ", x.shape(), " and w ", w.shape(), " do not fit");
   Tensor y = ctx.empty({x.dim(0), w.dim(0)}, x.dtype());
   matmul(ctx, x, Transpose::kNo, w, Transpose::kYes, y, false);
-  if (bias) {
-    require_tensor("[linear]", "bias", bias, {w.dim(0)}, x.dtype());
-    const Timed timed(ctx, "add_bias", 1 * static_cast<double>(y.elements()), bytes_of(y, y));
-    if (!ctx.meta()) kernels_of(ctx.device()).add_bias(y, bias);
-  }
+  if (bias) add_bias(ctx, y, bias);
   return y;
+}
+
+void add_bias(Context& ctx, const Tensor& y, const Tensor& bias) {
+  require_tensor("[linear]", "bias", bias, {y.dim(1)}, y.dtype());
+  const Timed timed(ctx, "add_bias", 1 * static_cast<double>(y.elements()), bytes_of(y, y));
+  if (!ctx.meta()) kernels_of(ctx.device()).add_bias(y, bias);
 }
 
 void linear_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tensor& w, const Tensor& dx, const Tensor& dw,

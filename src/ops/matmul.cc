@@ -14,7 +14,6 @@ void matmul(Context& ctx, const Tensor& a, Transpose ta, const Tensor& b, Transp
   require(k == bk && c.dim(0) == m && c.dim(1) == n, "[matmul] (", m, ", ", k, ") times (", bk, ", ", n, ") into ", c.shape());
   require(b.dtype() == a.dtype() && (c.dtype() == DType::kFloat32 || c.dtype() == a.dtype()), "[matmul] dtypes ", dtype_name(a.dtype()),
           ", ", dtype_name(b.dtype()), " into ", dtype_name(c.dtype()));
-  require(!accumulate || c.dtype() == DType::kFloat32, "[matmul] accumulating needs a float32 result");
   const unsigned arrangement = (ta == Transpose::kYes ? 4U : 0U) | (tb == Transpose::kYes ? 2U : 0U) | (accumulate ? 1U : 0U);
   const Timed timed(ctx, a.dtype() == DType::kBFloat16 ? "matmul_bf16" : "matmul_fp32", 2 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k),
                     bytes_of(a, b, c) + (accumulate ? bytes_of(c) : 0), shape_variant(m, n, k, arrangement));

@@ -9,7 +9,7 @@ namespace lathe::ops {
 enum class Transpose { kNo, kYes };
 
 // A (M, K) or, transposed, stored (K, M); B (K, N) or, transposed, stored (N, K); both of one activation dtype.
-// C (M, N) float32 or the dtype of A. accumulate: C += (C must then be float32).
+// C (M, N) float32 or the dtype of A. accumulate: C += A B, rounded once.
 void matmul(Context& ctx, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, const Tensor& c, bool accumulate);
 
 }  // namespace lathe::ops

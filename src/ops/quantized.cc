@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "ops/kernels.h"
+#include "ops/linear.h"
 #include "ops/profiler.h"
 #include "tensor/half.h"
 
@@ -101,10 +102,7 @@ void quantized_product(Context& ctx, const Tensor& x, const QuantizedMatrix& w, 
 Tensor linear(Context& ctx, const Tensor& x, const QuantizedMatrix& w, const Tensor& bias) {
   Tensor y = ctx.empty({x.dim(0), w.outputs}, x.dtype());
   quantized_product(ctx, x, w, y);
-  if (bias) {
-    require_tensor("[linear]", "bias", bias, {w.outputs}, x.dtype());
-    if (!ctx.meta()) kernels_of(ctx.device()).add_bias(y, bias);
-  }
+  if (bias) add_bias(ctx, y, bias);
   return y;
 }
 

@@ -25,7 +25,7 @@ double sum_of_squares(Context& ctx, const Tensor& x) {
 }
 
 void scale_inplace(Context& ctx, const Tensor& x, float factor) {
-  require(x && x.dtype() == DType::kFloat32, "[scale] needs float32, got ", dtype_name(x.dtype()));
+  require_activation("[scale]", x);
   const Timed timed(ctx, "scale", 1 * static_cast<double>(x.elements()), bytes_of(x, x));
   if (!ctx.meta()) kernels_of(ctx.device()).scale(x, factor);
 }

@@ -1,54 +1,28 @@
 #include "serve/chat_app.h"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 #include "core/check.h"
 #include "core/log.h"
 #include "serve/chat_stream.h"
-#include "serve/web_files.h"
+#include "serve/local_guard.h"
+#include "serve/page_file.h"
 
 namespace lathe::serve {
 namespace {
 
 constexpr const char* kChatPath = "/chat/completions";
 
-// The page runs its own files only and sends to nobody else.
-const HttpHeaders kPageHeaders = {
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-     "form-action 'none'; frame-ancestors 'none'"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cache-Control", "no-cache"}};
-
 HttpResponse json_response(int status, const Json& body) { return {status, "application/json", body.dump(), {}}; }
 HttpResponse json_response(const Refusal& refusal) { return json_response(refusal.status, refusal.body); }
 
-const WebFile* find_file(std::string_view path) {
-  const std::string_view name = path == "/" ? "index.html" : path.substr(1);
-  for (const WebFile& file : web_files())
-    if (file.name == name && path != "/index.html") return &file;
-  return nullptr;
-}
-
-const char* content_type_of(std::string_view name) {
-  if (name.ends_with(".html")) return "text/html; charset=utf-8";
-  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
-  if (name.ends_with(".css")) return "text/css; charset=utf-8";
-  if (name.ends_with(".svg")) return "image/svg+xml";
-  return "application/octet-stream";
-}
-
-// The name in "name:port", "[::1]:port" or "name".
-std::string_view host_name(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
-}
-
-std::string_view authority_of(std::string_view origin) {
-  const size_t at = origin.find("://");
-  return at == std::string_view::npos ? std::string_view() : origin.substr(at + 3);
+// The chat page's files; those of the dashboard of a training run are not among them.
+std::optional<HttpResponse> find_file(std::string_view path) {
+  if (path == "/") return page_file("index.html");
+  if (path == "/index.html" || path.starts_with("/dashboard")) return std::nullopt;
+  return page_file(path.substr(std::min<size_t>(1, path.size())));
 }
 
 }  // namespace
@@ -85,20 +59,6 @@ void ChatApp::stop() {
   if (GenerationWorker* running = worker()) running->stop();
 }
 
-std::string ChatApp::refuse_foreign(const HttpRequest& request) const {
-  const std::string_view name = host_name(request.host);
-  const auto& allowed = options_.cors_origins;
-  const bool named_by_origin = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& origin) {
-    return host_name(authority_of(origin)) == name;
-  });
-  if (options_.only_local_names && !request.host.empty() && name != "localhost" && name != "127.0.0.1" &&
-      name != "[::1]" && !named_by_origin)
-    return "This server answers on its own machine only; open it as http://127.0.0.1 or http://localhost";
-  if (request.origin.empty() || authority_of(request.origin) == request.host) return "";
-  if (std::find(allowed.begin(), allowed.end(), request.origin) != allowed.end()) return "";
-  return "Requests from pages of another origin are not allowed";
-}
-
 HttpHeaders ChatApp::cors_headers(const HttpRequest& request) const {
   const auto& allowed = options_.cors_origins;
   if (std::find(allowed.begin(), allowed.end(), request.origin) == allowed.end()) return {};
@@ -110,7 +70,7 @@ HttpHeaders ChatApp::cors_headers(const HttpRequest& request) const {
 
 void ChatApp::handle(const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
   HttpResponse response;
-  if (const std::string reason = refuse_foreign(request); !reason.empty())
+  if (const std::string reason = refuse_foreign(request, options_.cors_origins, options_.only_local_names); !reason.empty())
     response = json_response(refusal(403, reason));
   else if (request.path == kChatPath && request.method == "POST")
     return chat(request, exchange);
@@ -122,7 +82,7 @@ void ChatApp::handle(const HttpRequest& request, std::shared_ptr<Exchange> excha
 
 HttpResponse ChatApp::route(const HttpRequest& request) const {
   const bool chat_path = request.path == kChatPath;
-  const WebFile* file = find_file(request.path);
+  std::optional<HttpResponse> file = find_file(request.path);
   if (!chat_path && !file && request.path != "/health" && request.path != "/stats")
     return json_response(refusal(404, "Not Found"));
   if (request.method == "OPTIONS" && !cors_headers(request).empty()) return {204, "text/plain", "", {}};
@@ -131,7 +91,7 @@ HttpResponse ChatApp::route(const HttpRequest& request) const {
     response.headers.emplace_back("Allow", chat_path ? "POST" : "GET, HEAD");
     return response;
   }
-  if (file) return {200, content_type_of(file->name), std::string(file->bytes), kPageHeaders};
+  if (file) return *std::move(file);
   return request.path == "/health" ? health() : stats();
 }
 

@@ -38,7 +38,6 @@ class ChatApp {
  private:
   GenerationWorker* worker() const;
   HttpHeaders cors_headers(const HttpRequest& request) const;
-  std::string refuse_foreign(const HttpRequest& request) const;  // why, or empty
   HttpResponse route(const HttpRequest& request) const;          // everything but the chat stream
   HttpResponse health() const;
   HttpResponse stats() const;

@@ -18,6 +18,7 @@ struct GenerationRequest {
   int64_t top_k = 50;
   int64_t max_tokens = 512;
   uint64_t seed = 0;
+  bool continues = false;  // the last message is a text to go on with, not a turn of a chat
 };
 
 class Generator {

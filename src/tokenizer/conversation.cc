@@ -30,7 +30,15 @@ Result<Message> message_from_json(const Json& json, size_t index) {
   const auto known = named<Role>(kRoleNames, role->as_string());
   if (!known) return error("message ", index, ": unknown role \"", role->as_string(), "\" (system, user or assistant)");
   if (!content) return error("message ", index, ": \"content\" is missing");
-  if (content->is_string()) return Message{*known, content->as_string()};
+  if (content->is_string()) {
+    Message message{*known, content->as_string()};
+    if (const Json* input = json.find("input")) {
+      if (*known != Role::kUser || !input->is_string())
+        return error("message ", index, ": \"input\" must be a string of a user message");
+      message.input = input->as_string();
+    }
+    return message;
+  }
   if (!content->is_array())
     return error("message ", index, ": content must be a string or a list of parts, not ", content->type_name());
   std::vector<Part> parts;
@@ -47,6 +55,31 @@ Result<Message> message_from_json(const Json& json, size_t index) {
 
 const char* role_name(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 const char* part_name(PartType type) { return kPartNames[static_cast<size_t>(type)]; }
+
+std::string user_text(const Message& message) {
+  const std::string& content = std::get<std::string>(message.content);
+  return message.input.empty() ? content : content + "\n\n" + message.input;
+}
+
+Status check_order(std::span<const Message> messages) {
+  if (messages.empty()) return error("a conversation needs at least one message");
+  const auto is_text = [](const Message& message) { return std::holds_alternative<std::string>(message.content); };
+  size_t first = 0;
+  if (messages[0].role == Role::kSystem) {
+    if (!is_text(messages[0])) return error("message 0: the content of a system message must be a string");
+    if (messages.size() < 2 || messages[1].role != Role::kUser)
+      return error("message 1: a system message must be followed by a user message");
+    first = 1;
+  }
+  for (size_t i = first; i < messages.size(); ++i) {
+    const Role expected = (i - first) % 2 == 0 ? Role::kUser : Role::kAssistant;
+    if (messages[i].role != expected)
+      return error("message ", i, " is from ", role_name(messages[i].role), ", expected ", role_name(expected));
+    if (expected == Role::kUser && !is_text(messages[i]))
+      return error("message ", i, ": the content of a user message must be a string");
+  }
+  return {};
+}
 
 Result<Conversation> conversation_from_json(const Json& json) {
   const Json* messages = json.find("messages");
@@ -70,7 +103,9 @@ Json conversation_to_json(const Conversation& conversation) {
       for (const Part& part : std::get<std::vector<Part>>(message.content))
         content.push_back(Json(Json::Object{{"type", part_name(part.type)}, {"text", part.text}}));
     }
-    messages.push_back(Json(Json::Object{{"role", role_name(message.role)}, {"content", std::move(content)}}));
+    Json::Object entry{{"role", role_name(message.role)}, {"content", std::move(content)}};
+    if (!message.input.empty()) entry.emplace_back("input", message.input);
+    messages.push_back(Json(std::move(entry)));
   }
   return Json(Json::Object{{"messages", std::move(messages)}});
 }

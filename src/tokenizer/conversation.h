@@ -2,6 +2,7 @@
 // task (row C-2.35).
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,6 +27,7 @@ struct Part {
 struct Message {
   Role role = Role::kUser;
   std::variant<std::string, std::vector<Part>> content;  // parts only for the assistant
+  std::string input{};  // of the user: a text that the content speaks of (Alpaca's "input"); mostly empty
   friend bool operator==(const Message&, const Message&) = default;
 };
 
@@ -34,7 +36,15 @@ struct Conversation {
   friend bool operator==(const Conversation&, const Conversation&) = default;
 };
 
-// {"messages": [{"role", "content"}, ...], ...}. Errors name the message and the part; the order of roles is checked
+// What the user says where a template has no place of its own for the input: content, blank line, input (row L-7.8).
+// The content must be a string.
+std::string user_text(const Message& message);
+
+// At least one message; after an optional system message the user and the assistant take turns, the user first; user
+// and system say strings. Errors name the message.
+Status check_order(std::span<const Message> messages);
+
+// {"messages": [{"role", "content"}, ...], ...}; a user's message may have "input". Errors name the message and the part; the order of roles is checked
 // by rendering.
 Result<Conversation> conversation_from_json(const Json& json);
 Json conversation_to_json(const Conversation& conversation);

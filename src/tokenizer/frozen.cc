@@ -79,6 +79,11 @@ std::optional<int32_t> find_unk(const Tokenizer& tokenizer) {
   return first_of(tokenizer, {"<unk>", "[UNK]"});
 }
 
+std::optional<int32_t> find_end_of_text(const Tokenizer& tokenizer) {
+  if (const auto* spm = dynamic_cast<const SpmModel*>(&tokenizer.model()); spm && spm->ids().eos) return spm->ids().eos;
+  return first_of(tokenizer, {"</s>", kEndOfText, "<|end_of_text|>", "<eos>", "[EOS]"});
+}
+
 Result<FrozenTokenizer> load_frozen(const fs::path& folder_or_file) {
   std::error_code code;
   const bool file = fs::is_regular_file(folder_or_file, code);

@@ -34,6 +34,8 @@ Result<FrozenTokenizer> load_frozen(const fs::path& folder_or_file);
 
 // The id of text that no token spells; nothing where every text has tokens.
 std::optional<int32_t> find_unk(const Tokenizer& tokenizer);
+// The token that ends a text: </s>, <|endoftext|> and their like, a SentencePiece model's own.
+std::optional<int32_t> find_end_of_text(const Tokenizer& tokenizer);
 
 // Something made with a tokenizer, with the hash that its own record states.
 struct TokenizerUse {

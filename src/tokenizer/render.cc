@@ -88,29 +88,19 @@ class Renderer {
 Result<Rendered> render_messages(const Tokenizer& tokenizer, std::span<const Message> messages, int64_t max_tokens) {
   require(max_tokens >= 0, "[render] max_tokens must not be negative, got ", max_tokens);
   LATHE_TRY(const Markers markers, find_markers(tokenizer));
-  if (messages.empty()) return error("a conversation needs at least one message");
+  LATHE_TRY_STATUS(check_order(messages));
   std::string system;
-  size_t first = 0;
   if (messages[0].role == Role::kSystem) {
-    const auto* text = std::get_if<std::string>(&messages[0].content);
-    if (!text) return error("message 0: the content of a system message must be a string");
-    if (messages.size() < 2 || messages[1].role != Role::kUser)
-      return error("message 1: a system message must be followed by a user message");
-    system = *text + "\n\n";
-    first = 1;
+    system = std::get<std::string>(messages[0].content) + "\n\n";
+    messages = messages.subspan(1);
   }
   Renderer renderer(tokenizer, markers);
-  for (size_t i = first; i < messages.size(); ++i) {
-    const Role expected = (i - first) % 2 == 0 ? Role::kUser : Role::kAssistant;
-    if (messages[i].role != expected)
-      return error("message ", i, " is from ", role_name(messages[i].role), ", expected ", role_name(expected));
-    if (expected == Role::kAssistant) {
-      renderer.assistant(messages[i]);
-      continue;
-    }
-    const auto* text = std::get_if<std::string>(&messages[i].content);
-    if (!text) return error("message ", i, ": the content of a user message must be a string");
-    renderer.user(i == first ? system + *text : *text);
+  for (const Message& message : messages) {
+    if (message.role == Role::kAssistant)
+      renderer.assistant(message);
+    else
+      renderer.user(system + user_text(message));
+    system.clear();
   }
   return renderer.finish(max_tokens);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -22,6 +23,7 @@ class AppendFile {
     if (fd_ >= 0) ::close(fd_);
   }
   Status open(const fs::path& path) {
+    if (fd_ >= 0) ::close(fd_);
     path_ = path;
     fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd_ < 0) return error_at(path.string(), -1, "cannot open for appending: ", std::strerror(errno));
@@ -42,8 +44,8 @@ class AppendFile {
   int fd_ = -1;
 };
 
-// Keeps the lines of earlier steps; the events file of the run that was cut off stays as it is (TensorBoard takes the
-// newer value of a step).
+// Keeps the lines of earlier steps. (An event file cannot be cut, a TensorBoard may be reading it: a record in the next file says
+// which steps are void.)
 Status drop_later_lines(const fs::path& path, int64_t resume_step) {
   std::error_code code;
   if (!fs::exists(path, code)) return {};
@@ -61,28 +63,34 @@ Status drop_later_lines(const fs::path& path, int64_t resume_step) {
 }  // namespace
 
 struct Metrics::Files {
+  fs::path run;
   AppendFile lines, events;
 };
 
-Metrics::Metrics() : files_(std::make_unique<Files>()) {}
+Metrics::Metrics(fs::path run) : files_(std::make_unique<Files>()) { files_->run = std::move(run); }
 Metrics::~Metrics() = default;
 
 Result<std::unique_ptr<Metrics>> Metrics::open(const fs::path& run, const Json& settings, int64_t resume_step) {
-  std::unique_ptr<Metrics> metrics(new Metrics());
+  std::unique_ptr<Metrics> metrics(new Metrics(run));
+  Files& files = *metrics->files_;
   LATHE_TRY_STATUS(make_folders(run / "tensorboard"));
-  const fs::path lines = run / "metrics.jsonl";
-  LATHE_TRY_STATUS(drop_later_lines(lines, resume_step));
-  LATHE_TRY_STATUS(metrics->files_->lines.open(lines));
   const double now = wall_time();
   const fs::path events = run / "tensorboard" / format_text("events.out.tfevents.%010lld.lathe.%d", static_cast<long long>(now), static_cast<int>(::getpid()));
-  LATHE_TRY_STATUS(metrics->files_->events.open(events));
-  LATHE_TRY_STATUS(metrics->files_->events.append(tensorboard_header(now)));
-  if (resume_step < 0) {
-    Json first = Json::object();
-    first["settings"] = settings;
-    LATHE_TRY_STATUS(metrics->files_->lines.append(first.dump() + "\n"));
-  }
+  LATHE_TRY_STATUS(files.events.open(events));
+  LATHE_TRY_STATUS(files.events.append(tensorboard_header(now)));
+  LATHE_TRY_STATUS(metrics->rewind(resume_step));
+  if (resume_step >= 0) return metrics;
+  Json first = Json::object();
+  first["settings"] = settings;
+  LATHE_TRY_STATUS(files.lines.append(first.dump() + "\n"));
   return metrics;
+}
+
+Status Metrics::rewind(int64_t step) {
+  const fs::path lines = files_->run / "metrics.jsonl";
+  LATHE_TRY_STATUS(drop_later_lines(lines, step));
+  LATHE_TRY_STATUS(files_->lines.open(lines));
+  return files_->events.append(tensorboard_restart(wall_time(), std::max<int64_t>(step, 0)));
 }
 
 Status Metrics::log(int64_t step, const Json& values) {
@@ -92,8 +100,14 @@ Status Metrics::log(int64_t step, const Json& values) {
   LATHE_TRY_STATUS(files_->lines.append(line.dump() + "\n"));
   std::string events;
   const double now = wall_time();
-  for (const auto& [key, value] : values.as_object())
+  for (const auto& [key, value] : values.as_object()) {
     if (value.is_number()) events += tensorboard_scalar(now, step, key, static_cast<float>(value.as_double()));
+    if (!value.is_array()) continue;
+    std::vector<std::string> texts;
+    for (const Json& item : value.as_array())
+      if (item.is_string()) texts.push_back(item.as_string());
+    if (!texts.empty()) events += tensorboard_texts(now, step, key, texts);
+  }
   return files_->events.append(events);
 }
 

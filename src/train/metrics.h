@@ -1,4 +1,4 @@
-// Metrics of a run: JSON lines and TensorBoard event files in the run's folder. Rows C-5.24, C-17.3; decision 13.
+// Metrics of a run: JSON lines and TensorBoard event files in the run's folder. Rows C-5.24, C-17.3, L-5.58; decision 13.
 #pragma once
 
 #include <memory>
@@ -18,11 +18,14 @@ class Metrics {
   // first line is the settings.
   static Result<std::unique_ptr<Metrics>> open(const fs::path& run, const Json& settings, int64_t resume_step);
   ~Metrics();
-  // values: an object of numbers (others are kept in the JSON lines only). The line starts with "step".
+  // values: an object of numbers; a list of strings is a text for TensorBoard (samples), anything else is kept in the JSON lines
+  // only. The line starts with "step".
   Status log(int64_t step, const Json& values);
+  // The run goes back to `step`: drops what was written for it and for later steps, as open() does.
+  Status rewind(int64_t step);
 
  private:
-  Metrics();
+  explicit Metrics(fs::path run);
   struct Files;
   std::unique_ptr<Files> files_;
 };

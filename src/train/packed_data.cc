@@ -93,6 +93,12 @@ Result<std::unique_ptr<data::PackedLoader>> PackedData::loader(data::Split split
   return data::packed_loader(std::move(sets), weights, options);
 }
 
+int64_t PackedData::validation_sequences() const {
+  int64_t sequences = 0;
+  for (const Set& set : sets_) sequences += set.validation != nullptr ? set.validation->size() : 0;
+  return sequences;
+}
+
 std::vector<std::string> PackedData::describe() const {
   std::vector<std::string> lines;
   for (size_t i = 0; i < sets_.size(); ++i) {

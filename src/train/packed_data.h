@@ -31,13 +31,17 @@ class PackedData {
   // The mix and what is odd about it, for the start of a run; global_batch in sequences.
   std::vector<std::string> describe() const;
   std::vector<std::string> warnings(int64_t global_batch) const;
+  // Name and training sequences of each path, and its share of the mix.
+  std::vector<data::MixedSource> sources() const;
+  const std::vector<double>& shares() const { return shares_; }
+  // Sequences to validate on, of all sets.
+  int64_t validation_sequences() const;
 
  private:
   struct Set {
     std::shared_ptr<const data::SequenceSet> train, validation;  // validation may be null
   };
   static Result<Set> open_file(const fs::path& path, int64_t sequence_length, int64_t vocab_size);
-  std::vector<data::MixedSource> sources() const;
   std::vector<Set> sets_;
   std::vector<double> shares_;
 };

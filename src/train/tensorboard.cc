@@ -58,6 +58,20 @@ std::string event_start(double wall_time) {
   return event;
 }
 
+void append_step(std::string& event, int64_t step) {
+  event += '\x10';  // Event.step = 2
+  append_varint(event, static_cast<uint64_t>(step));
+}
+
+std::string summary_event(double wall_time, int64_t step, std::string_view item) {
+  std::string summary;
+  append_text(summary, 1, item);  // Summary.value
+  std::string event = event_start(wall_time);
+  append_step(event, step);
+  append_text(event, 5, summary);  // Event.summary
+  return record(event);
+}
+
 }  // namespace
 
 uint32_t crc32c(std::string_view bytes) {
@@ -73,18 +87,36 @@ std::string tensorboard_header(double wall_time) {
   return record(event);
 }
 
+std::string tensorboard_restart(double wall_time, int64_t step) {
+  std::string event = event_start(wall_time);
+  append_step(event, step);
+  append_text(event, 7, "\x08\x01");  // Event.session_log { status = START }
+  return record(event);
+}
+
 std::string tensorboard_scalar(double wall_time, int64_t step, std::string_view tag, float value) {
   std::string item;
   append_text(item, 1, tag);  // Summary.Value.tag
   item += '\x15';             // Summary.Value.simple_value = 2, float
   append_raw(item, value);
-  std::string summary;
-  append_text(summary, 1, item);
-  std::string event = event_start(wall_time);
-  event += '\x10';  // Event.step = 2
-  append_varint(event, static_cast<uint64_t>(step));
-  append_text(event, 5, summary);
-  return record(event);
+  return summary_event(wall_time, step, item);
+}
+
+std::string tensorboard_texts(double wall_time, int64_t step, std::string_view tag, const std::vector<std::string>& texts) {
+  std::string plugin, metadata, size, dimension, tensor, item;
+  append_text(plugin, 1, "text");     // PluginData.plugin_name
+  append_text(metadata, 1, plugin);   // SummaryMetadata.plugin_data
+  metadata += "\x20\x02";             // SummaryMetadata.data_class = 4: tensor
+  size += '\x08';                     // Dim.size = 1
+  append_varint(size, texts.size());
+  append_text(dimension, 2, size);    // TensorShapeProto.dim
+  tensor += "\x08\x07";               // TensorProto.dtype = 1: string
+  append_text(tensor, 2, dimension);  // TensorProto.tensor_shape
+  for (const std::string& text : texts) append_text(tensor, 8, text);  // TensorProto.string_val
+  append_text(item, 1, tag);
+  append_text(item, 9, metadata);     // Summary.Value.metadata
+  append_text(item, 8, tensor);       // Summary.Value.tensor
+  return summary_event(wall_time, step, item);
 }
 
 }  // namespace lathe::train

@@ -53,6 +53,41 @@ TEST_P(Smear, StepByStepEqualsTheWholeSequence) {
   EXPECT_TRUE(testing::is_close(read_values(both), expected, tolerance(expected, dtype)));
 }
 
+// L-7.15: packed documents smear as each does alone, forwards and backwards, and the bits of the whole stay otherwise.
+TEST_P(Smear, DocumentsDoNotSmearIntoEachOther) {
+  Context ctx;
+  const DType dtype = GetParam();
+  constexpr int64_t kRows = 9, kColumns = 37;
+  const std::vector<int64_t> borders = {0, 2, 3, 6, 9};
+  std::vector<int32_t> first;
+  for (size_t i = 0; i + 1 < borders.size(); ++i)
+    first.insert(first.end(), static_cast<size_t>(borders[i + 1] - borders[i]), static_cast<int32_t>(borders[i]));
+  const Tensor x = make_tensor(random_values(kRows * kColumns, 1, dtype), {kRows, kColumns}, dtype);
+  const Tensor dy = make_tensor(random_values(kRows * kColumns, 3, dtype), {kRows, kColumns}, dtype);
+  const Tensor w = make_tensor(random_values(24, 2, dtype), {1, 24}, dtype), lambda = make_tensor({0.7}, {1}, DType::kFloat32);
+  const Tensor keys = Tensor::of<int32_t>(first, {kRows});
+  const auto backward = [&](const Tensor& part, const Tensor& up, const Tensor& of, std::vector<double>& sums) {
+    SmearSaved saved;
+    const Tensor y = smear(ctx, part, w, lambda, Tensor(), 1, &saved, of), dx = ctx.empty_like(part);
+    const Tensor dw = Tensor::zeros({1, 24}, DType::kFloat32), dlambda = Tensor::zeros({1}, DType::kFloat32);
+    smear_backward(ctx, up, part, w, lambda, 1, saved, dx, dw, dlambda, of);
+    sums.resize(25);
+    for (size_t i = 0; i < 24; ++i) sums[i] += double{dw.span<float>()[i]};
+    sums[24] += double{dlambda.span<float>()[0]};
+    return std::pair(y.clone(), dx.clone());
+  };
+  std::vector<double> packed, alone, open;
+  const auto whole = backward(x, dy, keys, packed);
+  for (size_t i = 0; i + 1 < borders.size(); ++i) {
+    const auto part = backward(x.rows(borders[i], borders[i + 1]), dy.rows(borders[i], borders[i + 1]), Tensor(), alone);
+    EXPECT_EQ(bytes_of({whole.first.rows(borders[i], borders[i + 1])}), bytes_of({part.first}));
+    EXPECT_EQ(bytes_of({whole.second.rows(borders[i], borders[i + 1])}), bytes_of({part.second}));
+  }
+  EXPECT_TRUE(testing::is_close(packed, alone, {1e-5, 1e-5}));
+  backward(x, dy, Tensor(), open);
+  EXPECT_FALSE(testing::is_close(open, alone, {1e-5, 1e-5}));
+}
+
 TEST_P(Smear, RefusesWrongOperands) {
   Context ctx;
   const Tensor x = Tensor::zeros({6, 8}, GetParam()), w = Tensor::zeros({1, 4}, GetParam()), lambda = Tensor::zeros({1}, DType::kFloat32);

@@ -2,7 +2,9 @@
 #include "train/metrics.h"
 
 #include <bit>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "tests/ref/testing.h"
 #include "train/tensorboard.h"
@@ -89,7 +91,7 @@ TEST_F(MetricsTest, WritesSettingsAndLines) {
   for (const auto& entry : std::filesystem::directory_iterator(run() / "tensorboard")) events.push_back(entry.path());
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].filename().string().find("events.out.tfevents."), 0u);
-  EXPECT_EQ(records(take(read_file(events[0]))).size(), 3u) << "the version, two scalars";
+  EXPECT_EQ(records(take(read_file(events[0]))).size(), 4u) << "the version, the start, two scalars";
 }
 
 TEST_F(MetricsTest, ANewRunStartsANewFile) {
@@ -115,6 +117,83 @@ TEST_F(MetricsTest, AResumedRunRepeatsNoLine) {
   std::vector<int64_t> steps;
   for (const Json& line : lines()) steps.push_back(line.get_int("step", -1));
   EXPECT_EQ(steps, (std::vector<int64_t>{-1, 0, 5, 9, 10, 15}));
+}
+
+// L-5.58: a run that goes back keeps no line of the steps it makes again.
+TEST_F(MetricsTest, ARewindDropsTheLaterSteps) {
+  const auto metrics = take(train::Metrics::open(run(), Json::object(), -1));
+  for (const int64_t step : {0, 4, 5, 6, 7}) check(metrics->log(step, loss(1)));
+  check(metrics->rewind(5));
+  Json values = loss(2);
+  values["rewind/from"] = 7;
+  check(metrics->log(5, values));
+  std::vector<double> losses;
+  std::vector<int64_t> steps;
+  for (const Json& line : lines()) {
+    steps.push_back(line.get_int("step", -1));
+    losses.push_back(line.get_double("train/loss", 0));
+  }
+  EXPECT_EQ(steps, (std::vector<int64_t>{-1, 0, 4, 5}));
+  EXPECT_EQ(losses, (std::vector<double>{0, 1, 1, 2}));
+}
+
+// What TensorBoard itself makes of the files: LATHE_PYTHON names an interpreter that has the package, else python3.
+class TensorBoardReads : public MetricsTest {
+ protected:
+  void SetUp() override {
+    const char* given = std::getenv("LATHE_PYTHON");
+    python_ = given ? given : "python3";
+    if (std::system((python_ + " -c 'import tensorboard' > /dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << python_ << " has no package tensorboard";
+  }
+  // {"scalars": {tag: [[step, value], ...]}, "texts": {tag: [[step, [text, ...]], ...]}}
+  Json read() const {
+    constexpr const char* kScript = R"(
+import json, sys
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
+events = event_accumulator.EventAccumulator(sys.argv[1], size_guidance={'scalars': 0, 'tensors': 0})
+events.Reload()
+texts = {}
+for tag in events.Tags()['tensors']:
+    assert events.SummaryMetadata(tag).plugin_data.plugin_name == 'text'
+    texts[tag] = [[e.step, [t.decode() for t in tensor_util.make_ndarray(e.tensor_proto)]] for e in events.Tensors(tag)]
+scalars = {tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()['scalars']}
+json.dump({'scalars': scalars, 'texts': texts}, open(sys.argv[2], 'w'))
+)";
+    check(write_file_atomic(run() / "read.py", kScript));
+    const std::string command = join_text(python_, " ", run() / "read.py", " ", run() / "tensorboard", " ", run() / "read.json", " 2> ", run() / "read.err");
+    EXPECT_EQ(std::system(command.c_str()), 0) << take(read_file(run() / "read.err"));
+    return take(read_json(run() / "read.json"));
+  }
+  std::string python_;
+};
+
+// L-5.58, C-17.3
+TEST_F(TensorBoardReads, ScalarsAndSamplesAsTheyWereWritten) {
+  const auto metrics = take(train::Metrics::open(run(), Json::object(), -1));
+  check(metrics->log(0, loss(4.5)));
+  Json values = loss(4.25);
+  values["samples"] = Json(Json::Array{"The capital of France is \xC3\xA9", "two\nlines"});
+  check(metrics->log(1000000, values));
+  const Json read = this->read();
+  EXPECT_EQ(read.at("scalars").dump(), R"({"train/loss": [[0, 4.5], [1000000, 4.25]]})");
+  EXPECT_EQ(read.at("texts").dump(), "{\"samples\": [[1000000, [\"The capital of France is \xC3\xA9\", \"two\\nlines\"]]]}");
+}
+
+// L-5.58
+TEST_F(TensorBoardReads, NoStepTwiceAfterResumeAndRewind) {
+  {
+    const auto metrics = take(train::Metrics::open(run(), Json::object(), -1));
+    for (const int64_t step : {0, 5, 9, 10, 11}) check(metrics->log(step, loss(1)));
+  }
+  // The next file is of a later second: event files are read in the order of their names.
+  for (const auto& entry : std::filesystem::directory_iterator(run() / "tensorboard"))
+    std::filesystem::rename(entry.path(), run() / "tensorboard" / "events.out.tfevents.1000000000.lathe.1");
+  const auto metrics = take(train::Metrics::open(run(), Json::object(), 10));
+  for (const int64_t step : {10, 11, 12, 13}) check(metrics->log(step, loss(2)));
+  check(metrics->rewind(12));
+  check(metrics->log(12, loss(3)));
+  EXPECT_EQ(read().at("scalars").at("train/loss").dump(), "[[0, 1.0], [5, 1.0], [9, 1.0], [10, 2.0], [11, 2.0], [12, 3.0]]");
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ struct Operands {
   E* y;
   float* log_sum_exp;      // null: not wanted
   const int32_t* lengths;  // null: every sequence has `queries` keys
+  const int32_t* first_keys;  // of each query, null: 0
   int64_t row;       // elements from one position of k and v to the next
   int64_t sequence;  // from one sequence to the next
   int64_t head;      // from one head to the next
@@ -51,7 +52,9 @@ struct Buffers {
   float *q, *k, *v, *o;
   float* columns;  // transpose of q, or with few rows the words of k
   float *s, *max, *sum, *decay;
-  alignas(64) int32_t last[kTile];  // of each row: the last key it sees, its own position
+  // Of each row: the first and the last key it sees; the last is its own position.
+  alignas(64) int32_t first[kTile];
+  alignas(64) int32_t last[kTile];
 
   static int64_t floats(int64_t padded) { return kTile * (5 * padded + kTile + 3); }
   Buffers(float* memory, int64_t padded) {
@@ -64,11 +67,11 @@ struct Buffers {
 
 // Scores (key, row) of keys base .. base + keys - 1 become probabilities; the state of all rows moves on.
 template <bool kMasked>
-void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t keys, int32_t window) {
+void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t keys) {
   const Ints ints;
   const Vec nothing = splat(-__builtin_inff());
   for (int64_t r = 0; r < rows; r += kLanes) {
-    const auto last = hn::Load(ints, buffers.last + r), first = hn::Sub(last, hn::Set(ints, window));
+    const auto last = hn::Load(ints, buffers.last + r), first = hn::Load(ints, buffers.first + r);
     float* column = buffers.s + r;
     const Vec old_max = hn::Load(kFloats, buffers.max + r);
     Vec max = old_max;
@@ -99,13 +102,13 @@ void softmax_block(Buffers& buffers, int64_t rows, int64_t base, int64_t keys, i
 }
 
 // The same for scores (row, key) whose column 0 is key `base`.
-void softmax_few_rows(Buffers& buffers, int64_t rows, int64_t base, int64_t keys, int32_t window) {
+void softmax_few_rows(Buffers& buffers, int64_t rows, int64_t base, int64_t keys) {
   const Ints ints;
   const Vec nothing = splat(-__builtin_inff());
   for (int64_t r = 0; r < rows; ++r) {
     float* row = buffers.s + r * kTile;
     const auto last = hn::Set(ints, std::min(buffers.last[r], static_cast<int32_t>(base + keys - 1)));
-    const auto first = hn::Set(ints, buffers.last[r] - window);
+    const auto first = hn::Set(ints, buffers.first[r]);
     Vec max = splat(buffers.max[r]);
     for (int64_t j = 0; j < keys; j += kLanes) {
       const auto key = hn::Iota(ints, static_cast<int32_t>(base + j));
@@ -144,18 +147,29 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const int64_t width = shape.head_dim, padded = round_to_lanes(width), rows = tile.rows(),
                 padded_rows = round_to_lanes(rows);
   const int64_t length = x.lengths ? x.lengths[tile.sequence] : shape.queries;
-  const int64_t window = shape.window < 0 ? length : std::min(shape.window, length);
+  int64_t window = shape.window < 0 ? length : std::min(shape.window, length);
   const int64_t position = length - shape.queries + tile.query, last_position = position + tile.queries - 1;
 
   const auto offset = [&](int64_t r) {  // of row r in q and y
     const int64_t head = tile.head + r / tile.queries, query = tile.query + r % tile.queries;
     return ((tile.sequence * shape.queries + query) * shape.heads + head) * width;
   };
+  const int32_t* of_document = x.first_keys ? x.first_keys + tile.sequence * shape.queries + tile.query : nullptr;
   for (int64_t r = 0; r < rows; ++r) {
     load_row(x.q + offset(r), width, padded, shape.scale, buffers.q + r * padded);
     buffers.last[r] = static_cast<int32_t>(position + r % tile.queries);
+    buffers.first[r] = buffers.last[r] - static_cast<int32_t>(window);
+    if (of_document) buffers.first[r] = std::max(buffers.first[r], of_document[r % tile.queries]);
+  }
+  // Neither falls from query to query.
+  const int64_t lowest_first = std::max(buffers.first[0], 0), highest_first = buffers.first[rows - 1];
+  if (of_document) {  // the furthest that any row looks back
+    int64_t reach = 0;
+    for (int64_t r = 0; r < tile.queries; ++r) reach = std::max<int64_t>(reach, buffers.last[r] - buffers.first[r]);
+    window = reach;
   }
   std::fill(buffers.last + rows, buffers.last + padded_rows, static_cast<int32_t>(last_position));
+  std::fill(buffers.first + rows, buffers.first + padded_rows, static_cast<int32_t>(highest_first));
   std::fill(buffers.o, buffers.o + rows * padded, 0.0f);
   std::fill(buffers.max, buffers.max + padded_rows, -__builtin_inff());
   std::fill(buffers.sum, buffers.sum + padded_rows, 0.0f);
@@ -165,14 +179,13 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const int64_t stride = x.row;
   const E* k = x.k + tile.sequence * x.sequence + tile.kv_head * x.head;
   const E* v = x.v + tile.sequence * x.sequence + tile.kv_head * x.head;
-  const int64_t first_key = std::max<int64_t>(position - window, 0);
-  for (int64_t start = first_key; start <= last_position;) {
+  for (int64_t start = lowest_first; start <= last_position;) {
     const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
     const E *block_k = k + start * stride, *block_v = v + start * stride;
     if (few) {
       transpose_keys(block_k, stride, keys, width, buffers.columns);
       scores_of_few_rows<E>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
-      softmax_few_rows(buffers, rows, start, keys, static_cast<int32_t>(window));
+      softmax_few_rows(buffers, rows, start, keys);
       decay_rows(buffers.decay, rows, padded, buffers.o);
       add_values_of_few_rows(buffers.s, rows, block_v, stride, keys, width, buffers.o, padded);
     } else {
@@ -185,9 +198,8 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
         load_row(block_v + j * stride, width, padded, 1, buffers.v + j * padded);
       }
       product_seen_by_keys(sight, buffers.k, padded, buffers.columns, buffers.s, width);
-      const bool masked = end - 1 > position || start < last_position - window;
-      (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys,
-                                                            static_cast<int32_t>(window));
+      const bool masked = end - 1 > position || start < highest_first;
+      (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys);
       decay_rows(buffers.decay, rows, padded, buffers.o);
       add_product_of_rows<true>(sight, buffers.s, buffers.v, buffers.o, padded);
     }
@@ -230,7 +242,8 @@ void attention_kernel(T q, T k, T v, const AttentionShape& shape, T y, T log_sum
     using E = decltype(element);
     const int64_t row = shape.kv_heads * shape.head_dim;
     attend_all(Operands<E>{q.data<E>(), k.data<E>(), v.data<E>(), y.data<E>(),
-                           log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr, row, shape.queries * row,
+                           log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr,
+                           shape.first_keys ? shape.first_keys.data<int32_t>() : nullptr, row, shape.queries * row,
                            shape.head_dim, shape});
   });
 }
@@ -240,7 +253,7 @@ void attention_cached_kernel(T q, T k_cache, T v_cache, T lengths, const Attenti
     using E = decltype(element);
     const int64_t head = k_cache.dim(2) * shape.head_dim;  // its whole capacity
     attend_all(Operands<E>{q.data<E>(), k_cache.data<E>(), v_cache.data<E>(), y.data<E>(), nullptr,
-                           lengths.data<int32_t>(), shape.head_dim, shape.kv_heads * head, head, shape});
+                           lengths.data<int32_t>(), nullptr, shape.head_dim, shape.kv_heads * head, head, shape});
   });
 }
 

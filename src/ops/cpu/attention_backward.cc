@@ -27,6 +27,7 @@ struct Operands {
   const E *dy, *q, *k, *v, *y;
   const float *log_sum_exp, *delta;
   E *dq, *dk, *dv;
+  const int32_t* first_keys;  // of each query, null: 0
   const AttentionShape& shape;
 };
 
@@ -34,6 +35,7 @@ struct Operands {
 struct Buffers {
   float *k, *v, *k_t, *v_t, *dk, *dv, *q, *dy, *p, *ds;
   float* dq;  // of all heads of the group (heads, T, padded), or of one tile
+  alignas(64) int32_t first[kTile];  // of each row: the first key it sees, counted from the block's
 
   static int64_t floats(int64_t padded, int64_t dq_rows) { return (8 * kTile + dq_rows) * padded + 2 * kTile * kTile; }
   Buffers(float* memory, int64_t padded, int64_t dq_rows) {
@@ -44,16 +46,15 @@ struct Buffers {
   }
 };
 
-// p holds scores and ds dP, both (row, key); they become P and dS. Row r sees keys last_key + r - window .. last_key +
-// r of the block's `keys` (a multiple of the vector length).
+// p holds scores and ds dP, both (row, key); they become P and dS. Row r sees keys first_keys[r] .. last_key + r of the
+// block's `keys` (a multiple of the vector length).
 template <bool kMasked>
-void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t last_key, int64_t window,
+void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t last_key, const int32_t* first_keys,
                         const float* log_sum_exp, const float* delta) {
   const Ints ints;
   for (int64_t r = 0; r < rows; ++r) {
     const Vec log_sum = splat(log_sum_exp[r]), shift = splat(delta[r]);
-    const auto last = hn::Set(ints, static_cast<int32_t>(last_key + r)),
-               first = hn::Set(ints, static_cast<int32_t>(last_key + r - window));
+    const auto last = hn::Set(ints, static_cast<int32_t>(last_key + r)), first = hn::Set(ints, first_keys[r]);
     for (int64_t j = 0; j < keys; j += kLanes) {
       float *to_p = p + r * kTile + j, *to_ds = ds + r * kTile + j;
       Vec probability = exp(hn::Sub(hn::Load(kFloats, to_p), log_sum));
@@ -86,7 +87,8 @@ class Head {
         kv_stride_(x.shape.kv_heads * width_),
         q_start_(sequence * length_ * q_stride_ + kv_head * group_ * width_),
         kv_start_(sequence * length_ * kv_stride_ + kv_head * width_),
-        row_start_((sequence * x.shape.heads + kv_head * group_) * length_) {}
+        row_start_((sequence * x.shape.heads + kv_head * group_) * length_),
+        first_keys_(x.first_keys ? x.first_keys + sequence * length_ : nullptr) {}
 
   void one_pass() {
     std::fill(buffers_.dq, buffers_.dq + group_ * length_ * padded_, 0.0f);
@@ -107,9 +109,10 @@ class Head {
     const int64_t last_query = std::min(length_ - 1, base + keys - 1 + window_);
     for (int64_t h = 0; h < group_; ++h)
       for (int64_t query = base; query <= last_query; query += kTile) {
+        if (first_keys_ && first_keys_[query] >= base + keys) break;  // nor do later ones see the block
         const int64_t rows = load_queries(h, query);
-        const Sight sight{query - base, window_, rows, keys};
-        scores(h, query, sight);
+        const Sight sight = sight_of(query, rows, base, keys);
+        scores(h, query, base, sight);
         add_product_of_keys(sight, buffers_.p, buffers_.dy, buffers_.dv, padded_);
         add_product_of_keys(sight, buffers_.ds, buffers_.q, buffers_.dk, padded_);
         also(h, query, sight);
@@ -125,15 +128,30 @@ class Head {
   void gradient_of_queries(int64_t h, int64_t query) {
     const int64_t rows = load_queries(h, query);
     std::fill(buffers_.dq, buffers_.dq + rows * padded_, 0.0f);
-    for (int64_t base = std::max<int64_t>(query - window_, 0) / kTile * kTile; base <= query; base += kTile) {
-      const Sight sight{query - base, window_, rows, load_keys(base)};
-      scores(h, query, sight);
+    for (int64_t base = first_key(query) / kTile * kTile; base <= query; base += kTile) {
+      const Sight sight = sight_of(query, rows, base, load_keys(base));
+      scores(h, query, base, sight);
       add_product_of_rows<false>(sight, buffers_.ds, buffers_.k, buffers_.dq, padded_);
     }
     store_queries(h, query, rows, buffers_.dq);
   }
 
  private:
+  int64_t first_key(int64_t query) const {
+    const int64_t of_window = std::max<int64_t>(query - window_, 0);
+    return first_keys_ ? std::max<int64_t>(of_window, first_keys_[query]) : of_window;
+  }
+
+  // With documents: by the row that looks back furthest.
+  Sight sight_of(int64_t query, int64_t rows, int64_t base, int64_t keys) const {
+    int64_t reach = window_;
+    if (first_keys_) {
+      reach = 0;
+      for (int64_t i = query; i < query + rows; ++i) reach = std::max(reach, i - first_key(i));
+    }
+    return {query - base, reach, rows, keys};
+  }
+
   int64_t load_keys(int64_t base) {
     const int64_t keys = std::min(kTile, length_ - base);
     for (int64_t j = 0; j < keys; ++j) {
@@ -161,13 +179,19 @@ class Head {
       store_row(dq + r * padded_, width_, x_.shape.scale, x_.dq + q_start_ + (query + r) * q_stride_ + h * width_);
   }
 
-  void scores(int64_t h, int64_t query, const Sight& sight) {
+  void scores(int64_t h, int64_t query, int64_t base, const Sight& sight) {
     product_seen(sight, buffers_.q, padded_, buffers_.k_t, buffers_.p, width_);
     product_seen(sight, buffers_.dy, padded_, buffers_.v_t, buffers_.ds, width_);
     const int64_t row = row_start_ + h * length_ + query;
-    (sight.whole() ? gradient_of_scores<false>
-                   : gradient_of_scores<true>)(buffers_.p, buffers_.ds, sight.rows, round_to_lanes(sight.keys),
-                                               sight.offset, window_, x_.log_sum_exp + row, x_.delta + row);
+    // Neither end of what a row sees falls from row to row.
+    const bool masked = query < base + sight.keys - 1 || first_key(query + sight.rows - 1) > base;
+    if (masked)
+      for (int64_t r = 0; r < sight.rows; ++r) {
+        buffers_.first[r] = static_cast<int32_t>(first_key(query + r) - base);
+      }
+    (masked ? gradient_of_scores<true>
+            : gradient_of_scores<false>)(buffers_.p, buffers_.ds, sight.rows, round_to_lanes(sight.keys), sight.offset,
+                                         buffers_.first, x_.log_sum_exp + row, x_.delta + row);
   }
 
   const Operands<E>& x_;
@@ -175,6 +199,7 @@ class Head {
   int64_t length_, width_, padded_, group_, window_, q_stride_, kv_stride_;
   int64_t q_start_, kv_start_,
       row_start_;  // of the group's first head, of the key/value head, in log_sum_exp and delta
+  const int32_t* first_keys_;
 };
 
 // delta (B, H, T)
@@ -229,7 +254,8 @@ void attention_backward_kernel(T dy, T q, T k, T v, T y, const AttentionShape& s
     using E = decltype(element);
     const Operands<E> operands{
         dy.data<E>(), q.data<E>(),  k.data<E>(),  v.data<E>(),  y.data<E>(), log_sum_exp.data<float>(),
-        delta,        dq.data<E>(), dk.data<E>(), dv.data<E>(), shape};
+        delta,        dq.data<E>(), dk.data<E>(), dv.data<E>(),
+        shape.first_keys ? shape.first_keys.data<int32_t>() : nullptr, shape};
     row_sums(operands, delta);
     backward(operands);
   });

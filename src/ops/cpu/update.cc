@@ -65,10 +65,12 @@ double sum_of_squares_kernel(T x) {
 }
 
 void scale_kernel(T x, float factor) {
-  float* values = x.data<float>();
-  const Vec f = splat(factor);
-  parallel_for(x.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
-    for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(f, load(values + i, part)), values + i, part); });
+  with_activation_dtype(x.dtype(), [&](auto element) HWY_ATTR {
+    auto* values = x.data<decltype(element)>();
+    const Vec f = splat(factor);
+    parallel_for(x.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
+      for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(f, load(values + i, part)), values + i, part); });
+    });
   });
 }
 

@@ -1,0 +1,108 @@
+// Kernels of adapters that are small beside the products around them.
+#include <cmath>
+
+#include "core/parallel.h"
+#include "ops/cpu/cpu_kernels.h"
+#include "ops/cpu/dispatch.h"
+#include "tensor/half.h"
+
+namespace lathe::ops::cpu {
+
+void scale_columns(T x, T factors, T y) {
+  with_activation_dtype(x.dtype(), [&](auto element) {
+    using E = decltype(element);
+    const int64_t columns = x.dim(1);
+    const E* from = x.data<E>();
+    const float* factor = factors.data<float>();
+    E* to = y.data<E>();
+    parallel_for(x.dim(0), row_grain(columns), [=](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n)
+        for (int64_t c = 0; c < columns; ++c) to[n * columns + c] = static_cast<E>(static_cast<float>(from[n * columns + c]) * factor[c]);
+    });
+  });
+}
+
+void scale_columns_backward(T dy, T x, T dfactors) {
+  with_activation_dtype(x.dtype(), [&](auto element) {
+    using E = decltype(element);
+    constexpr int64_t kColumns = 64;  // of a task: whole cache lines, and sums that stay in registers or the nearest cache
+    const int64_t rows = x.dim(0), columns = x.dim(1);
+    const E *left = dy.data<E>(), *right = x.data<E>();
+    float* out = dfactors.data<float>();
+    parallel_for((columns + kColumns - 1) / kColumns, 1, [=](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t first = block * kColumns, width = std::min(kColumns, columns - first);
+        double sums[kColumns] = {};
+        for (int64_t n = 0; n < rows; ++n)
+          for (int64_t c = 0; c < width; ++c)
+            sums[c] += double{static_cast<float>(left[n * columns + first + c])} * double{static_cast<float>(right[n * columns + first + c])};
+        for (int64_t c = 0; c < width; ++c) out[first + c] += static_cast<float>(sums[c]);
+      }
+    });
+  });
+}
+
+void adapted_row_norms(T w, T product, float scale, T norms) {
+  with_activation_dtype(w.dtype(), [&](auto element) {
+    using E = decltype(element);
+    const int64_t columns = w.dim(1);
+    const E* base = w.data<E>();
+    const float* added = product.data<float>();
+    float* out = norms.data<float>();
+    parallel_for(w.dim(0), row_grain(columns), [=](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        double sum = 0;
+        for (int64_t c = 0; c < columns; ++c) {
+          const double value = double{static_cast<float>(base[n * columns + c])} + double{scale} * double{added[n * columns + c]};
+          sum += value * value;
+        }
+        out[n] = static_cast<float>(std::sqrt(sum));
+      }
+    });
+  });
+}
+
+void gather_columns(T x, T columns, T y) {
+  with_activation_dtype(x.dtype(), [&](auto element) {
+    using E = decltype(element);
+    const int64_t width = x.dim(1), count = columns.dim(0);
+    const E* from = x.data<E>();
+    const int32_t* column = columns.data<int32_t>();
+    E* to = y.data<E>();
+    parallel_for(x.dim(0), row_grain(count), [=](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n)
+        for (int64_t r = 0; r < count; ++r) to[n * count + r] = from[n * width + column[r]];
+    });
+  });
+}
+
+void dequantize(const QuantizedMatrix& w, T y) {
+  with_activation_dtype(y.dtype(), [&](auto element) {
+    using E = decltype(element);
+    const int64_t groups = w.inputs / kQuantizedGroup, record_bytes = quantized_record_bytes(w.bits);
+    const uint8_t* records = w.records.data<uint8_t>();
+    E* to = y.data<E>();
+    CodePlace places[kQuantizedOutputs][kQuantizedGroup];
+    for (int64_t lane = 0; lane < kQuantizedOutputs; ++lane)
+      for (int64_t i = 0; i < kQuantizedGroup; ++i) places[lane][i] = code_place(w.bits, lane, i);
+    const auto* place = &places[0][0];
+    const bool eight = w.bits == WeightBits::kEight;
+    parallel_for(w.outputs, row_grain(w.inputs), [=](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        const int64_t lane = n % kQuantizedOutputs;
+        for (int64_t g = 0; g < groups; ++g) {
+          const uint8_t* record = records + (n / kQuantizedOutputs * groups + g) * record_bytes;
+          const uint8_t* scales = record + record_bytes - 2 * kQuantizedOutputs + 2 * lane;
+          const float scale = half_to_float(static_cast<uint16_t>(scales[0] | scales[1] << 8));
+          for (int64_t i = 0; i < kQuantizedGroup; ++i) {
+            const CodePlace& at = place[lane * kQuantizedGroup + i];
+            const int code = eight ? static_cast<int8_t>(record[at.byte]) : (record[at.byte] >> at.shift & 15) - 8;
+            to[n * w.inputs + g * kQuantizedGroup + i] = static_cast<E>(scale * static_cast<float>(code));
+          }
+        }
+      }
+    });
+  });
+}
+
+}  // namespace lathe::ops::cpu

@@ -1,0 +1,237 @@
+#include "tokenizer/chat_template.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "core/check.h"
+#include "core/text.h"
+#include "tokenizer/frozen.h"
+
+namespace lathe::tokenizer {
+
+enum class Style {
+  kChatFamily,  // render.h
+  kMarked,      // <|im_start|>role ... <|im_end|>
+  kPlain,       // headers that are text
+};
+
+struct ChatTemplate::Layout {
+  const char* name;
+  Style style;
+  const char* after;  // between the end of a text and its end marker (kMarked)
+  // kPlain: what stands before the first turn, and before it when that has an input; before the texts.
+  const char *opening = "", *opening_with_input = "";
+  const char *user = "", *input = nullptr, *assistant = "";
+};
+
+namespace {
+
+constexpr const char* kImStart = "<|im_start|>";
+constexpr const char* kImEnd = "<|im_end|>";
+constexpr const char* kBetweenTurns = "\n\n";  // of the plain templates
+
+constexpr ChatTemplate::Layout kLayouts[] = {
+    {"chat", Style::kChatFamily, ""},
+    {"chatml", Style::kMarked, "\n"},
+    {"chatml_strict", Style::kMarked, ""},
+    {"instruct", Style::kPlain, "", "", "", "### Instruction:\n", nullptr, "\n\n### Response:\n"},
+    {"human", Style::kPlain, "", "", "", "Human: ", nullptr, "\n\nAssistant: "},
+    // github.com/tatsu-lab/stanford_alpaca: the prompts it was trained with.
+    {"alpaca", Style::kPlain, "",
+     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n",
+     "Below is an instruction that describes a task, paired with an input that provides further context. "
+     "Write a response that appropriately completes the request.\n\n",
+     "### Instruction:\n", "\n\n### Input:\n", "\n\n### Response:\n"},
+};
+
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::optional<int32_t> end_of_text(const Tokenizer& tokenizer) {
+  const std::optional<int32_t> end = find_end_of_text(tokenizer);
+  return end ? end : tokenizer.find_bos();
+}
+
+// Ids and mask, span by span. Literals of the template that stand side by side are encoded together.
+class Writer {
+ public:
+  explicit Writer(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void literal(std::string_view text) { literal_ += text; }
+  void text(std::string_view words, uint8_t mask) {
+    flush();
+    append(words, mask);
+  }
+  void mark(int32_t id, uint8_t mask) {
+    flush();
+    out_.ids.push_back(id);
+    out_.mask.push_back(mask);
+  }
+  Rendered finish() {
+    flush();
+    return std::move(out_);
+  }
+
+ private:
+  void flush() {
+    append(literal_, 0);
+    literal_.clear();
+  }
+  void append(std::string_view words, uint8_t mask) {
+    if (words.empty()) return;
+    const std::vector<int32_t> ids = tokenizer_.encode(words);
+    out_.ids.insert(out_.ids.end(), ids.begin(), ids.end());
+    out_.mask.resize(out_.ids.size(), mask);
+  }
+
+  const Tokenizer& tokenizer_;
+  std::string literal_;
+  Rendered out_;
+};
+
+Result<std::string> text_of(const Message& message, const std::string& name) {
+  if (const auto* text = std::get_if<std::string>(&message.content)) return *text;
+  std::string joined;
+  for (const Part& part : std::get<std::vector<Part>>(message.content)) {
+    if (part.type != PartType::kText) return error("template ", name, " has no place for tool calls; \"chat\" has");
+    joined += part.text;
+  }
+  return joined;
+}
+
+}  // namespace
+
+ChatTemplate::ChatTemplate(const Layout& layout) : name_(layout.name), layout_(&layout) {}
+
+Result<ChatTemplate> ChatTemplate::find(std::string_view name) {
+  for (const Layout& layout : kLayouts)
+    if (layout.name == name) return ChatTemplate(layout);
+  return error("unknown chat template \"", name, "\"; known: ", listed(names()));
+}
+
+Result<ChatTemplate> ChatTemplate::find_lab(std::string_view name) { return find(name == "chat" ? "human" : name); }
+
+const std::vector<std::string>& ChatTemplate::names() {
+  static const std::vector<std::string> list = [] {
+    std::vector<std::string> out;
+    for (const Layout& layout : kLayouts) out.emplace_back(layout.name);
+    return out;
+  }();
+  return list;
+}
+
+std::vector<std::string> ChatTemplate::markers() const {
+  if (layout_->style == Style::kMarked) return {kImStart, kImEnd};
+  if (layout_->style == Style::kPlain) return {};
+  return {chat_special_tokens().begin() + 1, chat_special_tokens().end()};
+}
+
+Status ChatTemplate::check(const Tokenizer& tokenizer) const {
+  std::vector<std::string> missing;
+  for (const std::string& marker : markers())
+    if (!tokenizer.find_special(marker)) missing.push_back(marker);
+  if (!missing.empty())
+    return error("template ", name_, " needs tokens that this tokenizer does not have as single special tokens: ",
+                 listed(missing), "; they must be reserved when the tokenizer is trained");
+  if (!end_of_text(tokenizer))
+    return error("template ", name_, " needs a token that ends a text (</s>, <|endoftext|>), this tokenizer has none: the ",
+                 "model would never learn to stop");
+  return {};
+}
+
+Result<Rendered> ChatTemplate::write(const Tokenizer& tokenizer, const Conversation& conversation, bool prompt) const {
+  LATHE_TRY_STATUS(check(tokenizer));
+  if (layout_->style == Style::kChatFamily) {
+    LATHE_TRY(Rendered rendered, render_conversation(tokenizer, conversation, std::numeric_limits<int64_t>::max()));
+    if (prompt) rendered.ids.push_back(tokenizer.special_id(kAssistantStart));
+    return rendered;
+  }
+  LATHE_TRY_STATUS(check_order(conversation.messages));
+  const bool marked = layout_->style == Style::kMarked;
+  const int32_t end = *end_of_text(tokenizer);
+  const int32_t im_start = marked ? tokenizer.special_id(kImStart) : -1, im_end = marked ? tokenizer.special_id(kImEnd) : -1;
+  Writer out(tokenizer);
+  const auto open = [&](const char* role) {
+    out.mark(im_start, 0);
+    out.literal(join_text(role, '\n'));
+  };
+  const auto close = [&](uint8_t mask) {
+    if (*layout_->after != 0) out.text(layout_->after, mask);
+    out.mark(im_end, mask);
+  };
+  bool first_turn = true;
+  for (size_t i = 0; i < conversation.messages.size(); ++i) {
+    const Message& message = conversation.messages[i];
+    const bool assistant = message.role == Role::kAssistant;
+    if (marked) {
+      if (i > 0) out.literal("\n");
+      open(role_name(message.role));
+      LATHE_TRY(const std::string text, assistant ? text_of(message, name_) : Result<std::string>(user_text(message)));
+      out.text(text, assistant);
+      close(assistant);
+      if (assistant && i + 1 == conversation.messages.size()) out.mark(end, 1);
+      continue;
+    }
+    if (assistant) {
+      out.literal(layout_->assistant);
+      LATHE_TRY(const std::string text, text_of(message, name_));
+      out.text(text, 1);
+      out.mark(end, 1);
+      continue;
+    }
+    if (i > 0) out.literal(kBetweenTurns);
+    if (message.role == Role::kSystem) {
+      out.text(std::get<std::string>(message.content), 0);
+      continue;
+    }
+    const bool own_input = layout_->input && !message.input.empty();
+    if (std::exchange(first_turn, false)) out.literal(own_input ? layout_->opening_with_input : layout_->opening);
+    out.literal(layout_->user);
+    out.text(own_input ? std::get<std::string>(message.content) : user_text(message), 0);
+    if (!own_input) continue;
+    out.literal(layout_->input);
+    out.text(message.input, 0);
+  }
+  if (prompt && marked) {
+    out.literal("\n");
+    open(role_name(Role::kAssistant));
+  } else if (prompt) {
+    out.literal(layout_->assistant);
+  }
+  return out.finish();
+}
+
+Result<Rendered> ChatTemplate::render(const Tokenizer& tokenizer, const Conversation& conversation, LossOn loss_on) const {
+  LATHE_TRY(Rendered rendered, write(tokenizer, conversation, false));
+  if (loss_on == LossOn::kAll) std::fill(rendered.mask.begin(), rendered.mask.end(), uint8_t{1});
+  return rendered;
+}
+
+Result<std::vector<int32_t>> ChatTemplate::prompt(const Tokenizer& tokenizer, const Conversation& conversation) const {
+  if (conversation.messages.empty() || conversation.messages.back().role != Role::kUser)
+    return error("a prompt ends with the user's message: it is what the assistant answers");
+  LATHE_TRY(Rendered rendered, write(tokenizer, conversation, true));
+  return std::move(rendered.ids);
+}
+
+std::vector<int32_t> ChatTemplate::stop_ids(const Tokenizer& tokenizer) const {
+  std::vector<int32_t> ids;
+  if (layout_->style == Style::kChatFamily) ids.push_back(tokenizer.special_id(kAssistantEnd));
+  if (layout_->style == Style::kMarked) ids.push_back(tokenizer.special_id(kImEnd));
+  const std::optional<int32_t> end = end_of_text(tokenizer);
+  require(end.has_value(), "[chat_template] the tokenizer has no token that ends a text");
+  ids.push_back(*end);
+  return ids;
+}
+
+std::string ChatTemplate::shown(std::string answer) const {
+  if (*layout_->after != 0 && answer.ends_with(layout_->after)) answer.resize(answer.size() - std::string_view(layout_->after).size());
+  return answer;
+}
+
+}  // namespace lathe::tokenizer

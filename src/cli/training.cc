@@ -81,7 +81,7 @@ void warn_changed_settings(const char* module, const Json& now, const Json& then
   if (!then.is_object()) return;
   for (const auto& [key, value] : now.as_object()) {
     const Json* before = then.find(key);
-    if (before == nullptr || *before == value || key.starts_with("resume")) continue;
+    if (before == nullptr || *before == value || key.starts_with("resume") || key == "dashboard") continue;
     log_warning(module, "--", key, " is ", value.dump(), ", the run was started with ", before->dump(),
                 "; learning rates, betas and eps of the checkpoint stay in force");
   }

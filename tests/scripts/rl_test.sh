@@ -61,6 +61,18 @@ status=0
 wait "$pid" || status=$?
 if [ "$status" = 3 ]; then rl halted --kl 0.1 --clip 0.2 --inner-epochs 2 --resume; wait "$pid"; fi
 same_end halted
+# An adapter: what is held on to is the model without it, and its draws are of the probability that is trained, too.
+cp -r base/base_checkpoints/whole base/base_checkpoints/adapter
+rl adapter --lora --lora-r 4 --lora-dropout 0 --lora-lr 0.01 --kl 0.1
+wait "$pid" || fail "--lora: $(tail -n 3 adapter.err)"
+has adapter.out '^adapter of rank 4'
+[ -f "$runs/adapter/step_8/adapter_model.safetensors" ] || fail "no adapter was saved: $(ls "$runs/adapter/step_8")"
+if grep -o '"rl/log_prob_difference": [^,}]*' "$runs/adapter/metrics.jsonl" | grep -qv ' 0\.0$'; then fail "with an adapter roll-outs and training differ"; fi
+grep -o '"rl/kl": [^,}]*' "$runs/adapter/metrics.jsonl" | tail -n 1 | grep -q ' 0\.0$' && fail "the adapter never left the reference"
+mv "$runs/adapter/step_8" whole_adapter
+rl adapter --lora --lora-r 4 --lora-dropout 0 --lora-lr 0.01 --kl 0.1 --resume
+wait "$pid" || fail "--lora --resume: $(tail -n 3 adapter.err)"
+cmp whole_adapter/adapter_model.safetensors "$runs/adapter/step_8/adapter_model.safetensors" || fail "a resumed adapter differs"
 # Other problems under the same run are noticed.
 rl halted --problems 41 --resume-from-step 4
 wait "$pid" && fail "went on with other problems"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "cli/adapter_flags.h"
 #include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
@@ -43,9 +44,13 @@ class Rl : public Verb {
   std::unique_ptr<optim::Optimizer> make_optimizer(const model::Transformer& model, dist::Communicator* ranks) const;
   Status enough_memory(const model::ModelConfig& config, DType dtype) const;
   Result<std::unique_ptr<tasks::ProblemSet>> problems(const fs::path& base, const train::LoadedModel& loaded, tasks::Split split, int64_t seed) const;
+  // What the KL term holds on to: the model without its adapter, or a frozen copy.
+  Result<train::ReferencePolicy> reference_policy(const Context& context, const fs::path& base, model::Transformer& model, model::Adapter* adapter,
+                                                  std::optional<train::LoadedModel>& copy) const;
   train::LoopSettings loop_settings(const Context& context, const model::Transformer& model, int64_t steps, int64_t resume) const;
 
   RlSettings s_;
+  AdapterFlags adapter_;
   TrainingRun training_;
 };
 
@@ -98,6 +103,7 @@ void Rl::describe_optimizer(SettingsTable& t) {
   t.add("resume_from_step", &s.resume_from_step, "exact continuation of this step's checkpoint");
   t.add("resume", &s.resume, "continue the latest checkpoint if there is one");
   t.add("dry_run", &s.dry_run, "save nothing");
+  adapter_.describe(t);
   training_.describe(t);
 }
 
@@ -138,8 +144,13 @@ Status Rl::enough_memory(const model::ModelConfig& config, DType dtype) const {
   request.batch = s_.policy.device_batch_size;
   request.sequence_len = config.sequence_len;
   request.recompute = model::recompute_of(s_.recompute);
-  const model::Transformer shape(config, dtype, Device::kMeta);
-  request.optimizer_bytes = train::state_bytes(*make_optimizer(shape, nullptr));
+  if (adapter_.wanted()) {
+    LATHE_TRY(const int64_t trained, adapter_.count(config));
+    request.optimizer_bytes = 2 * trained * int64_t{sizeof(float)};
+  } else {
+    const model::Transformer shape(config, dtype, Device::kMeta);
+    request.optimizer_bytes = train::state_bytes(*make_optimizer(shape, nullptr));
+  }
   request.kv_cache_rows = s_.policy.rollout_rows;
   request.kv_cache_positions = config.sequence_len;
   return train::require_memory(train::make_plan(request));
@@ -155,6 +166,14 @@ Result<std::unique_ptr<tasks::ProblemSet>> Rl::problems(const fs::path& base, co
   source.count = split == tasks::Split::kTest ? std::min<int64_t>(s_.eval_examples, 4000) : s_.problems;
   source.seed = static_cast<uint64_t>(seed);
   return tasks::open_problems(source, loaded.tokenizer, loaded.model->config().sequence_len);
+}
+
+Result<train::ReferencePolicy> Rl::reference_policy(const Context& context, const fs::path& base, model::Transformer& model,
+                                                    model::Adapter* adapter, std::optional<train::LoadedModel>& copy) const {
+  if (s_.policy.kl == 0) return train::ReferencePolicy{};
+  if (adapter != nullptr) return train::ReferencePolicy{&model, [adapter](bool on) { adapter->set_enabled(on); }};
+  LATHE_TRY(copy, train::load_model(base, s_.source, context.common().tag, s_.model_step, resolved_dtype(context)));
+  return train::ReferencePolicy{copy->model.get(), {}};
 }
 
 train::LoopSettings Rl::loop_settings(const Context& context, const model::Transformer& model, int64_t steps, int64_t resume) const {
@@ -175,13 +194,16 @@ train::LoopSettings Rl::loop_settings(const Context& context, const model::Trans
 Result<Exit> Rl::run(Context& context) {
   context.print_banner();
   LATHE_TRY_STATUS(training_.check());
+  LATHE_TRY_STATUS(adapter_.check(context));
   LATHE_TRY_STATUS(settle(context));
   LATHE_TRY(const fs::path base, context.base_folder());
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
-  LATHE_TRY(const train::LoadedModel loaded,
-            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true,
+  LATHE_TRY(train::LoadedModel loaded,
+            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, !adapter_.wanted(),
                               [&](const model::ModelConfig& config) { return enough_memory(config, dtype); }));
+  if (const std::string form = loaded.meta.user_config.get_string("chat_template", "chat"); form != "chat")
+    return error("the model speaks by the template \"", form, "\"; problems are asked in that of the chat family alone");
   model::Transformer& model = *loaded.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   LATHE_TRY(const auto train_set, problems(base, loaded, tasks::Split::kTrain, context.common().seed));
@@ -193,15 +215,19 @@ Result<Exit> Rl::run(Context& context) {
   const fs::path run = base / "chatrl_checkpoints" / loaded.tag;
   LATHE_TRY(const FolderLock lock, lock_run(run));
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
-  std::unique_ptr<model::Transformer> frozen;  // what the KL term holds on to
-  train::ReferencePolicy reference;
-  if (s_.policy.kl > 0) {
-    LATHE_TRY(train::LoadedModel again, train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype));
-    frozen = std::move(again.model);
-    reference.model = frozen.get();
+  train::ModelWeights whole(model);
+  AttachedAdapter attached;
+  if (adapter_.wanted()) {  // the template's markers were learned in fine-tuning
+    LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find("chat"));
+    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), form, true));
+    context.print(AdapterFlags::summary(*attached.adapter, model));
   }
-  const std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(model, world.get());
-  train::ModelWeights weights(model);
+  train::Weights& weights = attached.weights ? static_cast<train::Weights&>(*attached.weights) : whole;
+  std::optional<train::LoadedModel> frozen;
+  LATHE_TRY(const train::ReferencePolicy reference, reference_policy(context, base, model, attached.adapter.get(), frozen));
+  const std::unique_ptr<optim::Optimizer> optimizer = attached.adapter
+                                                          ? adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac)
+                                                          : make_optimizer(model, world.get());
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
   Json user_config = context.settings();
   if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;

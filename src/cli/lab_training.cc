@@ -152,7 +152,7 @@ Status LabTraining::say_step(Context& context, int64_t step, const Json& values)
   spoke_seconds_ = now;
   const auto number = [&](const char* key) { return values.get_double(key, 0); };
   const double rate = settings_.learning_rate * number("train/lrm");
-  const int64_t tokens = static_cast<int64_t>(number("total_training_tokens")) ;
+  const auto tokens = static_cast<int64_t>(std::llround(number("total_training_tokens") + number("train/tok_per_sec") * number("train/dt")));
   context.print(format_text("step %lld/%lld (%.2f %%) | loss %.5f | lr %.4e | grad norm %.4f | %s tokens/s | %s tokens | %.0f MB | %s left",
                             static_cast<long long>(done), static_cast<long long>(settings_.max_steps),
                             100.0 * static_cast<double>(done) / static_cast<double>(settings_.max_steps), number("train/window_loss"), rate,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cli/adapter_flags.h"
 #include "cli/choice_checks.h"
 #include "cli/report_section.h"
 #include "cli/sft_data.h"
@@ -15,6 +16,7 @@
 #include "optim/schedule.h"
 #include "optim/scaling.h"
 #include "train/base_settings.h"
+#include "tokenizer/chat_template.h"
 #include "train/load_model.h"
 #include "train/language_objective.h"
 
@@ -39,6 +41,7 @@ class Sft : public Verb {
   }
   void describe(SettingsTable& table) override {
     cli::describe(table, names_.stage, &s_);
+    adapter_.describe(table);
     training_.describe(table);
   }
   Result<Exit> run(Context& context) override;
@@ -55,6 +58,7 @@ class Sft : public Verb {
 
   const StageNames& names_;
   SftSettings s_;
+  AdapterFlags adapter_;
   TrainingRun training_;
 };
 
@@ -128,23 +132,28 @@ Result<double> Sft::validate(model::Transformer& model, const tokenizer::Tokeniz
 Result<Exit> Sft::run(Context& context) {
   context.print_banner();
   LATHE_TRY_STATUS(training_.check());
+  LATHE_TRY_STATUS(adapter_.check(context));
   LATHE_TRY(const fs::path base, context.base_folder());
   resolve_style(context, &s_);
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
-  const auto enough_memory = [&](const model::ModelConfig& config) {
+  const auto enough_memory = [&](const model::ModelConfig& config) -> Status {
     train::PlanRequest request;
     request.config = config;
     request.dtype = dtype;
     request.batch = s_.device_batch_size;
     request.sequence_len = s_.max_seq_len;
     request.recompute = model::recompute_of(s_.recompute);
+    if (adapter_.wanted()) {
+      LATHE_TRY(request.trained_parameters, adapter_.count(config));
+      return train::require_memory(train::make_plan(request));
+    }
     const model::Transformer shape(config, dtype, Device::kMeta);
     request.optimizer_bytes = train::state_bytes(*make_optimizer(s_, shape, nullptr));
     return train::require_memory(train::make_plan(request));
   };
   LATHE_TRY(train::LoadedModel loaded,
-            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, true, enough_memory));
+            train::load_model(base, s_.source, context.common().tag, s_.model_step, dtype, !adapter_.wanted(), enough_memory));
   model::Transformer& model = *loaded.model;
   model.set_recompute(model::recompute_of(s_.recompute));
   const tokenizer::Tokenizer& tokenizer = loaded.tokenizer;
@@ -155,8 +164,19 @@ Result<Exit> Sft::run(Context& context) {
   const fs::path run = base / names_.checkpoints / tag;
   LATHE_TRY(const FolderLock lock, lock_run(run));
   LATHE_TRY(const int64_t resume, step_to_resume(run, s_.resume_from_step, s_.resume));
-  const std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(s_, model, world.get());
-  train::ModelWeights weights(model);
+  std::unique_ptr<optim::Optimizer> optimizer;
+  std::unique_ptr<train::Weights> whole;
+  AttachedAdapter attached;
+  if (adapter_.wanted()) {
+    LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find("chat"));
+    LATHE_TRY(attached, adapter_.attach(loaded, static_cast<uint64_t>(context.common().seed), form));
+    optimizer = adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac);
+    context.print(AdapterFlags::summary(*attached.adapter, model));
+  } else {
+    optimizer = make_optimizer(s_, model, world.get());
+    whole = std::make_unique<train::ModelWeights>(model);
+  }
+  train::Weights& weights = whole ? *whole : static_cast<train::Weights&>(*attached.weights);
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
   const auto seed = static_cast<uint64_t>(context.common().seed);

@@ -15,11 +15,15 @@ std::unique_ptr<Verb> make_bench_tokenizer();
 std::unique_ptr<Verb> make_completions();
 std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_corpus();
+std::unique_ptr<Verb> make_corpus_sft();
 std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
+std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_lab_dpo();
 std::unique_ptr<Verb> make_lab_pretrain();
+std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
@@ -27,9 +31,11 @@ std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
 std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
+std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -46,8 +52,10 @@ VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
   verbs.push_back(make_corpus());
+  verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
+  verbs.push_back(make_merge());
   verbs.push_back(make_repackage());
   verbs.push_back(make_preview());
   verbs.push_back(make_augment());
@@ -75,9 +83,13 @@ VerbList make_verbs() {
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
   verbs.push_back(make_mid());
+  verbs.push_back(make_rl());
   verbs.push_back(make_sft());
+  verbs.push_back(make_dpo());
   verbs.push_back(make_train());
   verbs.push_back(make_lab_pretrain());
+  verbs.push_back(make_lab_dpo());
+  verbs.push_back(make_lab_sft());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;
@@ -88,11 +100,13 @@ const std::vector<Alias>& aliases() {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
+      {"chat_rl", "rl", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"60_prepare_sft_corpus", "corpus sft", false},
       {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},
   };

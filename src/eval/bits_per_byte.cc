@@ -12,13 +12,15 @@ namespace {
 
 // take(target, its loss in nats) for every target of the batch.
 template <class Take>
-void each_loss(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets, int64_t batch, Take&& take) {
+void each_loss(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets, int64_t batch,
+               std::span<const int32_t> documents, Take&& take) {
   require(ids.size() == targets.size(), "[bits_per_byte] ", ids.size(), " ids, ", targets.size(), " targets");
   autograd::Tape tape(ctx, false);
   const int64_t n = static_cast<int64_t>(ids.size());
   model::Batch input;
   input.ids = Tensor::borrow(const_cast<int32_t*>(ids.data()), {n}, DType::kInt32);
   input.batch = batch;
+  if (!documents.empty()) input.documents = Tensor::borrow(const_cast<int32_t*>(documents.data()), {n}, DType::kInt32);
   const autograd::Var hidden = model.forward(tape, input);
   const Tensor nll = model.loss(tape, hidden, Tensor::borrow(const_cast<int32_t*>(targets.data()), {n}, DType::kInt32), Tensor());
   for (int64_t i = 0; i < n; ++i)
@@ -39,11 +41,11 @@ ByteSums& ByteSums::operator+=(const ByteSums& other) {
 }
 
 ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
-                       int64_t batch, std::span<const int32_t> token_bytes) {
+                       int64_t batch, std::span<const int32_t> token_bytes, std::span<const int32_t> documents) {
   require(token_bytes.size() >= static_cast<size_t>(model.config().vocab_size), "[bits_per_byte] ", token_bytes.size(), " byte lengths for ",
           model.config().vocab_size, " tokens");
   ByteSums sums;
-  each_loss(model, ctx, ids, targets, batch, [&](int32_t target, double nats) {
+  each_loss(model, ctx, ids, targets, batch, documents, [&](int32_t target, double nats) {
     const int32_t bytes = token_bytes[static_cast<size_t>(target)];
     if (bytes <= 0) return;
     sums.nats += nats;
@@ -55,7 +57,7 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
 double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch) {
   double sum = 0;
   int64_t count = 0;
-  each_loss(model, ctx, batch.inputs(), batch.targets(), batch.rows, [&](int32_t, double nats) {
+  each_loss(model, ctx, batch.inputs(), batch.targets(), batch.rows, batch.documents, [&](int32_t, double nats) {
     sum += nats;
     ++count;
   });
@@ -68,7 +70,7 @@ Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, d
   data::TokenBatch batch;
   for (int64_t i = 0; i < batches; ++i) {
     LATHE_TRY_STATUS(loader.next(batch));
-    sums += measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes);
+    sums += measure_batch(model, ctx, batch.inputs(), batch.targets(), batch.rows, token_bytes, batch.documents);
   }
   return sums;
 }

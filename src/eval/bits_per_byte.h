@@ -21,9 +21,9 @@ struct ByteSums {
   ByteSums& operator+=(const ByteSums& other);
 };
 
-// One batch: ids and targets (B*T), target < 0 ignored; token_bytes by id.
+// One batch: ids and targets (B*T), target < 0 ignored; token_bytes by id. documents (B*T) or empty: model::Batch.
 ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
-                       int64_t batch, std::span<const int32_t> token_bytes);
+                       int64_t batch, std::span<const int32_t> token_bytes, std::span<const int32_t> documents = {});
 
 // The mean loss of a batch's targets, special tokens among them, in nats; 0 without a target.
 double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch);

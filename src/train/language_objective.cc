@@ -64,6 +64,7 @@ Result<StepOutcome> LanguageObjective::gradients(StepScope& scope, int64_t) {
     model::Batch batch;
     batch.ids = Tensor::borrow(tokens.inputs().data(), {micro}, DType::kInt32);
     batch.batch = options_.batch;
+    if (!tokens.documents.empty()) batch.documents = Tensor::borrow(tokens.documents.data(), {micro}, DType::kInt32);
     batch.training = true;
     batch.dropout_key = rng_key(scope.seed, "dropout");
     batch.dropout_call = static_cast<uint64_t>((scope.step * options_.accumulation + m) * scope.world.size() + scope.world.rank());

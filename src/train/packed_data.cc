@@ -52,6 +52,10 @@ Result<PackedData> PackedData::open(const std::vector<std::string>& paths, const
       return error_at(path, -1, "has sequences of ", folder->sequence_length(), " tokens, ",
                       folders.front().path().string(), " of ", length,
                       "; pack one of them again (lathe pack --sequence-length)");
+    if (folder->mask_across_documents() != folders.front().mask_across_documents())
+      return error_at(path, -1, "was packed ", folder->mask_across_documents() ? "with" : "without",
+                      " --mask-across-documents, ", folders.front().path().string(), " the other way; pack one of them again");
+    packed.mask_across_documents_ = folder->mask_across_documents();
     packed.sets_.push_back({folder->split(data::Split::kTrain), folder->split(data::Split::kValidation)});
     ++folder;
   }
@@ -90,7 +94,9 @@ Result<std::unique_ptr<data::PackedLoader>> PackedData::loader(data::Split split
     return error_at(
         sets_.front().train->name(), -1,
         "no data set has sequences to validate on; pack with --train-val-split below 1, or --eval-every -1");
-  return data::packed_loader(std::move(sets), weights, options);
+  data::PackedLoaderOptions with_documents = options;
+  with_documents.documents = options.documents || mask_across_documents_;
+  return data::packed_loader(std::move(sets), weights, with_documents);
 }
 
 int64_t PackedData::validation_sequences() const {
@@ -107,6 +113,7 @@ std::vector<std::string> PackedData::describe() const {
                                 with_thousands(set.size()).c_str(), static_cast<long long>(sequence_length()),
                                 shares_[i]));
   }
+  if (mask_across_documents_) lines.push_back("Data: attention and positions stay inside documents (mask_across_documents)");
   return lines;
 }
 

@@ -26,6 +26,9 @@ class PackedData {
   int64_t sequence_length() const { return sets_.front().train->sequence_length(); }
   // Longer than the context is an error that names both, shorter a warning in the log.
   Status check_context(int64_t max_seq_len) const;
+  // Whether the folders were packed with mask_across_documents: then all batches have their documents filled, and the
+  // model keeps them apart (row L-4.8). Folders of both kinds are an error of open().
+  bool mask_across_documents() const { return mask_across_documents_; }
   // All sets that have such a part, in their mix; an error where none has.
   Result<std::unique_ptr<data::PackedLoader>> loader(data::Split split, const data::PackedLoaderOptions& options) const;
   // The mix and what is odd about it, for the start of a run; global_batch in sequences.
@@ -44,6 +47,7 @@ class PackedData {
   static Result<Set> open_file(const fs::path& path, int64_t sequence_length, int64_t vocab_size);
   std::vector<Set> sets_;
   std::vector<double> shares_;
+  bool mask_across_documents_ = false;
 };
 
 // Whether --data names packed tokens: a folder of lathe pack, or a .bin file.

@@ -57,7 +57,7 @@ Result<tokenizer::Rendered> format_line(const std::string& text, const tokenizer
 Result<std::shared_ptr<const FormattedConversations>> FormattedConversations::open(const Request& request,
                                                                                   const tokenizer::Tokenizer& tokenizer) {
   LATHE_TRY_STATUS(request.form.check(tokenizer));
-  const std::string key = sha256_hex(join_text("lathe sft cache ", kVersion, '\n', request.data_sha256, '\n', request.part, '\n',
+  const std::string key = sha256_hex(join_text("lathe sft cache ", kVersion, '\n', request.data_sha256, '\n',
                                                request.form.name(), ' ', request.form.version(), '\n', tokenizer.hash(), '\n',
                                                request.loss_on == tokenizer::LossOn::kAssistant ? "assistant" : "all"));
   auto out = std::make_shared<FormattedConversations>();

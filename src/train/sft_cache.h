@@ -19,8 +19,7 @@ class FormattedConversations {
  public:
   struct Request {
     std::vector<fs::path> files;  // .jsonl, {"messages": [...]} a line
-    std::string data_sha256;      // of the folder's manifest: stands for the files' content
-    std::string part;             // "train" or "val"
+    std::string data_sha256;      // stands for the files' content, which the caller has verified
     tokenizer::ChatTemplate form;
     tokenizer::LossOn loss_on = tokenizer::LossOn::kAssistant;
     fs::path cache;  // folder; empty: nothing is kept

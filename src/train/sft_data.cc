@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/manifest.h"
-#include "core/sha256.h"
 #include "tokenizer/frozen.h"
 
 namespace lathe::train {
@@ -11,12 +10,22 @@ namespace {
 
 constexpr const char* kRemedy = "make it: lathe corpus sft --config config/sft/datasets/alpaca_chatml.json --output-dir data/sft_processed/alpaca_chatml";
 
-std::vector<fs::path> shards_of(const fs::path& folder, const Manifest& manifest, const std::string& part) {
+struct Shards {
   std::vector<fs::path> files;
+  std::string sha256;  // of their contents
+};
+
+Shards shards_of(const fs::path& folder, const Manifest& manifest, const std::string& part) {
+  std::vector<FileRecord> records;
   for (const FileRecord& output : manifest.outputs)
-    if (fs::path(output.path).filename().string().starts_with(part + "_")) files.push_back(folder / output.path);
-  std::sort(files.begin(), files.end());
-  return files;
+    if (output.path.starts_with(part + "_")) records.push_back(output);
+  std::sort(records.begin(), records.end(), [](const FileRecord& a, const FileRecord& b) { return a.path < b.path; });
+  Shards shards;
+  for (const FileRecord& record : records) {
+    shards.files.push_back(folder / record.path);
+    shards.sha256 += record.sha256;
+  }
+  return shards;
 }
 
 }  // namespace
@@ -47,14 +56,14 @@ Result<SftData> SftData::open(const std::vector<std::string>& folders, const std
       return error_at(folders[i], -1, "was checked with version ", version, " of template ", name, ", this program has ", form.version(), "; ", kRemedy);
     table += join_text("\n  ", folders[i], ": ", name);
     differ = differ || (i > 0 && name != out.sets_.front().form.name());
-    LATHE_TRY(const std::string data_sha256, sha256_file(fs::path(folders[i]) / kManifestFile));
     Set set{folders[i], form, nullptr, nullptr};
     // The end of a text if there is no padding; its targets are ignored.
     const int32_t padding = tokenizer.find_special("<pad>").value_or(form.stop_ids(tokenizer).back());
     for (const bool train : {true, false}) {
       const std::string part = train ? "train" : "val";
-      FormattedConversations::Request request{shards_of(folders[i], manifest, part), data_sha256, part, form, options.loss_on, options.cache};
-      if (request.files.empty()) continue;
+      const Shards shards = shards_of(folders[i], manifest, part);
+      if (shards.files.empty()) continue;
+      const FormattedConversations::Request request{shards.files, shards.sha256, form, options.loss_on, options.cache};
       LATHE_TRY(const auto conversations, FormattedConversations::open(request, tokenizer));
       auto sequences = std::make_shared<const SftSequences>(folders[i], conversations, options.sequence_length, padding, options.seed);
       if (sequences->size() > 0) (train ? set.train : set.validation) = std::move(sequences);
@@ -78,6 +87,12 @@ std::vector<data::MixedSource> SftData::sources() const {
 int64_t SftData::train_sequences() const {
   int64_t sum = 0;
   for (const Set& set : sets_) sum += set.train->size();
+  return sum;
+}
+
+int64_t SftData::validation_sequences() const {
+  int64_t sum = 0;
+  for (const Set& set : sets_) sum += set.validation != nullptr ? set.validation->size() : 0;
   return sum;
 }
 

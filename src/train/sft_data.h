@@ -35,6 +35,10 @@ class SftData {
   const tokenizer::ChatTemplate& chat_template() const { return sets_.front().form; }
   int64_t sequence_length() const { return sets_.front().train->sequence_length(); }
   int64_t train_sequences() const;
+  int64_t validation_sequences() const;
+  // Name and training sequences of each folder, and its share of the mix.
+  std::vector<data::MixedSource> sources() const;
+  const std::vector<double>& shares() const { return shares_; }
   bool has_validation() const;
 
   // Batches with documents filled and only the assistant's tokens as targets; state and resume as of packed data. An error
@@ -52,7 +56,6 @@ class SftData {
     tokenizer::ChatTemplate form;
     std::shared_ptr<const SftSequences> train, validation;  // validation may be null
   };
-  std::vector<data::MixedSource> sources() const;
   std::vector<Set> sets_;
   std::vector<double> shares_;
 };

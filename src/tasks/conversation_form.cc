@@ -149,12 +149,7 @@ Result<Example> from_alpaca(const Json& record, const FormOptions& options) {
   LATHE_TRY(const std::string system, text_field(record, "system"));
   Example example;
   add_system(example.conversation, system);
-  if (!input.empty()) {
-    example.about["instruction"] = prompt;
-    example.about["input"] = input;
-    prompt += "\n\n" + input;
-  }
-  example.conversation.messages.push_back({Role::kUser, std::move(prompt)});
+  example.conversation.messages.push_back({Role::kUser, std::move(prompt), input});
   example.conversation.messages.push_back({Role::kAssistant, std::move(response)});
   return example;
 }

@@ -42,8 +42,7 @@ struct FormOptions {
 };
 
 // The conversations of a record: one, or none to many of a tree (conversation_tree.h). All pass check_turns. about: "tree" of a
-// tree; "tools" where functions are described, which the system message then ends with; "instruction" and "input" where the
-// user's message was made of both.
+// tree; "tools" where functions are described, which the system message then ends with.
 Result<std::vector<Example>> examples_of(const Json& record, ConversationForm form, const FormOptions& options = {});
 
 }  // namespace lathe::tasks

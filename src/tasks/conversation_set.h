@@ -19,7 +19,7 @@ namespace lathe::tasks {
 struct Example {
   tokenizer::Conversation conversation;
   // What is not said but belongs to it, an object: "letters", "subject" (multiple choice), "tree" (what a split must keep on one
-  // side, row L-7.12), "input" (of Alpaca's form), ... The renderer never looks at it (row C-2.35).
+  // side, row L-7.12), "tools", ... The renderer never looks at it (row C-2.35).
   Json about = Json::object();
 };
 
@@ -33,8 +33,7 @@ class ConversationSet {
 };
 using ConversationSetPtr = std::shared_ptr<const ConversationSet>;
 
-// The roles as training needs them: an optional leading system message, then user and assistant in turn from the user on and at
-// least one answer; the user's content is text (rows C-2.25, C-2.26, C-8.22).
+// tokenizer::check_order, and at least one answer (rows C-2.25, C-2.26, C-8.22).
 Status check_turns(const tokenizer::Conversation& conversation);
 
 }  // namespace lathe::tasks

@@ -183,8 +183,8 @@ std::string preview(const Example& example) {
   const std::string rule(100, '-');
   std::string out;
   for (const tokenizer::Message& message : example.conversation.messages) {
-    if (const auto* text = std::get_if<std::string>(&message.content)) {
-      out += *text;
+    if (std::holds_alternative<std::string>(message.content)) {
+      out += tokenizer::user_text(message);
     } else {
       for (const Part& part : std::get<std::vector<Part>>(message.content)) {
         if (part.type == PartType::kText) out += part.text;

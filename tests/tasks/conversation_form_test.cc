@@ -28,7 +28,7 @@ TEST(ConversationForm, TurnsAlternateBehindAnOptionalSystemMessage) {
   EXPECT_EQ(read((std::string(R"({"other":1,"messages":)") + good + "}").c_str(), form), messages(good));
   EXPECT_TRUE(says(read(R"({"messages":[{"role":"user","content":"u"}]})", form), "at least two"));
   EXPECT_TRUE(says(read(R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]})", form), "at least two"));
-  EXPECT_TRUE(says(read(R"({"messages":[{"role":"user","content":"u"},{"role":"user","content":"v"}]})", form), "message 1 is the user's"));
+  EXPECT_TRUE(says(read(R"({"messages":[{"role":"user","content":"u"},{"role":"user","content":"v"}]})", form), "message 1 is from user"));
   EXPECT_TRUE(says(read(R"({"messages":[{"role":"assistant","content":"u"},{"role":"user","content":"v"}]})", form), "message 0"));
   EXPECT_TRUE(says(read(R"({"messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a"},{"role":"system","content":"s"}]})", form), "message 2"));
 }
@@ -73,11 +73,12 @@ TEST(ConversationForm, CallsAndTheirResultsBecomeParts) {
 }
 
 // L-7.8, L-7.9
-TEST(ConversationForm, AlpacasInputIsAppendedToTheInstruction) {
+TEST(ConversationForm, AlpacasInputStandsApartAndIsReadBehindTheInstruction) {
   const auto form = ConversationForm::kAlpaca;
-  const std::string both = messages(R"([{"role":"user","content":"do\n\nthis"},{"role":"assistant","content":"done"}])");
+  const std::string both = messages(R"([{"role":"user","content":"do","input":"this"},{"role":"assistant","content":"done"}])");
   EXPECT_EQ(read(R"({"instruction":"do","input":"this","output":"done"})", form), both);
   EXPECT_EQ(read(R"({"instruction":"do","context":"this","response":"done","category":"qa"})", form), both);
+  EXPECT_EQ(tokenizer::user_text(take(examples_of(json(R"({"instruction":"do","input":"this","output":"done"})"), form))[0].conversation.messages[0]), "do\n\nthis");
   FormOptions fields;
   fields.prompt_field = "q", fields.input_field = "about", fields.response_field = "a";
   EXPECT_EQ(read(R"({"q":"do","about":"this","a":"done","output":"no"})", form, fields), both);

@@ -21,8 +21,7 @@ class CorpusSft : public Verb {
  public:
   VerbInfo info() const override {
     return {"corpus sft", "data", "turn sets of conversations into a filtered corpus for fine-tuning",
-            "lathe corpus sft --config config/sft/datasets/alpaca_chatml.json --tokenizer-dir data/models/tokenizers/spm_32k "
-            "--source-map alpaca=alpaca.jsonl", "", 0};
+            "lathe corpus sft --config config/sft/datasets/alpaca_chatml.json --tokenizer-dir data/tokenizer", "", 0};
   }
   void describe(SettingsTable& table) override {
     table.group("corpus");

@@ -8,6 +8,7 @@
 #include "data/packed_folder.h"
 #include "real_verbs.h"
 #include "tokenizer/tokenizer.h"
+#include "train/packed_data.h"
 
 namespace lathe::cli {
 namespace {
@@ -291,6 +292,37 @@ TEST_F(TrainOnPacked, TokenFilesOfOtherProgramsTrainToo) {
   EXPECT_GT(outcome.figures().at("val_bpb").as_double(), 0);
   const Outcome mixed = train({"--data-dirs", at("nano/train.bin").string(), at("a").string()}, "mixed");
   EXPECT_EQ(mixed.exit, Exit::kDone) << mixed.err;
+}
+
+// L-4.8: what was packed with the wish reaches training with its documents; the two kinds are not mixed.
+TEST_F(PackVerb, WishToKeepDocumentsApartReachesTheLoader) {
+  ASSERT_EQ(pack("corpus", "apart", {"--sequence-length", "256", "--mask-across-documents"}).exit, Exit::kDone);
+  ASSERT_EQ(pack("corpus", "plain", {"--sequence-length", "256"}).exit, Exit::kDone);
+  const tokenizer::Tokenizer tokenizer = take(tokenizer::Tokenizer::load(at("tok")));
+  const auto open = [&](const std::vector<std::string>& folders) { return train::PackedData::open(folders, {}, tokenizer, "tok", 256); };
+  for (const bool apart : {true, false}) {
+    const auto packed = take(open({at(apart ? "apart" : "plain").string()}));
+    for (const data::Split split : {data::Split::kTrain, data::Split::kValidation}) {
+      data::PackedLoaderOptions options;
+      options.rows = 4;
+      const auto loader = take(packed.loader(split, options));
+      data::TokenBatch batch;
+      check(loader->next(batch));
+      ASSERT_EQ(batch.documents.size(), apart ? 4u * 256 : 0u);
+      if (!apart) continue;
+      const int32_t bos = tokenizer.bos_id();
+      int64_t starts = 0;
+      for (size_t i = 1; i < batch.documents.size(); ++i)
+        if (i % 256 != 0) {
+          EXPECT_EQ(batch.documents[i] != batch.documents[i - 1], batch.inputs()[i] == bos) << i;
+          starts += batch.inputs()[i] == bos;
+        }
+      EXPECT_GT(starts, 3);
+    }
+  }
+  const auto mixed = open({at("apart").string(), at("plain").string()});
+  ASSERT_FALSE(mixed.ok());
+  EXPECT_NE(mixed.error().to_string().find("--mask-across-documents"), std::string::npos);
 }
 
 }  // namespace

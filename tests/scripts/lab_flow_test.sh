@@ -33,24 +33,24 @@ grep -qE 'Phase 2 begins' "$work/out" || fail "the second phase was not announce
 grep -qE 'Learning rate over the border: ' "$work/out" || fail "no rate over the border"
 
 # L-5.43, L-5.44: killed at any step, also inside a save, the run goes on to the same weights and the same curve.
-run() { lathe 40_pretrain --config phase_a.json --data_dirs data/processed/stories data/processed/books --data_weights 0.67 0.33 --tokenizer_dir data/tok --output_dir "$1"; }
-run again >"$work/a.out" 2>&1
+train_a() { lathe 40_pretrain --config phase_a.json --data_dirs data/processed/stories data/processed/books --data_weights 0.67 0.33 --tokenizer_dir data/tok --output_dir "$1"; }
+train_a again >"$work/a.out" 2>&1
 cmp again/micro/step_40/model.safetensors checkpoints/pretrain/micro/micro/step_40/model.safetensors || fail "two runs differ"
 for wait in 0.9 1.6 2.3; do
-  run killed >"$work/k.out" 2>&1 &
+  train_a killed >"$work/k.out" 2>&1 &
   pid=$!
   sleep "$wait"
   kill -9 "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
 done
-run killed >"$work/k.out" 2>&1 || { tail -5 "$work/k.out"; fail "the killed run does not go on"; }
+train_a killed >"$work/k.out" 2>&1 || { tail -5 "$work/k.out"; fail "the killed run does not go on"; }
 cmp killed/micro/step_40/model.safetensors again/micro/step_40/model.safetensors || fail "the killed run ended elsewhere"
 curve() { grep -o '"step": *[0-9]*\|"train/window_loss": *[0-9.e+-]*\|"train/lrm": *[0-9.e+-]*\|"val/loss": *[0-9.e+-]*' "$1"; }
 [ "$(curve killed/micro/metrics.jsonl)" = "$(curve again/micro/metrics.jsonl)" ] || fail "the curves differ"
 
 # L-5.47: a signal between two steps leaves a checkpoint and status 3.
 rm -rf stopped
-run stopped >"$work/s.out" 2>&1 &
+train_a stopped >"$work/s.out" 2>&1 &
 pid=$!
 until grep -q '^step 1/' "$work/s.out"; do sleep 0.1; done
 kill -TERM "$pid"
@@ -60,5 +60,5 @@ wait "$pid" || code=$?
 ls stopped/micro | grep -q '^step_' || fail "no checkpoint after a signal"
 
 # L-5.50: any number of threads gives the same bits.
-OMP_NUM_THREADS=1 run one_thread >"$work/t.out" 2>&1
+OMP_NUM_THREADS=1 train_a one_thread >"$work/t.out" 2>&1
 cmp one_thread/micro/step_40/model.safetensors again/micro/step_40/model.safetensors || fail "another number of threads, other bits"

@@ -57,7 +57,8 @@ function duration(seconds) {
 // What each chart shows. Curves that no chart of the first rows takes come below, by the first part of their names.
 function layout() {
   const limit = run.limit_tokens_per_second;
-  const parts = under('grad_norm/').filter(([name]) => name !== 'all');
+  const depth = ([name]) => (name.startsWith('layer_') ? Number(name.slice(6)) : Infinity);  // tables and heads below the layers
+  const parts = under('grad_norm/').sort((a, b) => (depth(a) === depth(b) ? 0 : depth(a) - depth(b)));
   const known = [
     ['Loss', { kind: 'lines' }, named('train/loss')],
     ['Validation', { kind: 'lines' }, under('val/')],

@@ -114,7 +114,7 @@ class Chart {
     const style = getComputedStyle(document.documentElement);
     this.ink = { text: style.getPropertyValue('--muted'), line: style.getPropertyValue('--line'), strong: style.getPropertyValue('--text'), bad: style.getPropertyValue('--bad') };
     pen.font = '11px system-ui, sans-serif';
-    this.area = { left: this.options.kind === 'layers' ? 74 : 46, right: width - 8, top: 6, bottom: height - 20 };
+    this.area = { left: this.options.kind === 'layers' ? 96 : 46, right: width - 8, top: 6, bottom: height - 20 };
     const { from, to } = this.view;
     this.x = (step) => this.area.left + ((step - from) / Math.max(1, to - from)) * (this.area.right - this.area.left);
     pen.fillStyle = this.ink.text;

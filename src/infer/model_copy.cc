@@ -1,9 +1,18 @@
 #include "infer/model_copy.h"
 
 #include "core/check.h"
+#include "model/effective_weights.h"
 #include "ops/elementwise.h"
 
 namespace lathe::infer {
+namespace {
+
+void copy(ops::Context& ctx, const Tensor& from, const Tensor& to) {
+  if (from.dtype() == to.dtype()) to.copy_from(from);
+  else ops::cast(ctx, from, to);
+}
+
+}  // namespace
 
 ModelCopy::ModelCopy(const model::ModelConfig& config) : transformer_(config, DType::kBFloat16), model_(transformer_) {
   for (autograd::Parameter* parameter : transformer_.parameters())
@@ -19,12 +28,19 @@ void ModelCopy::take(const model::Transformer& from) {
   require(sources.size() == targets.size(), "[model_copy] a model of another config");
   for (size_t i = 0; i < targets.size(); ++i) {
     const autograd::Parameter &source = *sources[i], &target = *targets[i];
-    require(source.name == target.name && source.compute.shape() == target.compute.shape(), "[model_copy] ", source.name, " is of another config");
-    if (source.compute.dtype() == target.compute.dtype()) target.compute.copy_from(source.compute);
-    else ops::cast(ctx, source.compute, target.compute);
-    if (!target.value) continue;
-    if (source.value) target.value.copy_from(source.value);
-    else ops::cast(ctx, source.compute, target.value);
+    require(source.name == target.name, "[model_copy] ", source.name, " is of another config");
+    const Tensor weights = source.quantized ? ops::dequantize(*source.quantized) : source.compute;
+    const Tensor into = weights.dim(0) < target.compute.dim(0) ? target.compute.rows(0, weights.dim(0)) : target.compute;  // codes of a head: no padding
+    require(weights.shape() == into.shape(), "[model_copy] ", source.name, " is of another config");
+    if (source.adapters.empty() && source.trained_rows.empty()) {
+      copy(ctx, weights, into);
+    } else {
+      const Tensor sum = Tensor::empty(weights.shape(), DType::kFloat32);
+      copy(ctx, weights, sum);
+      model::add_adapters(source, sum);
+      copy(ctx, sum, into);
+    }
+    if (target.value) copy(ctx, source.value ? source.value : source.compute, target.value);
   }
 }
 

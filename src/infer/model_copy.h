@@ -12,7 +12,8 @@ class ModelCopy {
  public:
   explicit ModelCopy(const model::ModelConfig& config);
   static std::unique_ptr<ModelCopy> of(const model::Transformer& model);  // of its config; take() has yet to be called
-  // Copies the weights; `from` has this config and nobody writes to it meanwhile. Uses the caller's threads.
+  // Copies the weights, with the adapters that are on worked in and codes as numbers; `from` has this config and nobody writes to it
+  // meanwhile. Uses the caller's threads. Throws "[model_copy] ..." for another config.
   void take(const model::Transformer& from);
   LanguageModel& model() { return model_; }
   int64_t bytes() const;  // of the weights

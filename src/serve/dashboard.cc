@@ -4,6 +4,7 @@
 #include <chrono>
 #include <random>
 
+#include "core/log.h"
 #include "serve/chat_request.h"
 #include "serve/chat_stream.h"
 #include "serve/dashboard_answer.h"
@@ -66,8 +67,13 @@ Dashboard::~Dashboard() {
 std::string Dashboard::url() const { return join_text("http://127.0.0.1:", http_->port()); }
 
 void Dashboard::lend(const model::Transformer& model, std::unique_ptr<infer::ModelCopy>& copy) {
-  if (!copy) copy = infer::ModelCopy::of(model);
-  copy->take(model);
+  try {
+    if (!copy) copy = infer::ModelCopy::of(model);
+    copy->take(model);
+  } catch (const std::exception& e) {  // no memory for it: the training goes on, the reader is told
+    log_warning("dashboard", "cannot copy the weights: ", e.what());
+    copy.reset();
+  }
 }
 
 void Dashboard::push(int64_t step, const Json& values) {

@@ -28,6 +28,7 @@ Status LiveGenerator::generate(const GenerationRequest& request, const std::func
                                const std::function<bool()>& is_cancelled) {
   stand_back();
   LATHE_TRY(const int64_t step, loan_->borrow(copy_, is_cancelled));
+  if (!copy_) return error("the weights could not be copied; is there memory for two bytes a weight?");
   step_ = step;
   copy_bytes_ = copy_->bytes();
   infer::Engine engine(copy_->model(), tokenizer_);

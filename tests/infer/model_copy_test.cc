@@ -1,7 +1,9 @@
 // The copy of a model in training that is generated from.
 #include "infer/model_copy.h"
 
-#include "infer/naive_generate.h"
+#include <cmath>
+
+#include "model/adapter.h"
 #include "tests/ref/small_models.h"
 
 namespace lathe::infer {
@@ -40,6 +42,40 @@ TEST(ModelCopy, TakesTwoBytesAWeight) {
   int64_t weights = 0, scalars = 0;
   for (const autograd::Parameter* p : model.parameters()) (p->value.rank() > 1 ? weights : scalars) += p->value.elements();
   EXPECT_EQ(copy->bytes(), 2 * weights + 6 * scalars);
+}
+
+// The weights with the adapter worked in are rounded once, the layers round its product apart: near, not equal.
+TEST(ModelCopy, WorksAdaptersIn) {
+  const model::ModelConfig config = lathe::testing::small_models(16)[3].config;  // LLaMA
+  for (const bool dora : {false, true}) {
+    const auto base = lathe::testing::random_model(config, DType::kFloat32);
+    model::AdapterConfig settings;
+    settings.r = 4;
+    settings.alpha = 8;
+    settings.dora = dora;
+    base->freeze();
+    const auto adapter = lathe::testing::take(model::Adapter::create(*base, settings, 3));
+    for (autograd::Parameter* p : adapter->parameters()) {
+      Rng rng(5, p->name);
+      for (float& x : p->value.span<float>()) x += static_cast<float>(0.1 * rng.normal());
+    }
+    adapter->refresh();
+    TransformerModel trained(*base);
+    const auto copy = ModelCopy::of(*base);
+    const auto distance = [&] {
+      copy->take(*base);
+      const std::vector<float> a = logits_of(trained), b = logits_of(copy->model());
+      double sum = 0;
+      for (size_t i = 0; i < a.size(); ++i) sum += std::abs(static_cast<double>(a[i] - b[i]));
+      return sum / static_cast<double>(a.size());
+    };
+    const double with = distance();
+    const std::vector<float> adapted = logits_of(copy->model());
+    EXPECT_LT(with, 0.05) << "DoRA " << dora;
+    adapter->set_enabled(false);
+    EXPECT_LT(distance(), 0.05);
+    EXPECT_NE(logits_of(copy->model()), adapted);
+  }
 }
 
 TEST(ModelCopy, AModelOfAnotherConfigIsRefused) {

@@ -54,13 +54,16 @@ class MockModel : public LanguageModel {
   }
   Tensor forward(std::span<const int32_t> ids, model::KvCache& cache) override {
     const int64_t rows = cache.batch(), length = static_cast<int64_t>(ids.size()) / rows;
-    if (cache.length() == 0) seen_.clear();
-    if (seen_.size() == 1 && rows > 1) seen_.assign(static_cast<size_t>(rows), seen_[0]);
-    seen_.resize(static_cast<size_t>(rows));
     calls.push_back({rows, length});
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t t = 0; t < length; ++t)
-        seen_[static_cast<size_t>(row)].push_back(ids[static_cast<size_t>(row * length + t)]);
+    // The cache itself holds what a row has seen, so that rows can be moved and dropped: one id a position.
+    const int64_t stride = cache.keys(0).elements() / (rows * cache.capacity() * config_.n_kv_head);
+    seen_.assign(static_cast<size_t>(rows), {});
+    for (int64_t row = 0; row < rows; ++row) {
+      float* held = cache.keys(0).data<float>() + row * config_.n_kv_head * cache.capacity() * stride;
+      const int64_t before = cache.length(row);
+      for (int64_t t = 0; t < length; ++t) held[(before + t) * stride] = static_cast<float>(ids[static_cast<size_t>(row * length + t)]);
+      for (int64_t t = 0; t < before + length; ++t) seen_[static_cast<size_t>(row)].push_back(static_cast<int32_t>(held[t * stride]));
+    }
     cache.advance(length);
     const Tensor out = Tensor::zeros({rows, vocab_}, DType::kFloat32);
     for (int64_t row = 0; row < rows; ++row) fill(row, seen_[static_cast<size_t>(row)], out);

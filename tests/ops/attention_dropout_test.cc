@@ -19,7 +19,7 @@ struct Problem {
   Tensor q, k, v, dy;
 
   explicit Problem(int64_t t, int64_t window = -1, int64_t kv_heads = 1) {
-    shape = {kBatch, t, kHeads, kv_heads, kWidth, window, 0.1f, kRate, {rng_key(3, "dropout"), 17}};
+    shape = {kBatch, t, kHeads, kv_heads, kWidth, window, 0.1f, Tensor(), kRate, {rng_key(3, "dropout"), 17}};
     q = random({kBatch * t, kHeads * kWidth}, 1), k = random({kBatch * t, kv_heads * kWidth}, 2);
     v = random({kBatch * t, kv_heads * kWidth}, 3), dy = random({kBatch * t, kHeads * kWidth}, 4);
   }

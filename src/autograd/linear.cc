@@ -116,8 +116,7 @@ Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias,
       part.dropout = *dropout;
       part.dropout.key[1] ^= adapter->stream;
     }
-    part.h = ops::low_rank_down(ctx, adapter_input(ctx, x.value, part), adapter->a->compute, adapter->scale);
-    if (value) ops::low_rank_up(ctx, part.h, adapter->b->compute, y);
+    part.h = ops::low_rank(ctx, adapter_input(ctx, x.value, part), adapter->a->compute, adapter->b->compute, adapter->scale, value ? y : Tensor());
     if (adapter->magnitude) {
       part.gain = dora_gain(tape, weight, *adapter);
       part.sum = y;

@@ -12,7 +12,7 @@ namespace lathe::autograd {
 // g = m / norm of the row of W + scale B A, the norm a constant of the backward pass (arXiv:2402.09353, section 4.3).
 struct LowRank {
   Parameter *a = nullptr, *b = nullptr;  // (r, in), (out, r)
-  Parameter* magnitude = nullptr;        // (out) float32; null: no DoRA. Of the adapters of a layer at most one has it
+  Parameter* magnitude = nullptr;        // (out) float32; null: no DoRA. Only the first adapter of a layer may have it
   float scale = 1, dropout = 0;
   uint32_t stream = 0;                   // keeps the dropout masks of several adapters apart
   bool enabled = true;

@@ -1,4 +1,5 @@
-// lathe corpus dpo: preference pairs for `lathe dpo` (rows L-1.52, L-1.53, L-9.1 to L-9.5). Origin: 90_prepare_dpo_corpus.
+// lathe corpus dpo: preference pairs for `lathe dpo` (rows L-1.52, L-1.53, L-9.1 to L-9.5). Origin:
+// 90_prepare_dpo_corpus.
 #include "cli/verbs.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -11,20 +12,27 @@ namespace lathe::cli {
 namespace {
 
 constexpr const char* kTokenizerRemedy =
-    "make one: lathe tokenizer train --config config/pretrain/tokenizer/spm32k.json --output-dir data/models/tokenizers/spm_32k";
+    "make one: lathe tokenizer train --config config/pretrain/tokenizer/spm32k.json --output-dir "
+    "data/models/tokenizers/spm_32k";
 
 class CorpusDpo : public Verb {
  public:
   VerbInfo info() const override {
-    return {"corpus dpo", "data", "preference pairs (prompt, better and worse answer) checked, filtered and split for lathe dpo",
-            "lathe corpus dpo --config config/dpo/datasets/orca_dpo.json --tokenizer-dir data/spm_32k --output-dir data/orca",
-            "", 0};
+    return {"corpus dpo",
+            "data",
+            "preference pairs (prompt, better and worse answer) checked, filtered and split for lathe dpo",
+            "lathe corpus dpo --config config/dpo/datasets/orca_dpo.json --tokenizer-dir data/spm_32k --output-dir "
+            "data/orca",
+            "",
+            0};
   }
   void describe(SettingsTable& table) override {
     table.group("files");
-    table.add("tokenizer_dir", &tokenizer_dir_, "folder of the tokenizer; there is no default").aliases = {"tokenizer_path"};
+    table.add("tokenizer_dir", &tokenizer_dir_, "folder of the tokenizer; there is no default").aliases = {
+        "tokenizer_path"};
     table.add("output_dir", &output_dir_, "folder for the shards; empty: data/dpo_processed/<name of the config>");
-    table.add("source_map", &source_map_, "NAME=PATH: local files in the place of a source; several are parted by blanks");
+    table.add("source_map", &source_map_,
+              "NAME=PATH: local files in the place of a source; several are parted by blanks");
     table.add("force", &force_, "replace what the folder holds");
     table.group("pairs");
     table.add("template", &template_, "chat template, instead of the config's").choices = template_names();
@@ -62,7 +70,8 @@ Result<corpus::PreferenceRun> CorpusDpo::resolve(const Context& context) const {
     if (max_samples_ >= 0) source.max_samples = max_samples_;
     std::error_code code;
     const fs::path beside = fs::path(config_path_).parent_path() / source.where.path;
-    if (!source.where.path.empty() && !fs::exists(source.where.path, code) && fs::exists(beside, code)) source.where.path = beside.string();
+    if (!source.where.path.empty() && !fs::exists(source.where.path, code) && fs::exists(beside, code))
+      source.where.path = beside.string();
   }
   LATHE_TRY(run.source_map, corpus::parse_source_map(source_map_));
   LATHE_TRY(run.base, context.base_folder());
@@ -70,14 +79,17 @@ Result<corpus::PreferenceRun> CorpusDpo::resolve(const Context& context) const {
 }
 
 std::string data_card(const corpus::PreferenceSettings& settings, const corpus::PreferenceReport& report) {
-  std::string card = "# " + settings.name + "\n\n" + settings.description + "\n\nPreference pairs: a prompt, a better and a worse answer.\n\n";
+  std::string card = "# " + settings.name + "\n\n" + settings.description +
+                     "\n\nPreference pairs: a prompt, a better and a worse answer.\n\n";
   card += "| source | licence | read | kept |\n|---|---|---|---|\n";
   for (size_t i = 0; i < report.sources.size(); ++i) {
     const corpus::SourceSettings& where = settings.sources[i].where;
-    card += "| " + (where.dataset_name.empty() ? where.name : where.dataset_name) + " | " + (where.licence.empty() ? "not stated" : where.licence) + " | " +
-            with_thousands(report.sources[i].read) + " | " + with_thousands(report.sources[i].kept) + " |\n";
+    card += "| " + (where.dataset_name.empty() ? where.name : where.dataset_name) + " | " +
+            (where.licence.empty() ? "not stated" : where.licence) + " | " + with_thousands(report.sources[i].read) +
+            " | " + with_thousands(report.sources[i].kept) + " |\n";
   }
-  return card + "\nPairs for training: " + with_thousands(report.train) + "; for validation, of other prompts: " + with_thousands(report.validation) +
+  return card + "\nPairs for training: " + with_thousands(report.train) +
+         "; for validation, of other prompts: " + with_thousands(report.validation) +
          ". Why records were left out stands in manifest.json.\n";
 }
 
@@ -85,14 +97,20 @@ void print_report(Context& context, const corpus::PreferenceReport& report) {
   for (const corpus::PreferenceCounts& counts : report.sources) {
     std::string faults;
     for (size_t i = 1; i < counts.faults.size(); ++i)
-      if (counts.faults[i] > 0) faults += join_text(faults.empty() ? "" : ", ", corpus::fault_name(static_cast<corpus::PairFault>(i)), " ", counts.faults[i]);
-    context.print(counts.source, ": ", with_thousands(counts.read), " records, ", with_thousands(counts.kept), " kept", faults.empty() ? "" : "; left out: ", faults);
+      if (counts.faults[i] > 0)
+        faults += join_text(faults.empty() ? "" : ", ", corpus::fault_name(static_cast<corpus::PairFault>(i)), " ",
+                            counts.faults[i]);
+    context.print(counts.source, ": ", with_thousands(counts.read), " records, ", with_thousands(counts.kept), " kept",
+                  faults.empty() ? "" : "; left out: ", faults);
   }
   const auto pairs = static_cast<double>(std::max<int64_t>(1, report.train + report.validation));
-  context.print(format_text("%s pairs train, %s validate (%s prompts); tokens a pair: prompt %.0f, chosen %.0f, rejected %.0f; prompts to be cut: %s",
-                            with_thousands(report.train).c_str(), with_thousands(report.validation).c_str(), with_thousands(report.prompts).c_str(),
-                            static_cast<double>(report.prompt_tokens) / pairs, static_cast<double>(report.chosen_tokens) / pairs,
-                            static_cast<double>(report.rejected_tokens) / pairs, with_thousands(report.prompts_cut).c_str()));
+  context.print(
+      format_text("%s pairs train, %s validate (%s prompts); tokens a pair: prompt %.0f, chosen %.0f, rejected %.0f; "
+                  "prompts to be cut: %s",
+                  with_thousands(report.train).c_str(), with_thousands(report.validation).c_str(),
+                  with_thousands(report.prompts).c_str(), static_cast<double>(report.prompt_tokens) / pairs,
+                  static_cast<double>(report.chosen_tokens) / pairs,
+                  static_cast<double>(report.rejected_tokens) / pairs, with_thousands(report.prompts_cut).c_str()));
 }
 
 Result<Exit> CorpusDpo::run(Context& context) {
@@ -100,7 +118,9 @@ Result<Exit> CorpusDpo::run(Context& context) {
   Manifest manifest;
   manifest.started = Clock::real().local_time();
   if (config_path_.empty() || tokenizer_dir_.empty()) {
-    log_error("corpus", "needs --config and --tokenizer-dir; shipped configs: config/dpo/datasets/orca_dpo.json and hh_rlhf.json");
+    log_error(
+        "corpus",
+        "needs --config and --tokenizer-dir; shipped configs: config/dpo/datasets/orca_dpo.json and hh_rlhf.json");
     return Exit::kUsage;
   }
   LATHE_TRY(corpus::PreferenceRun run, resolve(context));
@@ -115,7 +135,8 @@ Result<Exit> CorpusDpo::run(Context& context) {
   identity["inputs"] = Json::array();
   for (const FileRecord& record : manifest.inputs) identity["inputs"].push_back(record.sha256);
   manifest.config_sha256 = config_hash(identity);
-  const fs::path folder = output_dir_.empty() ? fs::path("data/dpo_processed") / run.settings.name : fs::path(output_dir_);
+  const fs::path folder =
+      output_dir_.empty() ? fs::path("data/dpo_processed") / run.settings.name : fs::path(output_dir_);
   LATHE_TRY(OutputFolder output, OutputFolder::open(folder, manifest.config_sha256, force_));
   if (output.done()) {
     LATHE_TRY(const Manifest former, read_manifest(output.path(), corpus::kPreferenceKind, ""));

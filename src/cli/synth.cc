@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "data/document_file.h"
 #include "tasks/synth.h"
+#include "tasks/synth_pairs.h"
 
 namespace lathe::cli {
 namespace {
@@ -21,7 +22,8 @@ class Synth : public Verb {
   void describe(SettingsTable& table) override {
     table.group("corpus");
     tasks::describe(table, &settings_);
-    table.add("out", &out_, "folder of base_data/, sft/ and eval/; empty: the base folder");
+    table.add("pairs", &pairs_, "preference pairs for dpo/train.jsonl; 0: none");
+    table.add("out", &out_, "folder of base_data/, sft/, dpo/ and eval/; empty: the base folder");
   }
   void adjust_common(CommonOptions& common) override { common.seed = settings_.seed; }
   Result<Exit> run(Context& context) override;
@@ -31,6 +33,7 @@ class Synth : public Verb {
 
   tasks::SynthSettings settings_;
   std::string out_;
+  int64_t pairs_ = 6000;
 };
 
 // Training reads every document file of the folder, and .parquet files before all others.
@@ -78,6 +81,11 @@ Result<Exit> Synth::run(Context& context) {
   for (const auto& [task, figures] : manifest.at("eval").as_object())
     context.print(format_text("cases of %-9s%7s, majority baseline %.3f", task.c_str(), with_thousands(figures.at("cases").as_int()).c_str(),
                               figures.at("majority_baseline").as_double()));
+  if (pairs_ < 0) return error_at("pairs", -1, "must not be negative");
+  if (pairs_ > 0) {
+    LATHE_TRY_STATUS(tasks::write_pairs(static_cast<uint64_t>(settings_.seed), pairs_, folder));
+    context.print("preference pairs: ", with_thousands(pairs_), " in ", (folder / "dpo" / "train.jsonl").string());
+  }
   context.print("Saved manifest to ", (folder / "manifest.json").string());
   warn_of_other_files(folder, manifest.at("outputs"));
 

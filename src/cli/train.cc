@@ -221,11 +221,14 @@ Result<Exit> Train::run(Context& context) {
   hooks.validate = [&](int64_t) {
     return validate(model, eval_context, [&] { return make_loader(data::Split::kValidation); }, eval_batches, token_bytes);
   };
-  hooks.sample = [&](int64_t) -> Status {
+  hooks.sample = [&](int64_t step) -> Status {
     LATHE_TRY(const std::vector<std::string> lines, sample_lines(model, tokenizer));
-    for (const std::string& line : lines) context.print(line);
-    return {};
+    return training_.show_samples(context, step, lines);
   };
+  if (mixed != nullptr)
+    hooks.figures = [&](int64_t, Json& values) {
+      for (const auto& [name, share] : mixed->mix()) values["mixture/" + name] = share;
+    };
 
   train::LanguageOptions options;
   options.batch = settings_.device_batch_size;

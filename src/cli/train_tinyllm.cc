@@ -301,8 +301,7 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   };
   hooks.sample = [&](int64_t step) -> Status {
     LATHE_TRY(const std::string line, sample(model, tokenizer, prompt, seed + static_cast<uint64_t>(step)));
-    context.print("--- sample\n", line, "\n---");
-    return {};
+    return training_.show_samples(context, step, {"--- sample\n" + line + "\n---"});
   };
   train::LanguageOptions options;
   options.batch = settings_.batch_size;

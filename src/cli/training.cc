@@ -81,7 +81,7 @@ void warn_changed_settings(const char* module, const Json& now, const Json& then
   if (!then.is_object()) return;
   for (const auto& [key, value] : now.as_object()) {
     const Json* before = then.find(key);
-    if (before == nullptr || *before == value || key.starts_with("resume")) continue;
+    if (before == nullptr || *before == value || key.starts_with("resume") || key == "dashboard") continue;
     log_warning(module, "--", key, " is ", value.dump(), ", the run was started with ", before->dump(),
                 "; learning rates, betas and eps of the checkpoint stay in force");
   }
@@ -119,7 +119,7 @@ void print_ending(Context& context, const train::LoopResult& result, const fs::p
   }
   context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
   context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
-  if (result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.*f", bpb_digits, *result.state.min_val_bpb));
+  if (bpb_digits > 0 && result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.*f", bpb_digits, *result.state.min_val_bpb));
 }
 
 Json report_items(const train::Performance& performance) {

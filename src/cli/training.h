@@ -48,7 +48,7 @@ Status resume_or_start(const char* module, train::Loop& loop, const fs::path& ru
 Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);
 
 // The last lines of a run (row C-5.32): the signal that stopped it, or memory, time and the best validation.
-// `run` is empty where nothing is saved.
+// `run` is empty where nothing is saved. bpb_digits 0: the validation is no loss in bits.
 void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits);
 
 // The performance of a run as items of its report section.

@@ -3,10 +3,19 @@
 // (train/objective.h) and what it trains.
 #pragma once
 
+#include <memory>
+
 #include "cli/run_measure.h"
 #include "cli/verb.h"
 #include "tokenizer/tokenizer.h"
 #include "train/loop.h"
+
+namespace lathe::serve {
+class Dashboard;
+}
+namespace lathe::train {
+class Metrics;
+}
 
 namespace lathe::cli {
 
@@ -24,20 +33,33 @@ struct TrainingParts {
   Json user_config;                       // all settings, for checkpoints and metrics (row C-6.4)
   fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
   optim::Ema* ema = nullptr;
-  int bpb_digits = 6;                     // of the best validation in the last lines
+  int bpb_digits = 6;                     // of the best validation in the last lines; 0: not told there
   bool new_phase = false;                 // settings may differ from the checkpoint's: no warnings of them
 };
 
 class TrainingRun {
  public:
-  // Flags that every training verb has (--profile ...).
+  TrainingRun();
+  ~TrainingRun();
+  // Flags that every training verb has (--on-spike, --dashboard, --profile ...).
   void describe(SettingsTable& table);
   Status check() const;
+  // For the verb's sampling hook: prints the lines, and keeps them in metrics and dashboard.
+  Status show_samples(Context& context, int64_t step, const std::vector<std::string>& lines);
   // Trains. An interrupted run is a result too (`interrupted`).
   Result<train::LoopResult> go(Context& context, TrainingParts parts);
+  // More figures of a step for the metrics, from the verb's own hooks.
+  Status log(int64_t step, const Json& values);
 
  private:
+  // What of the run goes to the page; null without --dashboard.
+  Result<std::unique_ptr<serve::Dashboard>> open_dashboard(Context& context, const TrainingParts& parts) const;
+
   RunMeasure measure_;
+  std::string on_spike_ = "warn";
+  int64_t max_rewinds_ = 3, dashboard_port_ = -1;
+  std::unique_ptr<train::Metrics> metrics_;       // while go() runs
+  std::unique_ptr<serve::Dashboard> dashboard_;
 };
 
 // The end of a training verb: the figures every run has and those of the verb, with the exit status.

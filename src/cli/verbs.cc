@@ -19,7 +19,9 @@ std::unique_ptr<Verb> make_corpus_sft();
 std::unique_ptr<Verb> make_corpus_dpo();
 std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_download();
+std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_lab_dpo();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_bpb();
@@ -27,9 +29,13 @@ std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
+std::unique_ptr<Verb> make_preview();
 std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
+std::unique_ptr<Verb> make_mid();
+std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -49,7 +55,9 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
+  verbs.push_back(make_merge());
   verbs.push_back(make_repackage());
+  verbs.push_back(make_preview());
   verbs.push_back(make_augment());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_eval());
@@ -74,9 +82,13 @@ VerbList make_verbs() {
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
+  verbs.push_back(make_mid());
+  verbs.push_back(make_rl());
   verbs.push_back(make_sft());
+  verbs.push_back(make_dpo());
   verbs.push_back(make_train());
   verbs.push_back(make_lab_pretrain());
+  verbs.push_back(make_lab_dpo());
   verbs.push_back(make_lab_sft());
   verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
@@ -87,6 +99,8 @@ const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
+      {"mid_train", "mid", false},
+      {"chat_rl", "rl", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},

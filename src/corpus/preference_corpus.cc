@@ -37,8 +37,10 @@ std::string whole_text(const data::PreferencePair& pair) {
 
 PairFault by_text(const data::PreferencePair& pair, const PreferenceFilters& f) {
   if (!within(prompt_characters(pair), f.min_prompt_length, f.max_prompt_length)) return PairFault::kPromptLength;
-  if (!within(count_code_points(pair.chosen), f.min_chosen_length, f.max_chosen_length)) return PairFault::kChosenLength;
-  if (!within(count_code_points(pair.rejected), f.min_rejected_length, f.max_rejected_length)) return PairFault::kRejectedLength;
+  if (!within(count_code_points(pair.chosen), f.min_chosen_length, f.max_chosen_length))
+    return PairFault::kChosenLength;
+  if (!within(count_code_points(pair.rejected), f.min_rejected_length, f.max_rejected_length))
+    return PairFault::kRejectedLength;
   if (f.language == "en" && english_probability(whole_text(pair)) < f.language_threshold) return PairFault::kLanguage;
   return PairFault::kNone;
 }
@@ -46,8 +48,12 @@ PairFault by_text(const data::PreferencePair& pair, const PreferenceFilters& f) 
 class Pipeline {
  public:
   Pipeline(const PreferenceRun& run, const tokenizer::Tokenizer& tokenizer, tokenizer::ChatTemplate chat_template)
-      : run_(run), settings_(run.settings), tokenizer_(tokenizer), template_(std::move(chat_template)),
-        duplicates_(settings_.filters.deduplication_method == "fuzzy_prompt", settings_.filters.deduplication_threshold) {}
+      : run_(run),
+        settings_(run.settings),
+        tokenizer_(tokenizer),
+        template_(std::move(chat_template)),
+        duplicates_(settings_.filters.deduplication_method == "fuzzy_prompt",
+                    settings_.filters.deduplication_threshold) {}
 
   Status read(const PreferenceSource& source) {
     report_.sources.push_back({});
@@ -62,17 +68,21 @@ class Pipeline {
     };
     for (const SourceFile& file : files) {
       if (left <= 0) break;
-      LATHE_TRY_STATUS(file.path.extension() == ".parquet" ? data::read_parquet_rows(file.path, take) : read_lines(file.path, take, left));
+      LATHE_TRY_STATUS(file.path.extension() == ".parquet" ? data::read_parquet_rows(file.path, take)
+                                                           : read_lines(file.path, take, left));
     }
     return judge_block(block, source);
   }
 
   Result<PreferenceReport> write() {
-    if (kept_.empty()) return error_at(run_.settings.name, -1, "no pair is left after the filters: ", report_.to_json().at("sources").dump());
+    if (kept_.empty())
+      return error_at(run_.settings.name, -1,
+                      "no pair is left after the filters: ", report_.to_json().at("sources").dump());
     std::map<std::string, bool> validates;  // by prompt
     std::vector<std::pair<std::string, const std::string*>> order;
     for (const Kept& kept : kept_) validates.emplace(kept.prompt, false);
-    for (const auto& entry : validates) order.emplace_back(sha256_hex(std::to_string(settings_.seed) + "\n" + entry.first), &entry.first);
+    for (const auto& entry : validates)
+      order.emplace_back(sha256_hex(std::to_string(settings_.seed) + "\n" + entry.first), &entry.first);
     std::sort(order.begin(), order.end());
     const auto prompts = static_cast<double>(order.size());
     auto held = static_cast<size_t>(std::llround(prompts * (1 - settings_.train_val_split)));
@@ -93,7 +103,8 @@ class Pipeline {
       if (!more) break;
       if (trim_text(line).empty()) continue;
       auto record = parse_json(line, path.string());
-      if (!record.ok()) return error_at(path.string(), reader->line_number(), "line is no JSON: ", record.error().message);
+      if (!record.ok())
+        return error_at(path.string(), reader->line_number(), "line is no JSON: ", record.error().message);
       LATHE_TRY_STATUS(take(std::move(record).value()));
     }
     return {};
@@ -110,18 +121,22 @@ class Pipeline {
       return out;
     }
     data::EncodedPair& tokens = encoded.value();
-    if (data::differing_tokens(tokens.chosen, tokens.rejected) < settings_.filters.min_margin_tokens) fault = PairFault::kTooFewDiffering;
-    const data::Fit fit = data::fit_pair(tokens, {settings_.max_length, settings_.max_prompt_length}, tokenizer_.find_bos().value_or(-1));
+    if (data::differing_tokens(tokens.chosen, tokens.rejected) < settings_.filters.min_margin_tokens)
+      fault = PairFault::kTooFewDiffering;
+    const data::Fit fit =
+        data::fit_pair(tokens, {settings_.max_length, settings_.max_prompt_length}, tokenizer_.find_bos().value_or(-1));
     if (fault == PairFault::kNone && fit == data::Fit::kTooLong) fault = PairFault::kTooManyTokens;
     out.prompt_cut = fit == data::Fit::kPromptCut;
-    out.prompt = std::ssize(tokens.prompt), out.chosen = std::ssize(tokens.chosen), out.rejected = std::ssize(tokens.rejected);
+    out.prompt = std::ssize(tokens.prompt), out.chosen = std::ssize(tokens.chosen),
+    out.rejected = std::ssize(tokens.rejected);
     return out;
   }
 
   Status judge_block(std::vector<Json>& block, const PreferenceSource& source) {
     std::vector<Judged> judged(block.size());
     parallel_for(std::ssize(block), 8, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) judged[static_cast<size_t>(i)] = judge(block[static_cast<size_t>(i)], source);
+      for (int64_t i = begin; i < end; ++i)
+        judged[static_cast<size_t>(i)] = judge(block[static_cast<size_t>(i)], source);
     });
     PreferenceCounts& counts = report_.sources.back();
     counts.read += std::ssize(block);

@@ -1,5 +1,5 @@
-// Preference pairs from hosted sets to shards: read, parsed, filtered, checked against the tokenizer, freed of duplicate
-// prompts, split by prompt, written (rows L-1.53, L-9.1 to L-9.5). docs/formats/preferences.md.
+// Preference pairs from hosted sets to shards: read, parsed, filtered, checked against the tokenizer, freed of
+// duplicate prompts, split by prompt, written (rows L-1.53, L-9.1 to L-9.5). docs/formats/preferences.md.
 #pragma once
 
 #include <array>
@@ -42,8 +42,8 @@ struct PreferenceReport {
 
 // Files that will be read, with their hashes: they decide the result, as the settings do.
 Result<std::vector<FileRecord>> preference_inputs(const PreferenceRun& run);
-// Memory: the kept pairs. Errors: a source that is not there, a line that is no JSON, a template the tokenizer has no markers
-// for, no pair left.
+// Memory: the kept pairs. Errors: a source that is not there, a line that is no JSON, a template the tokenizer has no
+// markers for, no pair left.
 Result<PreferenceReport> prepare_preferences(const PreferenceRun& run, const tokenizer::Tokenizer& tokenizer);
 
 }  // namespace lathe::corpus

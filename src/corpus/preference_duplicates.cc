@@ -25,7 +25,8 @@ bool PromptDuplicates::seen(const std::string& prompt) {
       if (estimated_similarity(signature, signatures_[static_cast<size_t>(other)]) >= threshold_) return true;
   }
   for (const uint64_t key : keys)
-    if (auto& bucket = buckets_[key]; bucket.size() < kMostCandidates) bucket.push_back(static_cast<int64_t>(signatures_.size()));
+    if (auto& bucket = buckets_[key]; bucket.size() < kMostCandidates)
+      bucket.push_back(static_cast<int64_t>(signatures_.size()));
   signatures_.push_back(std::move(signature));
   return false;
 }

@@ -94,10 +94,13 @@ PairFault read_turns(std::string_view prefix, Conversation& prompt) {
 
 PairFault parse_dialogues(const Json& record, const PreferenceSource& source, data::PreferencePair& pair) {
   const Json *chosen = column(record, source.chosen), *rejected = column(record, source.rejected);
-  if (chosen == nullptr || rejected == nullptr || !chosen->is_string() || !rejected->is_string()) return PairFault::kNoField;
+  if (chosen == nullptr || rejected == nullptr || !chosen->is_string() || !rejected->is_string())
+    return PairFault::kNoField;
   std::string_view prefix, other;
-  if (const PairFault fault = read_dialogue(chosen->as_string(), prefix, pair.chosen); fault != PairFault::kNone) return fault;
-  if (const PairFault fault = read_dialogue(rejected->as_string(), other, pair.rejected); fault != PairFault::kNone) return fault;
+  if (const PairFault fault = read_dialogue(chosen->as_string(), prefix, pair.chosen); fault != PairFault::kNone)
+    return fault;
+  if (const PairFault fault = read_dialogue(rejected->as_string(), other, pair.rejected); fault != PairFault::kNone)
+    return fault;
   if (prefix != other) return PairFault::kPrefixes;
   return read_turns(prefix, pair.prompt);
 }
@@ -119,7 +122,8 @@ PairFault parse_columns(const Json& record, const PreferenceSource& source, data
       }
     }
   }
-  if (const PairFault fault = read_answer(column(record, source.chosen), pair.chosen); fault != PairFault::kNone) return fault;
+  if (const PairFault fault = read_answer(column(record, source.chosen), pair.chosen); fault != PairFault::kNone)
+    return fault;
   return read_answer(column(record, source.rejected), pair.rejected);
 }
 
@@ -127,8 +131,9 @@ PairFault parse_columns(const Json& record, const PreferenceSource& source, data
 
 const char* fault_name(PairFault fault) {
   static constexpr std::array<const char*, static_cast<size_t>(PairFault::kCount)> names = {
-      "none",          "no_field",        "empty",    "turns",            "prefixes_differ", "identical", "prompt_length",
-      "chosen_length", "rejected_length", "language", "too_few_differing_tokens", "too_many_tokens", "duplicate"};
+      "none",          "no_field",      "empty",           "turns",    "prefixes_differ",          "identical",
+      "prompt_length", "chosen_length", "rejected_length", "language", "too_few_differing_tokens", "too_many_tokens",
+      "duplicate"};
   return names[static_cast<size_t>(fault)];
 }
 
@@ -140,14 +145,18 @@ int64_t prompt_characters(const data::PreferencePair& pair) {
 
 ParsedPair pair_of_record(const Json& record, const PreferenceSource& source) {
   ParsedPair out;
-  out.fault = source.parse_conversation ? parse_dialogues(record, source, out.pair) : parse_columns(record, source, out.pair);
+  out.fault =
+      source.parse_conversation ? parse_dialogues(record, source, out.pair) : parse_columns(record, source, out.pair);
   if (out.fault != PairFault::kNone) return out;
   const data::PreferencePair& pair = out.pair;
   bool empty = pair.chosen.empty() || pair.rejected.empty() || pair.prompt.messages.empty();
   for (const Message& message : pair.prompt.messages) empty |= std::get<std::string>(message.content).empty();
-  if (empty) out.fault = PairFault::kEmpty;
-  else if (!alternates(pair.prompt)) out.fault = PairFault::kTurns;
-  else if (pair.chosen == pair.rejected) out.fault = PairFault::kIdentical;
+  if (empty)
+    out.fault = PairFault::kEmpty;
+  else if (!alternates(pair.prompt))
+    out.fault = PairFault::kTurns;
+  else if (pair.chosen == pair.rejected)
+    out.fault = PairFault::kIdentical;
   return out;
 }
 

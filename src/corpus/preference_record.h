@@ -12,16 +12,18 @@ namespace lathe::corpus {
 // Why a record is left out; the order is that in which they are looked for.
 enum class PairFault {
   kNone,
-  kNoField,         // a column is missing, or of a form that is not known
-  kEmpty,           // prompt or an answer
-  kTurns,           // messages do not alternate, or the last is not the assistant's
-  kPrefixes,        // the two dialogues differ before the last answer
-  kIdentical,       // the answers are the same
-  kPromptLength, kChosenLength, kRejectedLength,
+  kNoField,    // a column is missing, or of a form that is not known
+  kEmpty,      // prompt or an answer
+  kTurns,      // messages do not alternate, or the last is not the assistant's
+  kPrefixes,   // the two dialogues differ before the last answer
+  kIdentical,  // the answers are the same
+  kPromptLength,
+  kChosenLength,
+  kRejectedLength,
   kLanguage,
-  kTooFewDiffering, // tokens
-  kTooManyTokens,   // an answer does not fit
-  kDuplicate,       // an earlier pair has this prompt
+  kTooFewDiffering,  // tokens
+  kTooManyTokens,    // an answer does not fit
+  kDuplicate,        // an earlier pair has this prompt
   kCount
 };
 const char* fault_name(PairFault fault);  // as the manifest counts it: "empty", "prefixes_differ", ...

@@ -68,7 +68,8 @@ Json without_nulls(const Json& object) {
 
 // An object of which some keys are objects with tables of their own.
 using Section = std::pair<const char*, std::function<void(SettingsTable&)>>;
-Status read_sections(const Json& object, const std::string& path, const std::function<void(SettingsTable&)>& own, const std::vector<Section>& sections) {
+Status read_sections(const Json& object, const std::string& path, const std::function<void(SettingsTable&)>& own,
+                     const std::vector<Section>& sections) {
   if (!object.is_object()) return error_at(path, -1, "must be a JSON object");
   SettingsTable table;
   own(table);
@@ -76,7 +77,8 @@ Status read_sections(const Json& object, const std::string& path, const std::fun
   const Json given = without_nulls(object);
   for (const auto& member : given.as_object()) {
     const std::string& key = member.first;
-    const auto section = std::find_if(sections.begin(), sections.end(), [&](const Section& s) { return key == s.first; });
+    const auto section =
+        std::find_if(sections.begin(), sections.end(), [&](const Section& s) { return key == s.first; });
     if (section == sections.end()) {
       rest[key] = member.second;
       continue;
@@ -101,8 +103,10 @@ Status read_source(const Json& json, const std::string& path, PreferenceSource& 
   if (origin.empty()) return error_at(path, -1, "key \"", where.type == "hf" ? "dataset_name" : "path", "\": missing");
   if (where.name.empty()) where.name = fs::path(origin).stem().string();
   // The published form of the ORCA config names `system` as the prompt and leaves the question to the flag (row L-9.3).
-  if (source.combine_system_user && source.system.empty() && source.prompt == "system") source.system = "system", source.prompt = "question";
-  if (source.combine_system_user && source.system.empty()) return error_at(path, -1, "key \"combine_system_user\": text_fields names no \"system\" column");
+  if (source.combine_system_user && source.system.empty() && source.prompt == "system")
+    source.system = "system", source.prompt = "question";
+  if (source.combine_system_user && source.system.empty())
+    return error_at(path, -1, "key \"combine_system_user\": text_fields names no \"system\" column");
   return {};
 }
 
@@ -122,9 +126,11 @@ Result<PreferenceSettings> PreferenceSettings::read(const Json& config, const st
   std::string licence;
   for (const auto& [key, value] : config.as_object()) {
     if (std::find(std::begin(kForPeople), std::end(kForPeople), key) != std::end(kForPeople)) continue;
-    if (key == "citation") licence = value.get_string("license", value.get_string("licence", ""));
+    if (key == "citation")
+      licence = value.get_string("license", value.get_string("licence", ""));
     else if (key == "datasets") {
-      if (!value.is_array() || value.size() == 0) return error_at(path, -1, "key \"datasets\": expected a list of at least one set");
+      if (!value.is_array() || value.size() == 0)
+        return error_at(path, -1, "key \"datasets\": expected a list of at least one set");
       for (size_t i = 0; i < value.size(); ++i) {
         s.sources.emplace_back();
         LATHE_TRY_STATUS(read_source(value.at(i), path + ": datasets[" + std::to_string(i) + "]", s.sources.back()));
@@ -172,18 +178,26 @@ Json PreferenceSettings::to_json() const {
 }
 
 Status PreferenceSettings::check() const {
-  const auto bad = [](const char* key, const char* what) { return error_at(std::string("key \"") + key + "\"", -1, what); };
+  const auto bad = [](const char* key, const char* what) {
+    return error_at(std::string("key \"") + key + "\"", -1, what);
+  };
   if (shard_size < 1) return bad("shard_size", "must be at least 1");
   if (!(train_val_split > 0 && train_val_split <= 1)) return bad("train_val_split", "must be above 0 and at most 1");
-  if (max_prompt_length < 1 || max_length <= max_prompt_length) return bad("max_length", "must be above max_prompt_length, and that above 0");
+  if (max_prompt_length < 1 || max_length <= max_prompt_length)
+    return bad("max_length", "must be above max_prompt_length, and that above 0");
   const PreferenceFilters& f = filters;
-  if (f.min_prompt_length > f.max_prompt_length || f.min_chosen_length > f.max_chosen_length || f.min_rejected_length > f.max_rejected_length)
+  if (f.min_prompt_length > f.max_prompt_length || f.min_chosen_length > f.max_chosen_length ||
+      f.min_rejected_length > f.max_rejected_length)
     return bad("quality_filters", "a least length is above the greatest");
-  if (f.min_prompt_length < 0 || f.min_chosen_length < 0 || f.min_rejected_length < 0) return bad("quality_filters", "lengths must not be negative");
+  if (f.min_prompt_length < 0 || f.min_chosen_length < 0 || f.min_rejected_length < 0)
+    return bad("quality_filters", "lengths must not be negative");
   if (f.min_margin_tokens < 0) return bad("min_margin_tokens", "must not be negative");
-  if (f.max_identical_pairs != 0) return bad("max_identical_pairs", "must be 0: pairs of equal answers teach nothing and are never kept");
-  if (!(f.language_threshold >= 0 && f.language_threshold <= 1)) return bad("language_threshold", "must be from 0 to 1");
-  if (!(f.deduplication_threshold > 0 && f.deduplication_threshold < 1)) return bad("deduplication_threshold", "must be between 0 and 1");
+  if (f.max_identical_pairs != 0)
+    return bad("max_identical_pairs", "must be 0: pairs of equal answers teach nothing and are never kept");
+  if (!(f.language_threshold >= 0 && f.language_threshold <= 1))
+    return bad("language_threshold", "must be from 0 to 1");
+  if (!(f.deduplication_threshold > 0 && f.deduplication_threshold < 1))
+    return bad("deduplication_threshold", "must be between 0 and 1");
   for (const PreferenceSource& source : sources)
     if (source.max_samples < 0) return bad("max_samples", "must not be negative");
   return {};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "data/mixed_sampler.h"
@@ -27,6 +28,7 @@ class PackedLoader : public TokenLoader {
  public:
   virtual int64_t samples() const = 0;  // global samples of the batches handed out so far, by all ranks
   virtual std::vector<int64_t> counts() const = 0;  // of them, from each set
+  virtual std::vector<std::pair<std::string, double>> mix() const = 0;  // each set's name and its share of these samples
   virtual std::vector<std::string> mix_lines() const = 0;  // MixedSampler::mix_lines of them (row L-5.27)
 };
 

@@ -15,8 +15,9 @@ Result<std::string> answer_of(const Json& json, const char* key) {
 }
 
 // The answer's tokens: from the end of the prompt to the last that is trained, which is the stop token.
-Result<std::vector<int32_t>> response(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& chat_template,
-                                      const Conversation& prompt, const std::string& answer, const std::vector<int32_t>& prompt_ids) {
+Result<std::vector<int32_t>> response(const tokenizer::Tokenizer& tokenizer,
+                                      const tokenizer::ChatTemplate& chat_template, const Conversation& prompt,
+                                      const std::string& answer, const std::vector<int32_t>& prompt_ids) {
   Conversation whole = prompt;
   whole.messages.push_back({Role::kAssistant, answer});
   LATHE_TRY(tokenizer::Rendered rendered, chat_template.render(tokenizer, whole));
@@ -26,7 +27,8 @@ Result<std::vector<int32_t>> response(const tokenizer::Tokenizer& tokenizer, con
   size_t end = ids.size();
   while (end > prompt_ids.size() && rendered.mask[end - 1] == 0) --end;
   if (end == prompt_ids.size()) return error("an answer has no tokens");
-  return std::vector<int32_t>(ids.begin() + static_cast<std::ptrdiff_t>(prompt_ids.size()), ids.begin() + static_cast<std::ptrdiff_t>(end));
+  return std::vector<int32_t>(ids.begin() + static_cast<std::ptrdiff_t>(prompt_ids.size()),
+                              ids.begin() + static_cast<std::ptrdiff_t>(end));
 }
 
 }  // namespace
@@ -41,7 +43,8 @@ Result<PreferencePair> preference_pair_from_json(const Json& json) {
   } else {
     LATHE_TRY(pair.prompt, tokenizer::conversation_from_json(Json(Json::Object{{"messages", *prompt}})));
   }
-  if (pair.prompt.messages.empty() || pair.prompt.messages.back().role != Role::kUser) return error("the prompt must end with the user's message");
+  if (pair.prompt.messages.empty() || pair.prompt.messages.back().role != Role::kUser)
+    return error("the prompt must end with the user's message");
   LATHE_TRY(pair.chosen, answer_of(json, "chosen"));
   LATHE_TRY(pair.rejected, answer_of(json, "rejected"));
   return pair;
@@ -55,7 +58,8 @@ Json preference_pair_to_json(const PreferencePair& pair) {
   return out;
 }
 
-Result<EncodedPair> encode_pair(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& chat_template, const PreferencePair& pair) {
+Result<EncodedPair> encode_pair(const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& chat_template,
+                                const PreferencePair& pair) {
   EncodedPair out;
   LATHE_TRY(out.prompt, chat_template.prompt(tokenizer, pair.prompt));
   LATHE_TRY(out.chosen, response(tokenizer, chat_template, pair.prompt, pair.chosen, out.prompt));
@@ -65,11 +69,13 @@ Result<EncodedPair> encode_pair(const tokenizer::Tokenizer& tokenizer, const tok
 
 Fit fit_pair(EncodedPair& pair, const PairLimits& limits, int32_t bos) {
   const auto length = static_cast<int64_t>(pair.prompt.size());
-  const int64_t room = limits.max_length - pair.longest_response(), keep = std::min({length, limits.max_prompt_length, room});
+  const int64_t room = limits.max_length - pair.longest_response(),
+                keep = std::min({length, limits.max_prompt_length, room});
   if (keep == length) return Fit::kWhole;
   if (keep < std::min(length, kLeastPrompt)) return Fit::kTooLong;
   const bool leading = !pair.prompt.empty() && bos >= 0 && pair.prompt[0] == bos;
-  pair.prompt.erase(pair.prompt.begin() + (leading ? 1 : 0), pair.prompt.begin() + (leading ? 1 : 0) + static_cast<std::ptrdiff_t>(length - keep));
+  pair.prompt.erase(pair.prompt.begin() + (leading ? 1 : 0),
+                    pair.prompt.begin() + (leading ? 1 : 0) + static_cast<std::ptrdiff_t>(length - keep));
   return Fit::kPromptCut;
 }
 
@@ -86,11 +92,14 @@ Result<std::vector<fs::path>> preference_shards(const fs::path& folder, Preferen
   std::vector<fs::path> files;
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder, code))
-    if (const std::string name = entry.path().filename().string(); name.starts_with(start) && name.ends_with(".jsonl")) files.push_back(entry.path());
+    if (const std::string name = entry.path().filename().string(); name.starts_with(start) && name.ends_with(".jsonl"))
+      files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   if (files.empty() && split == PreferenceSplit::kTrain)
-    return error_at(folder.string(), -1, "holds no preference pairs; make them: lathe corpus dpo --config config/dpo/datasets/orca_dpo.json "
-                    "--tokenizer-dir data/models/tokenizers/spm_32k --output-dir ", folder.string());
+    return error_at(folder.string(), -1,
+                    "holds no preference pairs; make them: lathe corpus dpo --config config/dpo/datasets/orca_dpo.json "
+                    "--tokenizer-dir data/models/tokenizers/spm_32k --output-dir ",
+                    folder.string());
   return files;
 }
 

@@ -8,6 +8,26 @@
 #include "core/log.h"
 
 namespace lathe::eval {
+namespace {
+
+// take(target, its loss in nats) for every target of the batch.
+template <class Take>
+void each_loss(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets, int64_t batch,
+               std::span<const int32_t> documents, Take&& take) {
+  require(ids.size() == targets.size(), "[bits_per_byte] ", ids.size(), " ids, ", targets.size(), " targets");
+  autograd::Tape tape(ctx, false);
+  const int64_t n = static_cast<int64_t>(ids.size());
+  model::Batch input;
+  input.ids = Tensor::borrow(const_cast<int32_t*>(ids.data()), {n}, DType::kInt32);
+  input.batch = batch;
+  if (!documents.empty()) input.documents = Tensor::borrow(const_cast<int32_t*>(documents.data()), {n}, DType::kInt32);
+  const autograd::Var hidden = model.forward(tape, input);
+  const Tensor nll = model.loss(tape, hidden, Tensor::borrow(const_cast<int32_t*>(targets.data()), {n}, DType::kInt32), Tensor());
+  for (int64_t i = 0; i < n; ++i)
+    if (targets[static_cast<size_t>(i)] >= 0) take(targets[static_cast<size_t>(i)], static_cast<double>(nll.data<float>()[i]));
+}
+
+}  // namespace
 
 double ByteSums::bits_per_byte() const {
   if (bytes == 0) return std::numeric_limits<double>::infinity();
@@ -22,25 +42,26 @@ ByteSums& ByteSums::operator+=(const ByteSums& other) {
 
 ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
                        int64_t batch, std::span<const int32_t> token_bytes, std::span<const int32_t> documents) {
-  require(ids.size() == targets.size() && token_bytes.size() >= static_cast<size_t>(model.config().vocab_size),
-          "[bits_per_byte] ", ids.size(), " ids, ", targets.size(), " targets, ", token_bytes.size(), " byte lengths");
-  autograd::Tape tape(ctx, false);
-  const int64_t n = static_cast<int64_t>(ids.size());
-  model::Batch input;
-  input.ids = Tensor::borrow(const_cast<int32_t*>(ids.data()), {n}, DType::kInt32);
-  input.batch = batch;
-  if (!documents.empty()) input.documents = Tensor::borrow(const_cast<int32_t*>(documents.data()), {n}, DType::kInt32);
-  const autograd::Var hidden = model.forward(tape, input);
-  const Tensor nll = model.loss(tape, hidden, Tensor::borrow(const_cast<int32_t*>(targets.data()), {n}, DType::kInt32), Tensor());
+  require(token_bytes.size() >= static_cast<size_t>(model.config().vocab_size), "[bits_per_byte] ", token_bytes.size(), " byte lengths for ",
+          model.config().vocab_size, " tokens");
   ByteSums sums;
-  for (int64_t i = 0; i < n; ++i) {
-    const int32_t target = targets[static_cast<size_t>(i)];
-    const int32_t bytes = target >= 0 ? token_bytes[static_cast<size_t>(target)] : 0;
-    if (bytes <= 0) continue;
-    sums.nats += static_cast<double>(nll.data<float>()[i]);
+  each_loss(model, ctx, ids, targets, batch, documents, [&](int32_t target, double nats) {
+    const int32_t bytes = token_bytes[static_cast<size_t>(target)];
+    if (bytes <= 0) return;
+    sums.nats += nats;
     sums.bytes += bytes;
-  }
+  });
   return sums;
+}
+
+double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch) {
+  double sum = 0;
+  int64_t count = 0;
+  each_loss(model, ctx, batch.inputs(), batch.targets(), batch.rows, batch.documents, [&](int32_t, double nats) {
+    sum += nats;
+    ++count;
+  });
+  return count == 0 ? 0.0 : sum / static_cast<double>(count);
 }
 
 Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,

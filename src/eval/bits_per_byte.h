@@ -25,6 +25,9 @@ struct ByteSums {
 ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<const int32_t> ids, std::span<const int32_t> targets,
                        int64_t batch, std::span<const int32_t> token_bytes, std::span<const int32_t> documents = {});
 
+// The mean loss of a batch's targets, special tokens among them, in nats; 0 without a target.
+double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch);
+
 // The next `batches` batches of a loader.
 Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,
                                  std::span<const int32_t> token_bytes);

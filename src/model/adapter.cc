@@ -117,9 +117,8 @@ Status Adapter::attach_targets(uint64_t seed, bool trainable) {
         wanted = used[t] = true;
       }
       if (!wanted) continue;
-      if (config_.dora)
-        for (const autograd::LowRank* other : base->adapters)
-          if (other->magnitude) return error_at(base->name, -1, "an adapter with magnitudes (DoRA) is on this layer already");
+      if (config_.dora && !base->adapters.empty())
+        return error_at(base->name, -1, "magnitudes (DoRA) rescale the frozen weights; another adapter is on this layer already");
       const Shape shape = base->shape();
       const Device device = base->quantized ? Device::kCpu : base->compute.device();
       auto& target = *targets_.emplace_back(std::make_unique<Target>());
@@ -198,12 +197,13 @@ Status Adapter::attach_modules(bool trainable) {
       found = true;
       const auto same = [&](const auto& module) { return module->base == p; };
       if (std::any_of(modules_.begin(), modules_.end(), same)) continue;
-      if (p->trainable && p->grad) return error_at(p->name, -1, "is trained already; freeze the model first");
+      if (trainable && p->trainable && p->grad) return error_at(p->name, -1, "is trained already; freeze the model first");
       if (!p->compute || !p->trained_rows.empty()) return error_at(p->name, -1, "cannot be trained whole: it is quantized, or rows of it are trained");
       auto& module = *modules_.emplace_back(std::make_unique<Module>());
       module.base = p;
       module.value = p->value, module.compute = p->compute;
       module.trainable = trainable;
+      module.trainable_before = p->trainable, module.grad_before = p->grad;
       Parameter fresh;
       make(fresh, p->name, p->compute.shape(), p->compute.dtype(), p->compute.device(), trainable);
       if (fresh.value.device() != Device::kMeta) fresh.value.copy_from((p->value ? p->value : p->compute).to(DType::kFloat32));
@@ -224,8 +224,9 @@ Adapter::~Adapter() {
     std::erase(rows->table->trained_rows, &rows->trained);
   }
   for (const auto& module : modules_) {
-    module->base->grad = Tensor();
-    module->base->trainable = module->base->has_grad = false;
+    module->base->grad = module->grad_before;
+    module->base->trainable = module->trainable_before;
+    module->base->has_grad = false;
   }
 }
 

@@ -32,7 +32,7 @@ struct AdapterConfig {
 class Adapter {
  public:
   // Draws A (Kaiming uniform, by name and seed), zero B: the model's results do not change (row L-7.20). Attached and switched on.
-  // Errors: a target that matches no layer (row L-1.48), r < 1, token rows outside the vocabulary, a second DoRA on a layer.
+  // Errors: a target that matches no layer (row L-1.48), r < 1, token rows outside the vocabulary, DoRA above another adapter.
   static Result<std::unique_ptr<Adapter>> create(Transformer& model, const AdapterConfig& config, uint64_t seed, bool trainable = true);
   ~Adapter();  // detaches; what merge() added stays
   Adapter(const Adapter&) = delete;

@@ -25,6 +25,8 @@ struct Adapter::Module {
   autograd::Parameter* base;
   Tensor value, compute;  // those that are not in the model now
   bool trainable;
+  bool trainable_before;  // of the base, as is the gradient
+  Tensor grad_before;
 };
 
 }  // namespace lathe::model

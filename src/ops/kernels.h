@@ -55,6 +55,8 @@ struct Kernels {
   // dlogits (rows, Vpad) of the activation dtype: factor * (softmax - onehot) through the softcap, zero beyond V.
   void (*softmax_loss)(T logits, T targets, T factor, int64_t vocab_size, float softcap, T nll, T dlogits);
   // low_rank.h
+  void (*low_rank)(T x, T a, T b, float scale, T h, T y);
+  void (*low_rank_backward)(T dy, T a, T b, float scale, T dh, T dx);
   void (*scale_columns)(T x, T factors, T y);
   void (*scale_columns_backward)(T dy, T x, T dfactors);
   void (*adapted_row_norms)(T w, T product, float scale, T norms);

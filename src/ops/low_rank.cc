@@ -2,31 +2,37 @@
 
 #include "ops/kernels.h"
 #include "ops/profiler.h"
-#include "ops/update.h"
 
 namespace lathe::ops {
 
-Tensor low_rank_down(Context& ctx, const Tensor& x, const Tensor& a, float scale) {
+Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y) {
+  require_activation("[low_rank]", x);
   require(x.rank() == 2 && a.rank() == 2 && x.dim(1) == a.dim(1), "[low_rank] x ", x.shape(), " and A ", a.shape(), " do not fit");
+  require_tensor("[low_rank]", "A", a, a.shape(), x.dtype());
+  require_tensor("[low_rank]", "B", b, {b.dim(0), a.dim(0)}, x.dtype());
+  if (y) require_tensor("[low_rank]", "y", y, {x.dim(0), b.dim(0)}, x.dtype());
   Tensor h = ctx.empty({x.dim(0), a.dim(0)}, x.dtype());
-  matmul(ctx, x, Transpose::kNo, a, Transpose::kYes, h, false);
-  if (scale != 1) scale_inplace(ctx, h, scale);
+  const double width = static_cast<double>(a.dim(1) + (y ? b.dim(0) : 0));
+  const Timed timed(ctx, x.dtype() == DType::kBFloat16 ? "low_rank_bf16" : "low_rank_fp32", 2 * static_cast<double>(h.elements()) * width,
+                    bytes_of(x, a, b, h, y, y), shape_variant(x.dim(0), a.dim(1), b.dim(0)));
+  if (!ctx.meta()) kernels_of(ctx.device()).low_rank(x, a, b, scale, h, y);
   return h;
-}
-
-void low_rank_up(Context& ctx, const Tensor& h, const Tensor& b, const Tensor& y) {
-  matmul(ctx, h, Transpose::kNo, b, Transpose::kYes, y, true);
 }
 
 void low_rank_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tensor& h, const Tensor& a, const Tensor& b, float scale,
                        const Tensor& dx, const Tensor& da, const Tensor& db) {
+  require_tensor("[low_rank]", "dy", dy, {x.dim(0), b.dim(0)}, x.dtype());
+  if (dx) require_tensor("[low_rank]", "dx", dx, x.shape(), x.dtype());
   if (db) matmul(ctx, dy, Transpose::kYes, h, Transpose::kNo, db, true);
   if (!da && !dx) return;
   const Tensor dh = ctx.empty_like(h);
-  matmul(ctx, dy, Transpose::kNo, b, Transpose::kNo, dh, false);
-  if (scale != 1) scale_inplace(ctx, dh, scale);
+  {
+    const double width = static_cast<double>(b.dim(0) + (dx ? a.dim(1) : 0));
+    const Timed timed(ctx, x.dtype() == DType::kBFloat16 ? "low_rank_bf16" : "low_rank_fp32", 2 * static_cast<double>(h.elements()) * width,
+                      bytes_of(dy, a, b, dh, dx, dx), shape_variant(x.dim(0), b.dim(0), a.dim(1), 1));
+    if (!ctx.meta()) kernels_of(ctx.device()).low_rank_backward(dy, a, b, scale, dh, dx);
+  }
   if (da) matmul(ctx, dh, Transpose::kYes, x, Transpose::kNo, da, true);
-  if (dx) matmul(ctx, dh, Transpose::kNo, a, Transpose::kNo, dx, true);
 }
 
 void scale_columns(Context& ctx, const Tensor& x, const Tensor& factors, const Tensor& y) {

@@ -6,11 +6,10 @@
 
 namespace lathe::ops {
 
-// h = scale * x A^T, (N, r) of x's dtype. x (N, in); a (r, in).
-Tensor low_rank_down(Context& ctx, const Tensor& x, const Tensor& a, float scale);
-// y += h B^T, rounded once. h (N, r); b (out, r); y (N, out).
-void low_rank_up(Context& ctx, const Tensor& h, const Tensor& b, const Tensor& y);
-// The backward of both together. dx (N, in): added to, in x's dtype; da, db: float32, added to. Empty ones are skipped.
+// h = scale * x A^T, (N, r) of x's dtype, and y += h B^T, rounded once; returns h. x (N, in); a (r, in); b (out, r); y (N, out),
+// empty = skip.
+Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y);
+// dx (N, in): added to, in x's dtype; da, db: float32, added to. Empty ones are skipped.
 void low_rank_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tensor& h, const Tensor& a, const Tensor& b, float scale,
                        const Tensor& dx, const Tensor& da, const Tensor& db);
 

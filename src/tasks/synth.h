@@ -18,6 +18,7 @@
 #include "core/json.h"
 #include "core/settings.h"
 #include "tasks/synth_problem.h"
+#include "tasks/task.h"
 
 namespace lathe::tasks {
 
@@ -58,5 +59,9 @@ struct Chat {
 Page base_page(uint64_t seed, uint64_t index);
 Chat chat(uint64_t seed, uint64_t index);
 Chat first_chat(uint64_t seed, uint64_t index);  // of the first course
+
+// `count` different cases, by their questions, of a task of task.h: those of eval/ are of the split kTest. The splits share no
+// problem, so what is learned on kTrain is measured on kTest. count is bounded by the words there are for spelling: 1 to 4000.
+std::vector<TaskCase> synth_cases(const std::string& task, Split split, int64_t count, uint64_t seed);
 
 }  // namespace lathe::tasks

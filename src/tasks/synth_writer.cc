@@ -1,7 +1,6 @@
 // Writing a corpus: documents are made in parallel, in blocks, and written in the order of their index.
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "core/clock.h"
 #include "core/environment.h"
@@ -181,35 +180,11 @@ Status write_chats(const SynthSettings& settings, const fs::path& folder, const 
   return file.commit(outputs);
 }
 
-// Different cases, by their text: the same question is never asked twice in a set.
-std::vector<TaskCase> make_cases(const std::string& task, Problem (*make)(Rng&, Split), const SynthSettings& settings) {
-  std::vector<TaskCase> cases;
-  std::set<std::string> seen;
-  for (uint64_t index = 0; static_cast<int64_t>(cases.size()) < settings.eval_cases; ++index) {
-    Rng rng(static_cast<uint64_t>(settings.seed), "synth/eval/" + task, index);
-    Problem problem = make(rng, Split::kTest);
-    if (!seen.insert(problem.question).second) continue;
-    Json messages = Json::array();
-    messages.push_back(Json(Json::Object{{"role", "user"}, {"content", std::move(problem.question)}}));
-    cases.push_back({task, std::move(problem.kind), std::move(messages), std::move(problem.expected),
-                     std::move(problem.candidates)});
-  }
-  return cases;
-}
-
 Status write_cases(const SynthSettings& settings, const fs::path& folder, Json& evaluation, Json& outputs) {
-  struct Entry {
-    const char* name;
-    Problem (*make)(Rng&, Split);
-  };
-  static constexpr Entry kEntries[] = {{"sums", make_sum},
-                                       {"spelling", make_spelling},
-                                       {"counting", make_counting},
-                                       {"reading", make_reading},
-                                       {"choices", make_choice}};
-  for (const auto& [name, make] : kEntries) {
-    const std::vector<TaskCase> cases = make_cases(name, make, settings);
-    LATHE_TRY(HashedFile file, HashedFile::open(folder, std::string("eval/") + name + ".jsonl"));
+  for (const BuiltinTask& task : builtin_tasks()) {
+    const std::string& name = task.name;
+    const std::vector<TaskCase> cases = synth_cases(name, Split::kTest, settings.eval_cases, static_cast<uint64_t>(settings.seed));
+    LATHE_TRY(HashedFile file, HashedFile::open(folder, "eval/" + name + ".jsonl"));
     for (const TaskCase& task_case : cases) LATHE_TRY_STATUS(file.write(task_case_to_json(task_case).dump() + "\n"));
     LATHE_TRY_STATUS(file.commit(outputs));
     const Baselines base = baselines(cases);

@@ -20,16 +20,19 @@ std::string layer_of(std::string_view parameter) {
   return std::string(parameter);
 }
 
-std::vector<std::pair<std::string, double>> gradient_norms(ops::Context& ctx, std::span<autograd::Parameter* const> parameters) {
-  std::vector<std::pair<std::string, double>> norms;
+GradientNorms gradient_norms(ops::Context& ctx, std::span<autograd::Parameter* const> parameters) {
+  GradientNorms norms;
   for (const autograd::Parameter* parameter : parameters) {
     if (!parameter->has_grad) continue;
+    const double squares = ops::sum_of_squares(ctx, parameter->grad);
+    norms.all += squares;
     const std::string layer = layer_of(parameter->name);
-    auto found = std::find_if(norms.begin(), norms.end(), [&](const auto& norm) { return norm.first == layer; });
-    if (found == norms.end()) found = norms.insert(norms.end(), {layer, 0.0});
-    found->second += ops::sum_of_squares(ctx, parameter->grad);
+    auto found = std::find_if(norms.layers.begin(), norms.layers.end(), [&](const auto& norm) { return norm.first == layer; });
+    if (found == norms.layers.end()) found = norms.layers.insert(norms.layers.end(), {layer, 0.0});
+    found->second += squares;
   }
-  for (auto& norm : norms) norm.second = std::sqrt(norm.second);
+  norms.all = std::sqrt(norms.all);
+  for (auto& norm : norms.layers) norm.second = std::sqrt(norm.second);
   return norms;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "tensor/safetensors.h"
+#include "train/adapter_weights.h"
 
 namespace lathe::train {
 namespace {
@@ -13,7 +14,8 @@ struct Source {
   const char* folder;
 };
 constexpr Source kSources[] = {
-    {"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"rl", "chatrl_checkpoints"}};
+    {"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"dpo", "chatdpo_checkpoints"},
+    {"rl", "chatrl_checkpoints"}};
 
 std::string comma_list(const std::vector<std::string>& words) {
   std::string out;
@@ -70,6 +72,50 @@ Status check_tokenizer(const tokenizer::Tokenizer& tokenizer, const CheckpointMe
                   meta.tokenizer_hash.substr(0, 12), "), although it has the same size; put that one back, or train again");
 }
 
+// The files of a checkpoint: of a whole model, or of an adapter with all that it rests on.
+struct Files {
+  fs::path weights;
+  std::vector<fs::path> adapters;  // folders, the lowest first
+  int weight_bits = 16;
+};
+
+Result<Files> files_of(const fs::path& folder, const fs::path& base) {
+  std::error_code code;
+  if (!fs::exists(folder / kAdapterFile, code)) return Files{folder / kModelFile, {}, 16};
+  LATHE_TRY(const model::AdapterFolder adapter, model::read_adapter_folder(folder));
+  if (!adapter.has_record)
+    return error_at((folder / model::kAdapterRecordName).string(), -1, "is missing; it says which base the adapter belongs to");
+  Files files;
+  LATHE_TRY(files.weights, find_ground(adapter.record.base, base));
+  for (const model::AdapterGround& below : adapter.record.below) {
+    LATHE_TRY(const fs::path file, find_ground(below, base));
+    files.adapters.push_back(file.parent_path());
+  }
+  files.adapters.push_back(folder);
+  files.weight_bits = adapter.record.weight_bits;
+  return files;
+}
+
+// On a frozen model; for training they become part of the weights.
+Result<std::vector<std::unique_ptr<model::Adapter>>> attach_adapters(const Files& files, model::Transformer& model, bool with_gradients) {
+  std::vector<std::unique_ptr<model::Adapter>> adapters;
+  if (files.adapters.empty()) return adapters;
+  if (!with_gradients) model.freeze();
+  if (files.weight_bits != 16) {
+    if (!with_gradients && model.dtype() == DType::kBFloat16)
+      model.quantize(files.weight_bits == 8 ? ops::WeightBits::kEight : ops::WeightBits::kFour, false);
+    else
+      log_warning("checkpoint", "the adapter was trained on weights of ", files.weight_bits, " bits; it now stands on full ones");
+  }
+  for (const fs::path& folder : files.adapters) {
+    LATHE_TRY(std::unique_ptr<model::Adapter> adapter, model::load_adapter(model, folder, false));
+    log_info("checkpoint", "adapter ", folder.string());
+    if (with_gradients) LATHE_TRY_STATUS(adapter->merge());
+    else adapters.push_back(std::move(adapter));
+  }
+  return adapters;
+}
+
 }  // namespace
 
 const std::vector<std::string>& model_sources() {
@@ -102,17 +148,32 @@ Result<LoadedModel> load_model(const fs::path& base, const std::string& source, 
   LATHE_TRY(CheckpointMeta meta, read_meta(run, step));
   const fs::path folder = checkpoint_folder(run, step);
   LATHE_TRY(model::ModelConfig config, model::ModelConfig::from_json(meta.model_config, (folder / "meta.json").string()));
-  const fs::path weights = folder / "model.safetensors";
+  LATHE_TRY(const Files files, files_of(folder, base));
   const WeightsOrigin origin = meta.model_config.contains("chat_state") ? WeightsOrigin::kOwn : WeightsOrigin::kForeign;
-  if (origin == WeightsOrigin::kForeign) LATHE_TRY_STATUS(recognise_old_state(weights, config));
+  if (origin == WeightsOrigin::kForeign) LATHE_TRY_STATUS(recognise_old_state(files.weights, config));
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer_of(base, meta));
   LATHE_TRY_STATUS(check_tokenizer(tokenizer, meta, config, run));
   log_info("checkpoint", "loading ", run.string(), " step ", step);
   log_info("checkpoint", "model config ", config.to_json().dump());
   if (accept) LATHE_TRY_STATUS(accept(config));
   auto model = std::make_unique<model::Transformer>(config, dtype, Device::kCpu, with_gradients);
-  LATHE_TRY_STATUS(load_weights(weights, *model, origin));
-  return LoadedModel{std::move(model), std::move(tokenizer), std::move(meta), run, name};
+  LATHE_TRY_STATUS(load_weights(files.weights, *model, origin));
+  LATHE_TRY(auto adapters, attach_adapters(files, *model, with_gradients));
+  std::vector<fs::path> paths = {files.weights};
+  for (const fs::path& adapter : files.adapters) paths.push_back(adapter / model::kAdapterTensorsName);
+  return LoadedModel{std::move(model), std::move(adapters), std::move(tokenizer), std::move(meta), run, name, std::move(paths), files.weight_bits};
+}
+
+Result<model::AdapterRecord> ground_of(const LoadedModel& loaded) {
+  model::AdapterRecord record;
+  LATHE_TRY(record.base, ground_of(loaded.files.front()));
+  for (size_t i = 1; i < loaded.files.size(); ++i) {
+    LATHE_TRY(model::AdapterGround ground, ground_of(loaded.files[i]));
+    record.below.push_back(std::move(ground));
+  }
+  record.weight_bits = loaded.weight_bits;
+  record.tokenizer_hash = loaded.tokenizer.hash();
+  return record;
 }
 
 }  // namespace lathe::train

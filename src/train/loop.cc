@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kUntimedSteps = 10;  // row C-5.22
 constexpr double kSmooth = 0.9;        // row C-5.20
+constexpr size_t kSavedSteps = 16;     // that the loop remembers
 
 Json optional_number(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(); }
 
@@ -48,6 +49,7 @@ Json LoopState::to_json() const {
   out["window_loss"] = window_loss;
   out["window_targets"] = window_targets;
   out["total_training_time"] = total_training_time;
+  if (rewinds.size() > 0) out["rewinds"] = rewinds;
   return out;
 }
 
@@ -59,6 +61,12 @@ void LoopState::from_json(const Json& json) {
   window_loss = json.get_double("window_loss", 0);
   window_targets = json.get_int("window_targets", 0);
   total_training_time = json.get_double("total_training_time", 0);
+  const Json* earlier = json.find("rewinds");
+  rewinds = earlier != nullptr && earlier->is_array() ? *earlier : Json::array();
+  saved.clear();
+  if (const Json* steps = json.find("saved"); steps != nullptr && steps->is_array())
+    for (const Json& step : steps->as_array())
+      if (step.is_int()) saved.push_back(step.as_int());
 }
 
 Loop::Loop(LoopSettings settings, LoopHooks hooks, LoopParts parts, const Clock& clock)
@@ -67,6 +75,8 @@ Loop::Loop(LoopSettings settings, LoopHooks hooks, LoopParts parts, const Clock&
       parts_(std::move(parts)),
       clock_(clock),
       tape_(ctx_, true),
+      spikes_(settings_.spike_rule),
+      loaded_step_(settings_.resume_from_step),
       step_tokens_(parts_.objective.step_tokens()) {}
 
 Status Loop::reserve_memory() {
@@ -99,14 +109,15 @@ Result<StepOutcome> Loop::train_step() {
   double loss = 0;
   for (int64_t update = 0; update < updates; ++update) {
     LATHE_TRY(outcome, parts_.objective.gradients(scope, update));
+    if (!std::isfinite(outcome.loss) && settings_.on_spike == OnSpike::kRewind) return outcome;
     if (!std::isfinite(outcome.loss)) return not_finite("loss");
     loss += outcome.loss;
     if (hooks_.schedule) multiplier_ = hooks_.schedule(parts_.optimizer, state_.step, progress_.share);
     const TimedPart part(clock_, performance_.split.optimizer, ctx_, "optimizer");
     LATHE_TRY_STATUS(parts_.optimizer.average_gradients());
     const bool wanted = settings_.grad_clip > 0 || logs(state_.step);
-    gradient_norm_ = wanted ? parts_.optimizer.gradient_norm(ctx_) : 0;
-    parts_.optimizer.step(ctx_, settings_.grad_clip > 0 ? optim::clip_factor(gradient_norm_, settings_.grad_clip) : 1.0f);
+    gradient_norms_ = wanted ? gradient_norms(ctx_, parts_.optimizer.parameters()) : GradientNorms();
+    parts_.optimizer.step(ctx_, settings_.grad_clip > 0 ? optim::clip_factor(gradient_norms_.all, settings_.grad_clip) : 1.0f);
   }
   outcome.loss = loss / static_cast<double>(updates);
   const int64_t averaging = state_.step - settings_.ema_start_step;
@@ -119,8 +130,7 @@ Result<StepOutcome> Loop::train_step() {
   return outcome;
 }
 
-Status Loop::resume() {
-  const int64_t step = settings_.resume_from_step;
+Status Loop::load(int64_t step) {
   const fs::path folder = checkpoint_folder(parts_.run, step);
   LATHE_TRY(const CheckpointMeta saved, read_meta(parts_.run, step));
   if (saved.tokenizer_hash != parts_.meta.tokenizer_hash)
@@ -129,13 +139,87 @@ Status Loop::resume() {
   LATHE_TRY_STATUS(parts_.weights.load(folder));
   LATHE_TRY_STATUS(load_optimizer(folder / "optimizer.safetensors", saved.optimizer, parts_.optimizer));
   if (parts_.ema != nullptr) LATHE_TRY_STATUS(load_average(folder, saved, *parts_.ema));
-  LATHE_TRY_STATUS(parts_.objective.restore(saved.loader_state));
   state_.from_json(saved.loop_state);
   state_.step = step;
   if (!saved.loop_state.contains("tokens")) state_.tokens = step * step_tokens_;  // of an earlier version
   state_.val_bpb = saved.val_bpb;
+  spikes_ = SpikeDetector(settings_.spike_rule);
+  if (const Json* spikes = saved.loop_state.find("spikes")) LATHE_TRY_STATUS(spikes_.from_json(*spikes, (folder / "meta.json").string()));
+  loaded_step_ = step;
+  return {};
+}
+
+Status Loop::resume() {
+  const int64_t step = settings_.resume_from_step;
+  LATHE_TRY_STATUS(load(step));
+  LATHE_TRY(const CheckpointMeta saved, read_meta(parts_.run, step));
+  LATHE_TRY_STATUS(parts_.objective.restore(saved.loader_state));
   progress_ = parts_.objective.progress();  // the checkpoint may be the one after the data's last batch
   return {};
+}
+
+Json Loop::loop_state() const {
+  Json out = state_.to_json();
+  if (settings_.on_spike != OnSpike::kOff) out["spikes"] = spikes_.to_json();
+  if (settings_.on_spike == OnSpike::kRewind) out["saved"] = Json(Json::Array(state_.saved.begin(), state_.saved.end()));
+  return out;
+}
+
+int64_t Loop::rewind_target(const Spike& spike) const {
+  const Result<std::vector<int64_t>> steps = checkpoint_steps(parts_.run);
+  int64_t target = -1;  // the loss of step first_step - 1 was still in order, so the weights before it were
+  if (!steps.ok()) return target;
+  for (const int64_t step : state_.saved)
+    if (step < spike.first_step && std::find(steps.value().begin(), steps.value().end(), step) != steps.value().end()) target = step;
+  return target;
+}
+
+Status Loop::on_spike(const Spike& spike) {
+  const int64_t to = may_rewind() ? rewind_target(spike) : -1;
+  if (to >= 0) return rewind(spike, to);
+  if (!std::isfinite(spike.loss)) return not_finite("loss");
+  const char* no_rewind = settings_.on_spike != OnSpike::kRewind ? "" : may_rewind() ? "; there is no checkpoint before it" : "; no rewind is left";
+  log_warning(settings_.stage, format_text("loss spike: %.4f at step %lld, above %.4f since step %lld; normal is %.4f%s", spike.loss,
+                                           static_cast<long long>(spike.step), spike.limit, static_cast<long long>(spike.first_step), spike.median, no_rewind));
+  Json values = Json::object();
+  values["spike/loss"] = spike.loss;
+  values["spike/median"] = spike.median;
+  values["spike/first_step"] = spike.first_step;
+  return log_metrics(spike.step, std::move(values));
+}
+
+// The data are not set back: what led to the spike is behind them. Checkpoints of the steps that are given up go, so that a resume
+// takes this one, which is written again with the position in the data and the record of the rewind.
+Status Loop::rewind(const Spike& spike, int64_t to) {
+  const int64_t from = spike.step + 1;
+  Json record = Json::object();
+  record["from"] = from;
+  record["to"] = to;
+  record["first_step"] = spike.first_step;
+  record["loss"] = std::isfinite(spike.loss) ? Json(spike.loss) : Json();
+  log_warning(settings_.stage, format_text("loss spike since step %lld (%.4f, normal is %.4f): back to the checkpoint of step %lld, without the data of steps %lld to %lld",
+                                           static_cast<long long>(spike.first_step), spike.loss, spike.median, static_cast<long long>(to),
+                                           static_cast<long long>(to), static_cast<long long>(spike.step)));
+  Json rewinds = state_.rewinds;
+  std::vector<int64_t> saved = state_.saved;
+  saved.push_back(loaded_step_);  // may be one that a signal asked for
+  const double time = state_.total_training_time;
+  parts_.optimizer.zero_grad();
+  tape_.clear();
+  LATHE_TRY_STATUS(load(to));
+  rewinds.push_back(record);
+  state_.rewinds = std::move(rewinds);
+  state_.total_training_time = time;
+  if (settings_.save) {
+    LATHE_TRY_STATUS(save());
+    std::error_code code;
+    for (const int64_t step : saved)
+      if (step > to) fs::remove_all(checkpoint_folder(parts_.run, step), code);
+  }
+  if (hooks_.rewound) LATHE_TRY_STATUS(hooks_.rewound(to));
+  Json values = Json::object();
+  for (const auto& [key, value] : record.as_object()) values["rewind/" + key] = value;
+  return log_metrics(to, std::move(values));
 }
 
 Status Loop::save() {
@@ -143,7 +227,7 @@ Status Loop::save() {
   meta.step = state_.step;
   meta.stage = settings_.stage;
   meta.loader_state = parts_.objective.state();
-  meta.loop_state = state_.to_json();
+  meta.loop_state = loop_state();
   meta.optimizer = parts_.optimizer.metadata();
   meta.ema_updates = parts_.ema != nullptr ? parts_.ema->updates() : 0;
   meta.val_bpb = state_.val_bpb;
@@ -179,11 +263,14 @@ Status Loop::sample() {
 Status Loop::validate_and_sample(bool last) {
   const int64_t step = state_.step;
   const auto due = [&](int64_t every) { return every > 0 && (last || step % every == 0); };
-  const bool saves = settings_.save && (last || (step > 0 && step != settings_.resume_from_step &&
+  const bool saves = settings_.save && (last || (step > 0 && step != loaded_step_ &&
                                                 (due(settings_.save_every) || (settings_.save_with_eval && due(settings_.eval_every)))));
   TimeSplit& split = performance_.split;
   if (saves) {
     const TimedPart part(clock_, split.saving, ctx_, "saving");
+    std::vector<int64_t>& saved = state_.saved;
+    saved.push_back(step);
+    if (saved.size() > kSavedSteps) saved.erase(saved.begin());
     LATHE_TRY_STATUS(save());
   }
   const bool validates = hooks_.validate && (due(settings_.eval_every) || (last && settings_.eval_at_end));
@@ -193,7 +280,7 @@ Status Loop::validate_and_sample(bool last) {
   const TimedPart part(clock_, split.saving, ctx_, "saving");
   if (validates) {
     parts_.meta.val_bpb = state_.val_bpb;
-    parts_.meta.loop_state = state_.to_json();
+    parts_.meta.loop_state = loop_state();
     LATHE_TRY_STATUS(update_meta(parts_.run, parts_.meta));
   }
   return hooks_.saved ? hooks_.saved({step, validates && state_.best_step == step, last}) : Status();
@@ -239,7 +326,7 @@ Status Loop::log_step(int64_t step, double debiased, double seconds, const StepO
   Json values = Json::object();
   values["train/loss"] = debiased;
   values["train/window_loss"] = state_.window_targets > 0 ? state_.window_loss / static_cast<double>(state_.window_targets) : outcome.loss;
-  values["train/grad_norm"] = gradient_norm_;
+  values["train/grad_norm"] = gradient_norms_.all;
   values["train/lrm"] = multiplier_;
   values["train/dt"] = seconds;
   values["train/tok_per_sec"] = static_cast<double>(step_tokens_) / seconds;
@@ -251,7 +338,9 @@ Status Loop::log_step(int64_t step, double debiased, double seconds, const StepO
   values["system/peak_rss_mb"] = std::max(resident, peak_rss_mb());  // the kernel brings its maximum up to date late
   values["system/arena_mb"] = static_cast<double>(ctx_.arena().peak_bytes()) / 1048576;
   values["system/cpu_utilisation"] = since > 0 ? (cpu - cpu_seconds_at_) / since / num_threads() : 0;
+  for (const auto& [layer, norm] : gradient_norms_.layers) values["grad_norm/" + layer] = norm;
   for (const auto& [name, value] : outcome.figures) values[name] = value;
+  if (hooks_.figures) hooks_.figures(step, values);
   logged_at_ = now;
   cpu_seconds_at_ = cpu;
   state_.window_loss = 0;
@@ -264,6 +353,12 @@ Status Loop::log_performance() {
   const Json all = performance_.to_json();
   for (const auto& [key, value] : all.as_object()) values["performance/" + key] = value;
   return log_metrics(state_.step, std::move(values));
+}
+
+// All ranks must come to the same verdict.
+Result<double> Loop::loss_of_all_ranks(double loss) const {
+  if (parts_.world.size() > 1) LATHE_TRY_STATUS(parts_.world.all_reduce(&loss, 1, dist::ElementType::kFloat64, dist::Reduction::kMean));
+  return loss;
 }
 
 void Loop::warn_of_waiting() {
@@ -294,6 +389,7 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     }
     LATHE_TRY_STATUS(validate_and_sample(last));
     if (last) break;
+    if (hooks_.before_step) hooks_.before_step(state_.step);
     const bool profiled = profiles(performance_.steps);
     ctx_.set_profiler(profiled ? settings_.profiler : nullptr);
     const double start = clock_.seconds();
@@ -302,6 +398,10 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     const double seconds = std::max(clock_.seconds() - start, 1e-9);
     if (profiled) settings_.profiler->count_step();
     ctx_.set_profiler(nullptr);
+    if (!std::isfinite(outcome.loss)) {  // the step was not made; with rewinds only
+      LATHE_TRY_STATUS(on_spike(*spikes_.observe(state_.step, outcome.loss)));
+      continue;
+    }
     const int64_t index = state_.step - 1;
     if (index > kUntimedSteps) state_.total_training_time += seconds;
     performance_.step_seconds.push_back(seconds);
@@ -313,7 +413,11 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     result.last_loss = outcome.loss;
     result.smooth_loss = debiased;
     print(step_line(debiased, seconds, outcome));
+    if (hooks_.after_step) hooks_.after_step({index, debiased, multiplier_, seconds, step_tokens_});
     if (logs(index)) LATHE_TRY_STATUS(log_step(index, debiased, seconds, outcome));
+    if (settings_.on_spike == OnSpike::kOff) continue;
+    LATHE_TRY(const double loss, loss_of_all_ranks(outcome.loss));
+    if (const std::optional<Spike> spike = spikes_.observe(index, loss)) LATHE_TRY_STATUS(on_spike(*spike));
   }
   warn_of_waiting();
   if (performance_.steps > 0) LATHE_TRY_STATUS(log_performance());

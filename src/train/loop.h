@@ -13,8 +13,10 @@
 #include "optim/ema.h"
 #include "optim/optimizer.h"
 #include "train/checkpoint.h"
+#include "train/layer_norms.h"
 #include "train/objective.h"
 #include "train/performance.h"
+#include "train/spike.h"
 
 namespace lathe::train {
 
@@ -36,6 +38,11 @@ struct LoopSettings {
   double peak_flops = 0;           // of row C-5.23: products per second; 0 = unknown: the mfu column is 0
   ops::Profiler* profiler = nullptr;  // measures profile_steps steps after the first profile_from of this process
   int64_t profile_from = 5, profile_steps = 10;
+  // A rewind goes back to the last checkpoint before the spike: weights, optimizer, average, counters; the data go on after the step
+  // that made the spike certain. At most max_rewinds in the life of a run; a loss that is not finite ends it otherwise.
+  OnSpike on_spike = OnSpike::kOff;
+  SpikeRule spike_rule;
+  int64_t max_rewinds = 3;
   uint64_t seed = 42;
   bool save = true;                // false: dry run
 };
@@ -47,6 +54,13 @@ struct Saved {
   bool last = false;  // the run ends with it
 };
 
+// The step done last.
+struct StepFigures {
+  int64_t step = 0;  // index
+  double loss = 0, multiplier = 0, seconds = 0;  // the smoothed loss; of the learning rates
+  int64_t tokens = 0;
+};
+
 struct LoopHooks {
   // Sets lr, momentum and decay of the optimizer's groups; progress is -1 or the source's share. Returns the multiplier.
   std::function<double(optim::Optimizer&, int64_t step, double progress)> schedule;
@@ -54,6 +68,10 @@ struct LoopHooks {
   std::function<Status(int64_t step)> sample;
   std::function<Status(const Saved&)> saved;               // may remove older checkpoints (trap R10)
   std::function<Status(int64_t step, const Json& values)> log;  // metrics (row C-5.24)
+  std::function<void(int64_t step, Json& values)> figures;      // adds to the metrics of a logged step ("mixture/code")
+  std::function<Status(int64_t step)> rewound;                  // the run is at `step` again; before anything is logged for it
+  std::function<void(int64_t step)> before_step;                // nobody writes to the weights meanwhile
+  std::function<void(const StepFigures&)> after_step;           // every step, logged or not
   std::function<void(const std::string& line)> print;
 };
 
@@ -65,6 +83,10 @@ struct LoopState {
   double window_loss = 0;      // sum of losses times valid targets since the last logged step,
   int64_t window_targets = 0;  // and those targets (row L-5.56)
   double smooth_loss = 0, total_training_time = 0;  // seconds of steps with index > 10 (row C-5.22)
+  Json rewinds = Json::array();  // {"from", "to", "first_step", "loss"}: what stood at step `from` was given up for step `to`
+  // Steps of the last checkpoints that the settings asked for, ascending: others in the folder may be another run's, and one that a
+  // signal asked for must not change what a rewind does. Recorded with rewinds only.
+  std::vector<int64_t> saved;
   Json to_json() const;
   void from_json(const Json& json);
 };
@@ -109,6 +131,14 @@ class Loop {
 
  private:
   Status save();
+  Status load(int64_t step);  // all of a checkpoint but the position in the data
+  Status on_spike(const Spike& spike);
+  Status rewind(const Spike& spike, int64_t to);
+  // The newest checkpoint that a rewind may go back to; -1: there is none.
+  int64_t rewind_target(const Spike& spike) const;
+  bool may_rewind() const { return settings_.on_spike == OnSpike::kRewind && static_cast<int64_t>(state_.rewinds.size()) < settings_.max_rewinds; }
+  Json loop_state() const;
+  Result<double> loss_of_all_ranks(double loss) const;
   Status validate_and_sample(bool last);
   Status validate();
   Status sample();
@@ -139,7 +169,9 @@ class Loop {
   Performance performance_;
   bool warned_of_waiting_ = false;
   double logged_at_ = 0, cpu_seconds_at_ = 0;  // when the last line of metrics was written
-  double gradient_norm_ = 0;                   // of the step done last, before clipping; 0: not asked for
+  GradientNorms gradient_norms_;               // of the step done last, before clipping; 0: not asked for
+  SpikeDetector spikes_;
+  int64_t loaded_step_ = -1;                   // whose checkpoint is the present state: it is not saved again
   int64_t step_tokens_;                        // of all ranks, of the step done last; before the first: of a full one
 };
 

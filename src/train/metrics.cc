@@ -70,7 +70,7 @@ struct Metrics::Files {
 Metrics::Metrics(fs::path run) : files_(std::make_unique<Files>()) { files_->run = std::move(run); }
 Metrics::~Metrics() = default;
 
-Result<std::unique_ptr<Metrics>> Metrics::open(const fs::path& run, const Json& settings, int64_t resume_step) {
+Result<std::unique_ptr<Metrics>> Metrics::open(const fs::path& run, const Json& settings, int64_t resume_step, const Json& facts) {
   std::unique_ptr<Metrics> metrics(new Metrics(run));
   Files& files = *metrics->files_;
   LATHE_TRY_STATUS(make_folders(run / "tensorboard"));
@@ -82,6 +82,7 @@ Result<std::unique_ptr<Metrics>> Metrics::open(const fs::path& run, const Json& 
   if (resume_step >= 0) return metrics;
   Json first = Json::object();
   first["settings"] = settings;
+  if (facts.size() > 0) first["run"] = facts;
   LATHE_TRY_STATUS(files.lines.append(first.dump() + "\n"));
   return metrics;
 }

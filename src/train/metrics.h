@@ -15,8 +15,8 @@ class Metrics {
  public:
   // Appends to <run>/metrics.jsonl and <run>/tensorboard/events.*; after a resume at `resume_step` the lines of that step and
   // of later ones, written by the run that was cut off, are dropped first: they are written again. -1: a new file, whose
-  // first line is the settings.
-  static Result<std::unique_ptr<Metrics>> open(const fs::path& run, const Json& settings, int64_t resume_step);
+  // first line is the settings, and `facts` of the run (its steps, its limits) where there are any.
+  static Result<std::unique_ptr<Metrics>> open(const fs::path& run, const Json& settings, int64_t resume_step, const Json& facts = Json::object());
   ~Metrics();
   // values: an object of numbers; a list of strings is a text for TensorBoard (samples), anything else is kept in the JSON lines
   // only. The line starts with "step".

@@ -57,10 +57,13 @@ std::vector<MemoryPart> parts_of(const PlanRequest& request, int64_t parameters)
   const model::ModelConfig& c = request.config;
   const int64_t compute_bytes = request.dtype == DType::kFloat32 ? 0 : dtype_size(request.dtype);
   const StepBytes step = step_bytes(c, request.dtype, request.batch, request.sequence_len, request.recompute);
+  // Frozen weights are kept once, in the type that products read.
+  const bool adapter = request.trained_parameters >= 0;
+  const int64_t trained = adapter ? request.trained_parameters : parameters, frozen_bytes = adapter ? parameters * dtype_size(request.dtype) : 0;
   std::vector<MemoryPart> parts = {
-      {"weights", parameters * (4 + compute_bytes)},
-      {"gradients", parameters * 4},
-      {"optimizer", request.optimizer_bytes >= 0 ? request.optimizer_bytes : parameters * 8},
+      {"weights", frozen_bytes + trained * (4 + compute_bytes)},
+      {"gradients", trained * 4},
+      {"optimizer", request.optimizer_bytes >= 0 ? request.optimizer_bytes : trained * 8},
       {"activations", step.forward},
       {"logits", step.loss - step.forward},
       {"backward", step.backward - step.loss}};

@@ -47,6 +47,7 @@ struct PlanRequest {
   int64_t batch = 1, sequence_len = 1;   // of a micro step
   model::Recompute recompute = model::Recompute::kNone;
   int64_t optimizer_bytes = -1;  // -1: two float32 moments of every parameter
+  int64_t trained_parameters = -1;  // of an adapter on the frozen model; -1: the whole model is trained
   int64_t kv_cache_rows = 0, kv_cache_positions = 0;
 };
 

@@ -211,17 +211,16 @@ Result<StepOutcome> PolicyObjective::gradients(StepScope& scope, int64_t update)
     outcome.valid_targets += pass.valid;
   }
   outcome.loss = outcome.last_micro_loss = figures_.loss;
-  LATHE_TRY_STATUS(add_figures(scope, update, outcome));
+  LATHE_TRY_STATUS(add_figures(scope, outcome));
   return outcome;
 }
 
-// Rows C-9.15: means over all ranks.
-Status PolicyObjective::add_figures(StepScope& scope, int64_t update, StepOutcome& outcome) const {
+// Row C-9.15: means over all ranks. The roll-outs are the same for all updates; divergence and clipping are of this one.
+Status PolicyObjective::add_figures(StepScope& scope, StepOutcome& outcome) const {
   std::array<double, 10> sums = {tally_.reward, tally_.length, tally_.completed, tally_.rows, tally_.sampled_tokens, tally_.flat_examples,
                                  tally_.examples, static_cast<double>(outcome.tokens), figures_.kl, static_cast<double>(outcome.valid_targets)};
   LATHE_TRY_STATUS(scope.world.all_reduce(sums.data(), sums.size(), dist::ElementType::kFloat64, dist::Reduction::kSum));
   outcome.tokens = static_cast<int64_t>(sums[7]);
-  if (update > 0) return {};
   const double rows = std::max(sums[3], 1.0);
   outcome.figures = {{"reward", sums[0] / rows},
                      {"sequence_length", sums[1] / rows},

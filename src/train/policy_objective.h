@@ -67,7 +67,7 @@ class PolicyObjective : public Objective {
   void score_reference(StepScope& scope, PolicyPass& pass);
   Status run_pass(StepScope& scope, int64_t update, PolicyPass& pass, StepOutcome& outcome);
   void print_pass(const StepScope& scope, const PolicyPass& pass, double loss) const;
-  Status add_figures(StepScope& scope, int64_t update, StepOutcome& outcome) const;
+  Status add_figures(StepScope& scope, StepOutcome& outcome) const;
 
   model::Transformer& model_;
   const tasks::ProblemSet& problems_;

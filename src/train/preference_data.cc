@@ -13,15 +13,19 @@ using data::EncodedPair;
 constexpr const char* kKind = "dpo_corpus";
 constexpr const char* kRemedy = "make it anew: lathe corpus dpo";
 
-Status verify(const fs::path& folder, const tokenizer::Tokenizer& tokenizer, const tokenizer::ChatTemplate& chat_template) {
+Status verify(const fs::path& folder, const tokenizer::Tokenizer& tokenizer,
+              const tokenizer::ChatTemplate& chat_template) {
   LATHE_TRY(const Manifest manifest, read_manifest(folder, kKind, kRemedy));
   const std::string who = "lathe, " + manifest.ended;
-  LATHE_TRY_STATUS(tokenizer::check_same({{"the model's tokenizer", tokenizer.hash(), "", ""}, {folder.string(), manifest.tokenizer_sha256, who, kRemedy}}));
+  LATHE_TRY_STATUS(tokenizer::check_same({{"the model's tokenizer", tokenizer.hash(), "", ""},
+                                          {folder.string(), manifest.tokenizer_sha256, who, kRemedy}}));
   LATHE_TRY_STATUS(verify_outputs(folder, manifest, kRemedy));
   if (const std::string name = manifest.details.get_string("template", ""); name != chat_template.name())
-    return error_at(folder.string(), -1, "was prepared with the template ", name, ", this run uses ", chat_template.name());
+    return error_at(folder.string(), -1, "was prepared with the template ", name, ", this run uses ",
+                    chat_template.name());
   if (const int64_t version = manifest.details.get_int("template_version", 0); version != chat_template.version())
-    return error_at(folder.string(), -1, "was prepared with version ", version, " of the template ", chat_template.name(), ", this is version ", chat_template.version());
+    return error_at(folder.string(), -1, "was prepared with version ", version, " of the template ",
+                    chat_template.name(), ", this is version ", chat_template.version());
   return {};
 }
 
@@ -44,6 +48,13 @@ int64_t PreferenceSet::longest() const {
   return most;
 }
 
+int64_t PreferenceSet::tokens() const {
+  int64_t sum = 0;
+  for (const EncodedPair& pair : pairs)
+    sum += 2 * std::ssize(pair.prompt) + std::ssize(pair.chosen) + std::ssize(pair.rejected);
+  return sum;
+}
+
 Result<std::string> preference_template(const fs::path& folder) {
   std::error_code code;
   if (!fs::is_directory(folder, code)) return std::string();
@@ -51,8 +62,10 @@ Result<std::string> preference_template(const fs::path& folder) {
   return manifest.details.get_string("template", "");
 }
 
-Result<PreferenceSet> load_preference_set(const fs::path& path, data::PreferenceSplit split, const tokenizer::Tokenizer& tokenizer,
-                                          const tokenizer::ChatTemplate& chat_template, const data::PairLimits& limits) {
+Result<PreferenceSet> load_preference_set(const fs::path& path, data::PreferenceSplit split,
+                                          const tokenizer::Tokenizer& tokenizer,
+                                          const tokenizer::ChatTemplate& chat_template,
+                                          const data::PairLimits& limits) {
   LATHE_TRY_STATUS(chat_template.check(tokenizer));
   std::error_code code;
   std::vector<fs::path> files = {path};

@@ -1,6 +1,8 @@
-// Losses over preference pairs, as functions of the summed log-probabilities of the two responses. With c and r the log-ratios
-// log p - log p_ref of the chosen and the rejected response, d = c - r, e the label smoothing and n the response's tokens:
-//   sigmoid       -(1 - e) log s(beta d) - e log s(-beta d)     DPO (Rafailov et al. 2023, arXiv:2305.18290), row L-9.6; e > 0:
+// Losses over preference pairs, as functions of the summed log-probabilities of the two responses. With c and r the
+// log-ratios log p - log p_ref of the chosen and the rejected response, d = c - r, e the label smoothing and n the
+// response's tokens:
+//   sigmoid       -(1 - e) log s(beta d) - e log s(-beta d)     DPO (Rafailov et al. 2023, arXiv:2305.18290), row
+//   L-9.6; e > 0:
 //                                                               conservative DPO (Mitchell 2023)
 //   ipo           (d - 1 / (2 beta))^2                          IPO on sums (Azar et al. 2023, arXiv:2310.12036)
 //   ipo_tokens    (c / n_c - r / n_r - 1 / (2 beta))^2          what TRL calls ipo
@@ -24,18 +26,30 @@
 
 namespace lathe::train {
 
-enum class PreferenceLossType { kSigmoid, kIpo, kIpoTokens, kHinge, kRobust, kSigmoidNorm, kSimpo, kSppoHard, kNcaPair, kApoZero, kApoDown };
+enum class PreferenceLossType {
+  kSigmoid,
+  kIpo,
+  kIpoTokens,
+  kHinge,
+  kRobust,
+  kSigmoidNorm,
+  kSimpo,
+  kSppoHard,
+  kNcaPair,
+  kApoZero,
+  kApoDown
+};
 std::vector<std::string> preference_loss_names();
 Result<PreferenceLossType> find_preference_loss(std::string_view name);  // unknown: an error that lists the names
 
 struct PreferenceLossOptions {
   PreferenceLossType type = PreferenceLossType::kSigmoid;
-  double beta = 0.1;             // strength of staying near the reference
-  double label_smoothing = 0;    // chance that a label is wrong; sigmoid below 1, robust below 0.5, 0 for the others
-  double gamma = 0;              // simpo's target margin
+  double beta = 0.1;           // strength of staying near the reference
+  double label_smoothing = 0;  // chance that a label is wrong; sigmoid below 1, robust below 0.5, 0 for the others
+  double gamma = 0;            // simpo's target margin
   bool reference_free = false;
   bool needs_reference() const { return !reference_free && type != PreferenceLossType::kSimpo; }
-  Status check() const;          // the error names the option
+  Status check() const;  // the error names the option
 };
 
 // One response: sums over its tokens, the stop token included (row L-9.7).
@@ -49,7 +63,7 @@ struct PairLogps {
 
 struct PairLoss {
   double loss = 0;
-  double d_chosen = 0, d_rejected = 0;  // derivatives of loss by the policy's sums
+  double d_chosen = 0, d_rejected = 0;            // derivatives of loss by the policy's sums
   double chosen_reward = 0, rejected_reward = 0;  // beta times the log-ratios (simpo: beta times log p / n)
   double margin() const { return chosen_reward - rejected_reward; }
 };
@@ -58,9 +72,11 @@ PairLoss preference_loss(const PairLogps& pair, const PreferenceLossOptions& opt
 // Sums over pairs, so that ranks and micro batches can be added.
 struct PreferenceFigures {
   double pairs = 0, loss = 0, chosen_reward = 0, rejected_reward = 0, correct = 0;  // correct: margin > 0
-  double chosen_logp = 0, rejected_logp = 0;   // of the policy
+  double chosen_logp = 0, rejected_logp = 0;                                        // of the policy
+  double ranked = 0;                             // the chosen answer is the more likely one, reference aside
   double chosen_ratio = 0, absolute_margin = 0;  // log p - log p_ref of the chosen; |margin|
-  double kl = 0;  // log-ratios squared over 2, both responses (the k2 estimate of Schulman 2020, on the data's responses)
+  double kl =
+      0;  // log-ratios squared over 2, both responses (the k2 estimate of Schulman 2020, on the data's responses)
 
   void add(const PairLogps& pair, const PairLoss& loss, bool reference);
   PreferenceFigures& operator+=(const PreferenceFigures& other);
@@ -68,7 +84,8 @@ struct PreferenceFigures {
   void set_values(const std::vector<double>& values);
   double mean(double sum) const { return pairs > 0 ? sum / pairs : 0; }
   double accuracy() const { return mean(correct); }
-  // loss, rewards/chosen, rewards/rejected, margin, accuracy, logps/chosen, logps/rejected, kl, each behind `prefix`.
+  // loss, rewards/chosen, rewards/rejected, margin, accuracy, ranking_accuracy, logps/chosen, logps/rejected, kl, each
+  // behind `prefix`.
   std::vector<std::pair<std::string, double>> named(const std::string& prefix) const;
 };
 

@@ -28,24 +28,30 @@ class Off {
 }  // namespace
 
 PairLogps pair_logps(const data::EncodedPair& pair, const AnswerSums& policy, const AnswerSums& reference) {
-  return {{double{policy.chosen}, double{reference.chosen}, std::ssize(pair.chosen)}, {double{policy.rejected}, double{reference.rejected}, std::ssize(pair.rejected)}};
+  return {{double{policy.chosen}, double{reference.chosen}, std::ssize(pair.chosen)},
+          {double{policy.rejected}, double{reference.rejected}, std::ssize(pair.rejected)}};
 }
 
-PreferenceObjective::PreferenceObjective(model::Transformer& model, std::vector<PreferenceSet> sets, data::MixedSampler sampler,
-                                         PreferenceReference reference, std::vector<autograd::Parameter*> trained, const PreferenceOptions& options)
+PreferenceObjective::PreferenceObjective(model::Transformer& model, std::vector<PreferenceSet> sets,
+                                         data::MixedSampler sampler, PreferenceReference reference,
+                                         std::vector<autograd::Parameter*> trained, const PreferenceOptions& options)
     : model_(model),
       sets_(std::move(sets)),
       sampler_(std::move(sampler)),
       reference_(std::move(reference)),
       trained_(std::move(trained)),
       options_(options) {
-  require(sets_.size() == sampler_.sources().size(), "[PreferenceObjective] ", sets_.size(), " sets, ", sampler_.sources().size(), " sources");
+  require(sets_.size() == sampler_.sources().size(), "[PreferenceObjective] ", sets_.size(), " sets, ",
+          sampler_.sources().size(), " sources");
   for (size_t i = 0; i < sets_.size(); ++i)
-    require(std::ssize(sets_[i].pairs) == sampler_.sources()[i].size, "[PreferenceObjective] set ", i, " has another size than its source");
-  require(!options_.loss.needs_reference() || !reference_.sums.empty() || reference_.adapter != nullptr, "[PreferenceObjective] the loss needs a reference");
+    require(std::ssize(sets_[i].pairs) == sampler_.sources()[i].size, "[PreferenceObjective] set ", i,
+            " has another size than its source");
+  require(!options_.loss.needs_reference() || !reference_.sums.empty() || reference_.adapter != nullptr,
+          "[PreferenceObjective] the loss needs a reference");
   if (!reference_.sums.empty())
     for (size_t i = 0; i < sets_.size(); ++i)
-      require(reference_.sums.size() == sets_.size() && reference_.sums[i].size() == sets_[i].pairs.size(), "[PreferenceObjective] reference of other pairs");
+      require(reference_.sums.size() == sets_.size() && reference_.sums[i].size() == sets_[i].pairs.size(),
+              "[PreferenceObjective] reference of other pairs");
   for (const autograd::Parameter* p : trained_) {
     start_.push_back(Tensor::empty(p->value.shape(), p->value.dtype()));
     start_.back().copy_from(p->value);
@@ -93,7 +99,8 @@ Status PreferenceObjective::prepare(StepScope& scope) {
   return {};
 }
 
-std::vector<AnswerSums> PreferenceObjective::reference_of(std::span<const Taken> taken, PairBatch& batch, StepScope& scope) {
+std::vector<AnswerSums> PreferenceObjective::reference_of(std::span<const Taken> taken, PairBatch& batch,
+                                                          StepScope& scope) {
   if (by_adapter()) {
     const Off off(*reference_.adapter);
     autograd::Tape tape(scope.ctx, false);
@@ -111,7 +118,8 @@ Result<StepOutcome> PreferenceObjective::gradients(StepScope& scope, int64_t) {
   StepOutcome outcome;
   int64_t padding = 0, tokens = 0;
   for (int64_t m = 0; m < options_.accumulation; ++m) {
-    const std::span<const Taken> taken = std::span(step_pairs_).subspan(static_cast<size_t>(m * options_.pairs), static_cast<size_t>(options_.pairs));
+    const std::span<const Taken> taken =
+        std::span(step_pairs_).subspan(static_cast<size_t>(m * options_.pairs), static_cast<size_t>(options_.pairs));
     std::vector<const data::EncodedPair*> pairs;
     for (const Taken& one : taken) pairs.push_back(one.pair);
     PairBatch batch(pairs);
@@ -149,7 +157,8 @@ Result<StepOutcome> PreferenceObjective::gradients(StepScope& scope, int64_t) {
   }
   std::vector<double> sums = figures.values();
   sums.push_back(static_cast<double>(tokens));
-  LATHE_TRY_STATUS(scope.world.all_reduce(sums.data(), std::ssize(sums), dist::ElementType::kFloat64, dist::Reduction::kMean));
+  LATHE_TRY_STATUS(
+      scope.world.all_reduce(sums.data(), std::ssize(sums), dist::ElementType::kFloat64, dist::Reduction::kMean));
   outcome.tokens = std::llround(sums.back() * static_cast<double>(world_));
   sums.pop_back();
   figures.set_values(sums);
@@ -159,8 +168,10 @@ Result<StepOutcome> PreferenceObjective::gradients(StepScope& scope, int64_t) {
   outcome.figures.emplace_back("dpo/update_norm", update_norm());
   outcome.figures.emplace_back("dpo/padding_share", static_cast<double>(padding) / static_cast<double>(tokens));
   outcome.figures.insert(outcome.figures.end(), validated_.begin(), validated_.end());
-  outcome.line = format_text(" | margin: %.4f | accuracy: %.2f", figures.mean(figures.chosen_reward - figures.rejected_reward), figures.accuracy());
-  for (const std::string& warning : watch_.observe(scope.step, figures.mean(figures.absolute_margin), figures.mean(figures.chosen_ratio)))
+  outcome.line = format_text(" | margin: %.4f | accuracy: %.2f",
+                             figures.mean(figures.chosen_reward - figures.rejected_reward), figures.accuracy());
+  for (const std::string& warning :
+       watch_.observe(scope.step, figures.mean(figures.absolute_margin), figures.mean(figures.chosen_ratio)))
     log_warning("dpo", warning);
   return outcome;
 }
@@ -195,9 +206,18 @@ double PreferenceObjective::update_norm() const {
   return std::sqrt(sum);
 }
 
+std::vector<int64_t> PreferenceObjective::tokens_taken() {
+  std::vector<int64_t> out = sampler_.counts(taken_);
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<int64_t>(static_cast<double>(out[i]) * static_cast<double>(sets_[i].tokens()) /
+                                  static_cast<double>(sets_[i].pairs.size()));
+  return out;
+}
+
 std::string PreferenceObjective::fingerprint() const {
   std::string text;
-  for (size_t i = 0; i < sets_.size(); ++i) text += sets_[i].sha256 + " " + shortest_double(sampler_.shares()[i]) + "\n";
+  for (size_t i = 0; i < sets_.size(); ++i)
+    text += sets_[i].sha256 + " " + shortest_double(sampler_.shares()[i]) + "\n";
   return sha256_hex(text);
 }
 
@@ -213,12 +233,14 @@ Json PreferenceObjective::state() const {
 }
 
 Status PreferenceObjective::restore(const Json& state) {
-  if (!state.is_object() || state.get_string("kind", "") != "preferences") return error("is no state of a preference run");
+  if (!state.is_object() || state.get_string("kind", "") != "preferences")
+    return error("is no state of a preference run");
   if (state.get_string("data_sha256", "") != fingerprint())
     return error("the checkpoint was made with other preference pairs, limits or weights; resume with those");
   const int64_t taken = state.get_int("pairs_taken", -1);
   const Json *watch = state.find("watch"), *validated = state.find("validated");
-  if (taken < 0 || watch == nullptr || validated == nullptr || !validated->is_object()) return error("the state of the preference run is not whole");
+  if (taken < 0 || watch == nullptr || validated == nullptr || !validated->is_object())
+    return error("the state of the preference run is not whole");
   LATHE_TRY_STATUS(watch_.restore(*watch));
   taken_ = taken;
   validated_.clear();

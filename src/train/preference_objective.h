@@ -1,6 +1,7 @@
-// Learning from preference pairs (DPO and its kin: train/preference_loss.h). The reference is the same model with the adapter
-// switched off, log-probabilities computed beforehand, or none: never a second model (row L-9.8). Dropout is off in both passes
-// (row L-9.9), so a fresh adapter begins at loss ln 2 with every margin 0, to the bit. Rows L-9.6 to L-9.15.
+// Learning from preference pairs (DPO and its kin: train/preference_loss.h). The reference is the same model with the
+// adapter switched off, log-probabilities computed beforehand, or none: never a second model (row L-9.8). Dropout is
+// off in both passes (row L-9.9), so a fresh adapter begins at loss ln 2 with every margin 0, to the bit. Rows L-9.6 to
+// L-9.15.
 #pragma once
 
 #include <vector>
@@ -23,17 +24,18 @@ struct PreferenceOptions {
 
 // Where the reference's log-probabilities come from, when the loss needs them: `sums` if there are any, else `adapter`.
 struct PreferenceReference {
-  model::Adapter* adapter = nullptr;               // switched off for the reference pass, on otherwise
-  std::vector<std::vector<AnswerSums>> sums;       // of every pair of every set
+  model::Adapter* adapter = nullptr;          // switched off for the reference pass, on otherwise
+  std::vector<std::vector<AnswerSums>> sums;  // of every pair of every set
 };
 
 class PreferenceObjective : public Objective {
  public:
-  // Sets, in the sampler's order of sources and of its sizes, are taken over; the rest outlives this. `trained`: what the
-  // optimizer moves, for the norm of the update; their values now are where it is measured from (a copy is kept).
+  // Sets, in the sampler's order of sources and of its sizes, are taken over; the rest outlives this. `trained`: what
+  // the optimizer moves, for the norm of the update; their values now are where it is measured from (a copy is kept).
   // Throws when the loss needs a reference and there is none.
-  PreferenceObjective(model::Transformer& model, std::vector<PreferenceSet> sets, data::MixedSampler sampler, PreferenceReference reference,
-                      std::vector<autograd::Parameter*> trained, const PreferenceOptions& options);
+  PreferenceObjective(model::Transformer& model, std::vector<PreferenceSet> sets, data::MixedSampler sampler,
+                      PreferenceReference reference, std::vector<autograd::Parameter*> trained,
+                      const PreferenceOptions& options);
 
   Status prepare(StepScope& scope) override;
   // Figures: those of PreferenceFigures, the norm of the update, the share of padding, and the last validation's.
@@ -44,12 +46,14 @@ class PreferenceObjective : public Objective {
   Json state() const override;
   Status restore(const Json& state) override;
 
-  // Held-out pairs under the model as it is, the reference's sums computed at the first call (or given). Their means stand in
-  // the figures of the steps that follow ("val/accuracy", ...). An empty set: an error.
+  // Held-out pairs under the model as it is, the reference's sums computed at the first call (or given). Their means
+  // stand in the figures of the steps that follow ("val/accuracy", ...). An empty set: an error.
   Result<PreferenceFigures> validate(ops::Context& ctx, const PreferenceSet& held_out);
   void set_validation_reference(std::vector<AnswerSums> sums) { held_out_reference_ = std::move(sums); }
 
   double update_norm() const;  // of all trained numbers, from where they began
+  // Of each set, about: its mean tokens of a pair times the pairs taken.
+  std::vector<int64_t> tokens_taken();
   std::vector<std::string> mix_lines() { return sampler_.mix_lines(taken_); }
 
  private:

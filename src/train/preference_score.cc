@@ -11,7 +11,8 @@ using data::EncodedPair;
 
 PairBatch::PairBatch(std::span<const EncodedPair* const> pairs) : rows_(2 * std::ssize(pairs)) {
   for (const EncodedPair* pair : pairs) {
-    require(!pair->prompt.empty() && !pair->chosen.empty() && !pair->rejected.empty(), "[PairBatch] a pair without prompt or answer");
+    require(!pair->prompt.empty() && !pair->chosen.empty() && !pair->rejected.empty(),
+            "[PairBatch] a pair without prompt or answer");
     columns_ = std::max(columns_, pair->longest() - 1);
   }
   ids_.assign(static_cast<size_t>(tokens()), 0);
@@ -66,11 +67,14 @@ Tensor PairBatch::factors(std::span<const double> by_chosen, std::span<const dou
 std::vector<int64_t> by_length(std::span<const EncodedPair* const> pairs) {
   std::vector<int64_t> order(pairs.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return pairs[static_cast<size_t>(a)]->longest() < pairs[static_cast<size_t>(b)]->longest(); });
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return pairs[static_cast<size_t>(a)]->longest() < pairs[static_cast<size_t>(b)]->longest();
+  });
   return order;
 }
 
-std::vector<AnswerSums> score_pairs(model::Transformer& model, ops::Context& ctx, std::span<const EncodedPair> pairs, int64_t rows) {
+std::vector<AnswerSums> score_pairs(model::Transformer& model, ops::Context& ctx, std::span<const EncodedPair> pairs,
+                                    int64_t rows) {
   std::vector<const EncodedPair*> all;
   for (const EncodedPair& pair : pairs) all.push_back(&pair);
   const std::vector<int64_t> order = by_length(all);

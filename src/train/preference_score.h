@@ -1,5 +1,6 @@
-// Log-probabilities of the answers of preference pairs under a model: sums over the answer's tokens, stop token included, the
-// prompt masked (row L-9.7). Sums are rounded to float32, so that one that was written to a file is the same number.
+// Log-probabilities of the answers of preference pairs under a model: sums over the answer's tokens, stop token
+// included, the prompt masked (row L-9.7). Sums are rounded to float32, so that one that was written to a file is the
+// same number.
 #pragma once
 
 #include <span>
@@ -14,8 +15,8 @@ struct AnswerSums {
   float chosen = 0, rejected = 0;
 };
 
-// 2P rows of the same length, the chosen answers of P pairs, then the rejected ones, padded on the right to the longest:
-// what stands behind a row's end changes nothing before it.
+// 2P rows of the same length, the chosen answers of P pairs, then the rejected ones, padded on the right to the
+// longest: what stands behind a row's end changes nothing before it.
 class PairBatch {
  public:
   explicit PairBatch(std::span<const data::EncodedPair* const> pairs);
@@ -38,7 +39,8 @@ class PairBatch {
 };
 
 // Under the model as it is now, without dropout; `rows` at a time, those of similar length together.
-std::vector<AnswerSums> score_pairs(model::Transformer& model, ops::Context& ctx, std::span<const data::EncodedPair> pairs, int64_t rows);
+std::vector<AnswerSums> score_pairs(model::Transformer& model, ops::Context& ctx,
+                                    std::span<const data::EncodedPair> pairs, int64_t rows);
 
 // Indices 0 .. n - 1 by rising longest().
 std::vector<int64_t> by_length(std::span<const data::EncodedPair* const> pairs);

@@ -18,16 +18,21 @@ std::vector<std::string> PreferenceWatch::observe(int64_t step, double absolute_
   if (std::ssize(means_) > kFalling + 1) means_.erase(means_.begin());
   if (!still_ && step + 1 >= kPatience && margin < kNoMargin) {
     still_ = true;
-    warnings.push_back(format_text("the margin is still 0 after %lld steps (mean |margin| %.1e): the model does not move. A fresh adapter "
-                                   "needs a higher learning rate than full fine-tuning; config/dpo/training/dpo_tiny_lora.json has one that was tried",
-                                   static_cast<long long>(step + 1), margin));
+    warnings.push_back(format_text(
+        "the margin is still 0 after %lld steps (mean |margin| %.1e): the model does not move. A fresh adapter "
+        "needs a higher learning rate than full fine-tuning; config/dpo/training/dpo_tiny_lora.json has one that was "
+        "tried",
+        static_cast<long long>(step + 1), margin));
   }
-  const bool down = std::ssize(means_) == kFalling + 1 && std::is_sorted(means_.rbegin(), means_.rend()) && means_.front() - means_.back() > kFallen;
+  const bool down = std::ssize(means_) == kFalling + 1 && std::is_sorted(means_.rbegin(), means_.rend()) &&
+                    means_.front() - means_.back() > kFallen;
   if (!falling_ && down) {
     falling_ = true;
-    warnings.push_back(format_text("the log-probability of the chosen answers falls steadily: %.2f nats below the reference after %lld steps, %.2f "
-                                   "before. The model makes both answers unlikely; a higher beta or a lower learning rate keeps it nearer",
-                                   -means_.back(), static_cast<long long>(step + 1), -means_.front()));
+    warnings.push_back(format_text(
+        "the log-probability of the chosen answers falls steadily: %.2f nats below the reference after %lld steps, "
+        "%.2f "
+        "before. The model makes both answers unlikely; a higher beta or a lower learning rate keeps it nearer",
+        -means_.back(), static_cast<long long>(step + 1), -means_.front()));
   }
   return warnings;
 }

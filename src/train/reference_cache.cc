@@ -27,10 +27,12 @@ Result<ReferenceCache> read_reference_cache(const fs::path& file, const Json& ke
   ReferenceCache cache;
   LATHE_TRY(cache.key, parse_json(entry->second, file.string()));
   for (const auto& [name, value] : key.as_object())
-    if (const Json* had = cache.key.find(name); had == nullptr || !(*had == value)) return bad("was computed with another " + name);
+    if (const Json* had = cache.key.find(name); had == nullptr || !(*had == value))
+      return bad("was computed with another " + name);
   if (cache.key.size() != key.size()) return bad("was computed with other settings");
   const Tensor* sums = read.find("log_probabilities");
-  if (sums == nullptr || sums->dtype() != DType::kFloat32 || sums->rank() != 2 || sums->dim(1) != 2) return bad("holds no log-probabilities");
+  if (sums == nullptr || sums->dtype() != DType::kFloat32 || sums->rank() != 2 || sums->dim(1) != 2)
+    return bad("holds no log-probabilities");
   if (sums->dim(0) != pairs) return bad(join_text("holds ", sums->dim(0), " pairs, the data have ", pairs));
   for (int64_t i = 0; i < pairs; ++i) {
     const AnswerSums one{sums->data<float>()[2 * i], sums->data<float>()[2 * i + 1]};

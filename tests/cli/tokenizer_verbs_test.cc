@@ -283,6 +283,23 @@ TEST_F(TokenizerVerbs, RenderColoursTokensByTheirMask) {
   EXPECT_NE(run({"render", chats, "--with-ids"}).out.find("|\033[90m(97)\033[0m"), std::string::npos);
 }
 
+// L-7.1, L-7.16: any template, from a file or typed; a typed question is shown as the model is given it.
+TEST_F(TokenizerVerbs, RenderShowsAnyTemplate) {
+  ASSERT_EQ(train().exit, Exit::kDone);
+  const Outcome outcome = run({"render", "--template", "human", "--message", "q", "--answer", "a", "--json"});
+  ASSERT_EQ(outcome.exit, Exit::kDone) << outcome.err;
+  EXPECT_NE(outcome.out.find("\033[92ma\033[0m|\033[92m<|bos|>"), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.figures().at("trained_tokens").as_int(), 2);
+  const Outcome prompt = run({"render", "--message", "q", "--system", "s", "--json"});
+  EXPECT_EQ(prompt.figures().at("trained_tokens").as_int(), 0);
+  EXPECT_EQ(prompt.out.find("assistant_end"), std::string::npos);
+  EXPECT_NE(prompt.out.find("<|assistant_start|>"), std::string::npos);
+  const Outcome missing = run({"render", "--template", "chatml", "--message", "q"});
+  EXPECT_EQ(missing.exit, Exit::kBadInput);
+  EXPECT_NE(missing.err.find("<|im_start|>"), std::string::npos) << missing.err;
+  EXPECT_EQ(run({"render", "chats.jsonl", "--message", "q"}).exit, Exit::kUsage);
+}
+
 TEST_F(TokenizerVerbs, RenderNamesTheLineItCannotRead) {
   ASSERT_EQ(train().exit, Exit::kDone);
   const std::string good = "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}\n";

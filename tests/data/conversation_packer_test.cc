@@ -132,7 +132,7 @@ TEST(ConversationPacker, TrapR1ExactResumeAfterEveryBatch) {
   }
 }
 
-// C-8.9, C-8.31; trap L3: each target is the next token of the row iff that token's own mask is 1.
+// C-8.9, C-8.10, C-8.31; trap L3: each target is the next token of the row iff that token's own mask is 1.
 TEST(ConversationPacker, TrapL3TargetsAreTheNextTokensWhereTheirMaskIsOne) {
   Made source({6, 5, 4});
   ConversationPackerOptions options = small();

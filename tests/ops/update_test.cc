@@ -100,6 +100,10 @@ TEST(Scale, MultipliesInPlace) {
   scale_inplace(ctx, values, 0.3f);
   EXPECT_TRUE(testing::is_close(read_values(values), ref::map(x, [](double v) { return double{0.3f} * v; }), {0, 1e-7}));
   EXPECT_REFUSAL("[scale]", scale_inplace(ctx, Tensor::zeros({3}, DType::kInt32), 2));
+  const Tensor rounded = make_tensor(x, {77}, DType::kBFloat16);
+  const Values before = read_values(rounded);
+  scale_inplace(ctx, rounded, 4);
+  EXPECT_TRUE(testing::is_close(read_values(rounded), ref::map(before, [](double v) { return 4 * v; }), {0, 0}));
 }
 
 }  // namespace

@@ -219,7 +219,7 @@ TEST(ShippedMixtures, AreTheOrigins) {
 }
 
 // The origin's mixture over sets of the hosted forms: real ones where they are, a few written rows for the others.
-// C-8.5, C-8.7
+// C-8.5
 TEST(ShippedMixtures, TheOriginsMixtureOpensOnHostedSets) {
   const fs::path root = testing::real_data("chat_eval");
   LATHE_NEEDS(root);

@@ -222,7 +222,9 @@ TEST_F(LoopTest, LogsTheKeysOfTheMetrics) {
       EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "val/bpb"}));
     } else {
       train_steps.push_back(step);
-      EXPECT_EQ(keys(values), (std::vector<std::string>{"total_training_flops", "total_training_time", "total_training_tokens", "train/dt", "train/epoch", "train/grad_norm",
+      EXPECT_EQ(keys(values), (std::vector<std::string>{"grad_norm/layer_00", "grad_norm/layer_01", "grad_norm/lm_head", "grad_norm/resid_lambdas",
+                                                        "grad_norm/value_embeds", "grad_norm/wte", "grad_norm/x0_lambdas", "total_training_flops",
+                                                        "total_training_time", "total_training_tokens", "train/dt", "train/epoch", "train/grad_norm",
                                                         "train/loss", "train/lrm", "train/mfu", "train/tok_per_sec", "train/window_loss"}));
       EXPECT_EQ(values.at("total_training_flops").as_double(), 1000.0 * 32 * static_cast<double>(step));
       EXPECT_EQ(values.at("train/tok_per_sec").as_double(), 32);

@@ -20,19 +20,22 @@ inline std::vector<int32_t> random_tokens(Rng& rng, int64_t n, int64_t vocab_siz
 }
 
 // Pairs of all lengths up to 8 + 7 tokens.
-inline train::PreferenceSet random_set(int64_t pairs, uint64_t seed, const std::string& name = "set", int64_t vocab_size = 27) {
+inline train::PreferenceSet random_set(int64_t pairs, uint64_t seed, const std::string& name = "set",
+                                       int64_t vocab_size = 27) {
   train::PreferenceSet set;
   set.name = name;
   Rng rng(seed, "pairs");
   for (int64_t i = 0; i < pairs; ++i) {
     const auto length = [&](uint64_t most) { return static_cast<int64_t>(1 + rng.below(most)); };
-    set.pairs.push_back({random_tokens(rng, length(8), vocab_size), random_tokens(rng, length(7), vocab_size), random_tokens(rng, length(7), vocab_size)});
+    set.pairs.push_back({random_tokens(rng, length(8), vocab_size), random_tokens(rng, length(7), vocab_size),
+                         random_tokens(rng, length(7), vocab_size)});
   }
   set.sha256 = name + std::to_string(seed);
   return set;
 }
 
-inline data::MixedSampler sampler_of(const std::vector<train::PreferenceSet>& sets, std::vector<double> weights = {}, uint64_t seed = 5) {
+inline data::MixedSampler sampler_of(const std::vector<train::PreferenceSet>& sets, std::vector<double> weights = {},
+                                     uint64_t seed = 5) {
   std::vector<data::MixedSource> sources;
   for (const train::PreferenceSet& set : sets) sources.push_back({set.name, static_cast<int64_t>(set.pairs.size())});
   const std::vector<double> shares = take(data::mix_shares(sources, weights));

@@ -1,4 +1,5 @@
-// Golden set dpo_lora/dpo: losses, gradients and reward figures of preference pairs, as TRL computes them and as the papers do.
+// Golden set dpo_lora/dpo: losses, gradients and reward figures of preference pairs, as TRL computes them and as the
+// papers do.
 #include <gtest/gtest.h>
 
 #include "tests/ref/testing.h"
@@ -58,19 +59,24 @@ TEST(PreferenceLossGolden, LossGradientAndRewardsAreThoseOfTheReference) {
       figures.add(pair, loss, options.needs_reference());
     }
     EXPECT_TRUE(is_close(losses, numbers(c.at("per_pair")), kTolerance));
-    EXPECT_TRUE(is_close(std::vector<double>{figures.mean(figures.loss)}, std::vector<double>{c.at("loss").as_double()}, kTolerance));
+    EXPECT_TRUE(is_close(std::vector<double>{figures.mean(figures.loss)}, std::vector<double>{c.at("loss").as_double()},
+                         kTolerance));
     if (const Json* grad = c.find("grad_chosen")) {
       EXPECT_TRUE(is_close(by_chosen, numbers(*grad), kTolerance));
       EXPECT_TRUE(is_close(by_rejected, numbers(c.at("grad_rejected")), kTolerance));
       ++gradients;
     }
     if (const Json* metrics = c.find("metrics")) {
-      const std::vector<double> ours = {figures.mean(figures.chosen_reward), figures.mean(figures.rejected_reward), figures.accuracy(),
-                                        figures.mean(figures.chosen_reward - figures.rejected_reward), figures.mean(figures.chosen_logp),
+      const std::vector<double> ours = {figures.mean(figures.chosen_reward),
+                                        figures.mean(figures.rejected_reward),
+                                        figures.accuracy(),
+                                        figures.mean(figures.chosen_reward - figures.rejected_reward),
+                                        figures.mean(figures.chosen_logp),
                                         figures.mean(figures.rejected_logp)};
-      const std::vector<double> theirs = {metrics->at("rewards/chosen").as_double(),  metrics->at("rewards/rejected").as_double(),
-                                          metrics->at("rewards/accuracies").as_double(), metrics->at("rewards/margins").as_double(),
-                                          metrics->at("logps/chosen").as_double(),    metrics->at("logps/rejected").as_double()};
+      const std::vector<double> theirs = {
+          metrics->at("rewards/chosen").as_double(),     metrics->at("rewards/rejected").as_double(),
+          metrics->at("rewards/accuracies").as_double(), metrics->at("rewards/margins").as_double(),
+          metrics->at("logps/chosen").as_double(),       metrics->at("logps/rejected").as_double()};
       EXPECT_TRUE(is_close(ours, theirs, kTolerance));
     }
     ++cases;

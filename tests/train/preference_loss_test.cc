@@ -61,7 +61,8 @@ TEST(PreferenceLoss, HasTheDerivativeOfItsValueForEveryType) {
       continue;
     }
     const PairLoss loss = preference_loss(kPair, options);
-    const std::vector<double> numeric = {(at(kStep, 0) - at(-kStep, 0)) / (2 * kStep), (at(0, kStep) - at(0, -kStep)) / (2 * kStep)};
+    const std::vector<double> numeric = {(at(kStep, 0) - at(-kStep, 0)) / (2 * kStep),
+                                         (at(0, kStep) - at(0, -kStep)) / (2 * kStep)};
     EXPECT_TRUE(is_close(std::vector<double>{loss.d_chosen, loss.d_rejected}, numeric, {1e-7, 1e-6}));
   }
 }
@@ -85,7 +86,8 @@ TEST(PreferenceLoss, StaysFiniteFarFromTheReference) {
     options.type = take(find_preference_loss(name));
     for (const double far : {-1e4, 1e4}) {
       const PairLoss loss = preference_loss({{far, 0, 3}, {-far, 0, 3}}, options);
-      EXPECT_TRUE(std::isfinite(loss.loss) && std::isfinite(loss.d_chosen) && std::isfinite(loss.d_rejected)) << name << far;
+      EXPECT_TRUE(std::isfinite(loss.loss) && std::isfinite(loss.d_chosen) && std::isfinite(loss.d_rejected))
+          << name << far;
     }
   }
 }
@@ -121,8 +123,10 @@ TEST(PreferenceFigures, AreMeansOverPairsAndAddUp) {
   EXPECT_NEAR(both.mean(both.kl), ((0.75 * 0.75 + 1.5 * 1.5) / 4 + 0.5) / 2, 1e-15);
   std::vector<std::string> names;
   for (const auto& figure : both.named("dpo/")) names.push_back(figure.first);
-  const std::vector<std::string> wanted = {"dpo/loss",     "dpo/rewards/chosen", "dpo/rewards/rejected", "dpo/margin",
-                                           "dpo/accuracy", "dpo/logps/chosen",   "dpo/logps/rejected",   "dpo/kl"};
+  const std::vector<std::string> wanted = {"dpo/loss",         "dpo/rewards/chosen", "dpo/rewards/rejected",
+                                           "dpo/margin",       "dpo/accuracy",       "dpo/ranking_accuracy",
+                                           "dpo/logps/chosen", "dpo/logps/rejected", "dpo/kl"};
+  EXPECT_EQ(both.mean(both.ranked), 1);
   EXPECT_EQ(names, wanted);
 }
 

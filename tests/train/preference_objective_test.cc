@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "optim/optimizer.h"
+#include "tests/ref/thread_ranks.h"
 #include "tests/train/preference_fixture.h"
 #include "train/loop.h"
 
@@ -65,7 +66,8 @@ TEST(PreferenceObjective, BeginsAtLnTwoWithEveryMarginZeroUnderAFreshAdapter) {
       auto model = random_model(small.config, dtype);
       const auto adapter = small_adapter(*model, 0.5);
       std::vector<PreferenceSet> sets = {random_set(20, 1)};
-      PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(), small_options());
+      PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(),
+                                    small_options());
       Scope scope;
       const StepOutcome outcome = scope.step(objective, 0);
       EXPECT_EQ(outcome.loss, std::numbers::ln2);
@@ -84,7 +86,8 @@ TEST(PreferenceObjective, TrainsTheAdapterAloneAndLeavesItOn) {
   const auto adapter = small_adapter(*model);
   move(*adapter);
   std::vector<PreferenceSet> sets = {random_set(20, 1)};
-  PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(), small_options());
+  PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(),
+                                small_options());
   Scope scope;
   const StepOutcome outcome = scope.step(objective, 0);
   EXPECT_NE(figure(outcome, "dpo/margin"), 0);
@@ -107,7 +110,8 @@ TEST(PreferenceObjective, GivesTheSameBitsWithAReferenceFromBeforehand) {
   const StepOutcome a = scope.step(live, 0);
   const std::vector<float> expected = gradients_of(adapter->parameters());
   clear(adapter->parameters());
-  PreferenceObjective cached(*model, sets, sampler_of(sets), {nullptr, {reference}}, adapter->parameters(), small_options());
+  PreferenceObjective cached(*model, sets, sampler_of(sets), {nullptr, {reference}}, adapter->parameters(),
+                             small_options());
   const StepOutcome b = scope.step(cached, 0);
   EXPECT_EQ(a.loss, b.loss);
   EXPECT_EQ(gradients_of(adapter->parameters()), expected);
@@ -123,7 +127,8 @@ TEST(PreferenceObjective, DoesNotDependOnTheMicroBatch) {
   std::vector<float> expected;
   double loss = 0;
   for (const int64_t pairs : {int64_t{6}, int64_t{1}, int64_t{2}}) {
-    PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(), small_options(pairs, 6 / pairs));
+    PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(),
+                                  small_options(pairs, 6 / pairs));
     clear(adapter->parameters());
     const StepOutcome outcome = scope.step(objective, 0);
     if (expected.empty()) {
@@ -153,7 +158,8 @@ TEST(PreferenceObjective, HasTheDerivativeOfItsLoss) {
   loss_now(true);
   std::vector<double> analytic, numeric;
   std::vector<std::vector<float>> grads;
-  for (const autograd::Parameter* p : adapter->parameters()) grads.push_back({p->grad.span<float>().begin(), p->grad.span<float>().end()});
+  for (const autograd::Parameter* p : adapter->parameters())
+    grads.push_back({p->grad.span<float>().begin(), p->grad.span<float>().end()});
   for (size_t i = 0; i < adapter->parameters().size(); i += 3) {
     autograd::Parameter* p = adapter->parameters()[i];
     // Along the gradient itself: the largest change for a step.
@@ -165,7 +171,8 @@ TEST(PreferenceObjective, HasTheDerivativeOfItsLoss) {
     constexpr double kStep = 5e-3;
     for (const int side : {0, 1}) {
       for (size_t k = 0; k < before.size(); ++k)
-        p->value.data<float>()[k] = before[k] + static_cast<float>((side == 0 ? -kStep : kStep) * static_cast<double>(grads[i][k]) / norm);
+        p->value.data<float>()[k] =
+            before[k] + static_cast<float>((side == 0 ? -kStep : kStep) * static_cast<double>(grads[i][k]) / norm);
       adapter->refresh();
       sides[side] = loss_now(false);
     }
@@ -184,7 +191,8 @@ TEST(PreferenceObjective, TakesPairsByWeightAndGoesOnWhereItStopped) {
   move(*adapter);
   std::vector<PreferenceSet> sets = {random_set(30, 1, "a"), random_set(30, 2, "b")};
   const auto make = [&](std::vector<double> weights) {
-    return PreferenceObjective(*model, sets, sampler_of(sets, weights), {adapter.get(), {}}, adapter->parameters(), small_options());
+    return PreferenceObjective(*model, sets, sampler_of(sets, weights), {adapter.get(), {}}, adapter->parameters(),
+                               small_options());
   };
   Scope scope;
   std::vector<double> losses;
@@ -202,11 +210,39 @@ TEST(PreferenceObjective, TakesPairsByWeightAndGoesOnWhereItStopped) {
   EXPECT_FALSE(other.restore(Json::object()).ok());
 }
 
+TEST(PreferenceObjective, SharesThePairsOfAStepAmongRanks) {
+  std::vector<PreferenceSet> sets = {random_set(20, 1)};
+  const auto step = [&](dist::Communicator* world, int64_t pairs, std::vector<float>& gradients) {
+    auto model = random_model(lathe::testing::small_models(kLength)[3].config, DType::kFloat32);
+    const auto adapter = small_adapter(*model);
+    move(*adapter);
+    PreferenceObjective objective(*model, sets, sampler_of(sets), {adapter.get(), {}}, adapter->parameters(),
+                                  small_options(pairs, 1));
+    Scope scope;
+    if (world != nullptr) scope.world = world;
+    scope.step(objective, 0);
+    const StepOutcome outcome = scope.step(objective, 1);
+    gradients = gradients_of(adapter->parameters());
+    return outcome;
+  };
+  std::vector<float> whole, half[2];
+  const StepOutcome alone = step(nullptr, 6, whole);
+  lathe::testing::ThreadRanks::run(2, [&](dist::Communicator& job) {
+    const StepOutcome outcome = step(&job, 3, half[job.rank()]);
+    EXPECT_NEAR(outcome.loss, alone.loss, 1e-12);
+    EXPECT_NEAR(figure(outcome, "dpo/margin"), figure(alone, "dpo/margin"), 1e-12);
+  });
+  std::vector<float> mean;
+  for (size_t i = 0; i < whole.size(); ++i) mean.push_back((half[0][i] + half[1][i]) / 2);
+  EXPECT_TRUE(is_close(mean, whole, {2e-6, 1e-4}));
+}
+
 TEST(PreferenceObjective, RefusesToRunWithoutTheReferenceItsLossNeeds) {
   auto model = random_model(lathe::testing::small_models(kLength)[3].config, DType::kFloat32, true);
   std::vector<PreferenceSet> sets = {random_set(5, 1)};
   PreferenceOptions options = small_options();
-  EXPECT_THROW(PreferenceObjective(*model, sets, sampler_of(sets), {}, model->parameters(), options), std::invalid_argument);
+  EXPECT_THROW(PreferenceObjective(*model, sets, sampler_of(sets), {}, model->parameters(), options),
+               std::invalid_argument);
   options.loss.reference_free = true;
   EXPECT_NO_THROW(PreferenceObjective(*model, sets, sampler_of(sets), {}, model->parameters(), options));
 }
@@ -221,7 +257,8 @@ TEST(PreferenceObjective, TeachesFullWeightsWhatWasPreferred) {
   for (auto& pair : held_out.pairs) pair.chosen = {5, 6, 7}, pair.rejected = {7, 6, 5};
   Scope scope;
   const std::vector<AnswerSums> reference = score_pairs(*model, scope.ctx, set.pairs, 8);
-  PreferenceObjective objective(*model, sets, sampler_of(sets), {nullptr, {reference}}, model->parameters(), small_options(4, 1));
+  PreferenceObjective objective(*model, sets, sampler_of(sets), {nullptr, {reference}}, model->parameters(),
+                                small_options(4, 1));
   objective.set_validation_reference(score_pairs(*model, scope.ctx, held_out.pairs, 8));
   optim::AdamwRates rates;
   rates.lr = 2e-3;

@@ -25,7 +25,8 @@ TEST(PairBatch, CountsAnswersWithTheirStopTokenAndSharesThePrompt) {
   EXPECT_EQ(batch.rows(), 4);
   EXPECT_EQ(batch.columns(), 5);
   const std::vector<int32_t> ids = {1, 2, 3, 4, 0, /**/ 7, 8, 0, 0, 0, /**/ 1, 2, 3, 5, 6, /**/ 7, 0, 0, 0, 0};
-  const std::vector<int32_t> targets = {-1, -1, 4, 9, -1, /**/ 8, 9, -1, -1, -1, /**/ -1, -1, 5, 6, 9, /**/ 9, -1, -1, -1, -1};
+  const std::vector<int32_t> targets = {-1,      -1, 4, 9, -1, /**/ 8, 9,  -1, -1, -1,
+                                        /**/ -1, -1, 5, 6, 9,  /**/ 9, -1, -1, -1, -1};
   const model::Batch inputs = batch.batch();
   EXPECT_EQ(std::vector<int32_t>(inputs.ids.span<int32_t>().begin(), inputs.ids.span<int32_t>().end()), ids);
   const Tensor out = batch.targets();
@@ -42,7 +43,11 @@ TEST(PairBatch, CountsAnswersWithTheirStopTokenAndSharesThePrompt) {
   const std::vector<double> by_chosen = {-0.5, -0.25}, by_rejected = {0.5, 0.125};
   const Tensor factors = batch.factors(by_chosen, by_rejected);
   for (int64_t i = 0; i < 20; ++i) {
-    const float expected = targets[static_cast<size_t>(i)] < 0 ? 0.0f : i < 5 ? 0.5f : i < 10 ? 0.25f : i < 15 ? -0.5f : -0.125f;
+    const float expected = targets[static_cast<size_t>(i)] < 0 ? 0.0f
+                           : i < 5                             ? 0.5f
+                           : i < 10                            ? 0.25f
+                           : i < 15                            ? -0.5f
+                                                               : -0.125f;
     EXPECT_EQ(factors.data<float>()[i], expected) << i;
   }
 }
@@ -61,7 +66,9 @@ TEST(ScorePairs, GivesEachAnswerTheSameBitsInAnyCompany) {
 
 class ReferenceFile : public ::testing::Test {
  protected:
-  Json key(const std::string& model = "m") const { return Json(Json::Object{{"model", model}, {"data", "d"}, {"max_length", 64}}); }
+  Json key(const std::string& model = "m") const {
+    return Json(Json::Object{{"model", model}, {"data", "d"}, {"max_length", 64}});
+  }
   TemporaryFolder folder_;
   fs::path file_ = folder_.path() / "reference" / "train.safetensors";
   std::vector<AnswerSums> sums_ = {{-1.5f, -2.25f}, {-3, -4}};
@@ -107,9 +114,11 @@ TEST(WeightsSha256, ChangesWithAnyNumber) {
   EXPECT_NE(weights_sha256(model->parameters()), before);
 }
 
-int count_warnings(PreferenceWatch& watch, int64_t steps, const std::function<double(int64_t)>& margin, const std::function<double(int64_t)>& ratio) {
+int count_warnings(PreferenceWatch& watch, int64_t steps, const std::function<double(int64_t)>& margin,
+                   const std::function<double(int64_t)>& ratio) {
   int count = 0;
-  for (int64_t step = 0; step < steps; ++step) count += static_cast<int>(watch.observe(step, margin(step), ratio(step)).size());
+  for (int64_t step = 0; step < steps; ++step)
+    count += static_cast<int>(watch.observe(step, margin(step), ratio(step)).size());
   return count;
 }
 
@@ -117,8 +126,12 @@ int count_warnings(PreferenceWatch& watch, int64_t steps, const std::function<do
 TEST(PreferenceWatch, WarnsOnceWhenTheMarginStaysAtZero) {
   const auto none = [](int64_t) { return 0.0; };
   PreferenceWatch still, moving, short_run;
-  EXPECT_EQ(count_warnings(still, 300, [](int64_t) { return 1e-5; }, none), 1);
-  EXPECT_EQ(count_warnings(moving, 300, [](int64_t step) { return 1e-3 * static_cast<double>(step); }, none), 0);
+  EXPECT_EQ(count_warnings(
+                still, 300, [](int64_t) { return 1e-5; }, none),
+            1);
+  EXPECT_EQ(count_warnings(
+                moving, 300, [](int64_t step) { return 1e-3 * static_cast<double>(step); }, none),
+            0);
   EXPECT_EQ(count_warnings(short_run, 60, none, none), 0);
 }
 

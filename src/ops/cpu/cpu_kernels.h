@@ -11,6 +11,8 @@ void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate);
 void quantized_product(T x, const QuantizedMatrix& w, T y);
 void add_bias(T y, T bias);
 void bias_backward(T dy, T dbias);
+void low_rank(T x, T a, T b, float scale, T h, T y);
+void low_rank_backward(T dy, T a, T b, float scale, T dh, T dx);
 void scale_columns(T x, T factors, T y);
 void scale_columns_backward(T dy, T x, T dfactors);
 void adapted_row_norms(T w, T product, float scale, T norms);

@@ -45,6 +45,8 @@ const Kernels& cpu_kernels() {
       .smear_backward = cpu::smear_backward,
       .dropout = cpu::dropout,
       .softmax_loss = cpu::softmax_loss,
+      .low_rank = cpu::low_rank,
+      .low_rank_backward = cpu::low_rank_backward,
       .scale_columns = cpu::scale_columns,
       .scale_columns_backward = cpu::scale_columns_backward,
       .adapted_row_norms = cpu::adapted_row_norms,

@@ -1,10 +1,10 @@
-// Matrix products by oneDNN, but for those of few rows. One primitive per (shape, layout, dtypes, accumulate), kept in a cache: making one costs a
-// JIT compilation, running one does not. oneDNN's blocked kernel sums each output element over k upwards in fixed
+// Matrix products by oneDNN, but for those of few rows. One primitive per (shape, layout, dtypes, accumulate), kept in a cache of the
+// thread: making one costs a JIT compilation (once in the process: the library keeps the code), running one does not. Called
+// from inside a parallel_for a product runs on the thread that asks. oneDNN's blocked kernel sums each output element over k upwards in fixed
 // blocks, whatever M, N and the number of threads (checked by tests/ops/matmul_test.cc on this machine's ISA).
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <map>
-#include <mutex>
 #include <tuple>
 
 #include "core/machine.h"
@@ -37,26 +37,26 @@ struct Product {
 };
 
 // The library, held to the instruction set that the other kernels are held to.
-struct Engine {
-  Engine() {
+const dnnl::engine& shared_engine() {
+  static const bool limited = [] {
     if (max_isa() < cpu_isa()) dnnl::set_max_cpu_isa(max_isa() == Isa::kAvx512 ? dnnl::cpu_isa::avx512_core : dnnl::cpu_isa::avx2);
-  }
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
-  std::mutex mutex;
+    return true;
+  }();
+  static const dnnl::engine engine{dnnl::engine::kind::cpu, limited ? size_t{0} : size_t{1}};
+  return engine;
+}
+
+// Of one thread: a primitive runs where it was made, and its memory objects are one call's.
+struct Products {
+  dnnl::stream stream{shared_engine()};
   std::map<Key, Product> products;
 };
-
-Engine& shared_engine() {
-  static Engine instance;
-  return instance;
-}
 
 // Does the library multiply in one order of summation here? It does in its blocked kernels, which begin with AVX-512, for
 // bf16 with the instruction that multiplies it; its other products choose the order by M and N, or refuse bf16.
 bool library_keeps_order(DType dtype) { return max_isa() >= (dtype == DType::kBFloat16 ? Isa::kAvx512Bf16 : Isa::kAvx512); }
 
-Product make_product(Engine& shared, const Key& key) {
+Product make_product(const dnnl::engine& engine, const Key& key) {
   const auto tag = [](bool transposed) { return transposed ? memory::format_tag::ba : memory::format_tag::ab; };
   const memory::desc a({key.m, key.k}, dnnl_type(key.in), tag(key.ta));
   const memory::desc b({key.k, key.n}, dnnl_type(key.in), tag(key.tb));
@@ -67,9 +67,9 @@ Product make_product(Engine& shared, const Key& key) {
     sum.append_sum(1.0f);
     attributes.set_post_ops(sum);
   }
-  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), attributes, shared.engine);
-  Product product{dnnl::matmul(description), memory(a, shared.engine, nullptr), memory(b, shared.engine, nullptr),
-                  memory(c, shared.engine, nullptr), {}};
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, c), attributes, engine);
+  Product product{dnnl::matmul(description), memory(a, engine, nullptr), memory(b, engine, nullptr),
+                  memory(c, engine, nullptr), {}};
   product.arguments = {{DNNL_ARG_SRC, product.a}, {DNNL_ARG_WEIGHTS, product.b}, {DNNL_ARG_DST, product.c}};
   return product;
 }
@@ -85,16 +85,15 @@ void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) 
     return;
   }
   if (!library_keeps_order(a.dtype())) return blocked_product(a, ta, b, tb, c, accumulate);
-  Engine& shared = shared_engine();
-  const std::lock_guard<std::mutex> lock(shared.mutex);
-  auto found = shared.products.find(key);
-  if (found == shared.products.end()) found = shared.products.emplace(key, make_product(shared, key)).first;
+  static thread_local Products own;
+  auto found = own.products.find(key);
+  if (found == own.products.end()) found = own.products.emplace(key, make_product(shared_engine(), key)).first;
   Product& product = found->second;
   product.a.set_data_handle(a.raw());
   product.b.set_data_handle(b.raw());
   product.c.set_data_handle(c.raw());
-  product.primitive.execute(shared.stream, product.arguments);
-  shared.stream.wait();
+  product.primitive.execute(own.stream, product.arguments);
+  own.stream.wait();
 }
 
 void matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# A run with --dashboard answers with its history, talks while it trains, and ends with the bits of a run without; a folder can be looked at.
+set -euo pipefail
+# shellcheck source=tests/scripts/training_fixture.bash
+source "$(dirname "$0")/training_fixture.bash"
+command -v curl >/dev/null || exit 77
+bases=$LATHE_BASE_DIR/base_checkpoints
+last=$bases/plain/step_400
+
+flags=(--num-iterations 400 --save-every -1 --eval-every 100 --sample-every 100 --log-every 10 --threads 2)
+run train plain "${flags[@]}" || fail "the run without a dashboard"
+start train watched "${flags[@]}" --dashboard 0
+until url=$(grep -o 'http://127.0.0.1:[0-9]*' watched.train.out 2>/dev/null); do sleep 0.02; done
+curl -sS "$url/history" >first.json || fail "no history"
+curl -sSN --max-time 60 "$url/events" >events.txt &
+curl -sSN "$url/chat" -H 'Content-Type: application/json' \
+  -d '{"messages": [{"role": "user", "content": "document 1: w3 w"}], "continue": true, "max_tokens": 12}' >answer.txt || fail "no answer"
+curl -sS "$url/history" >middle.json || fail "no history after the answer"
+curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history" | grep -q 403 || fail "a foreign name was answered"
+wait "$pid" || fail "the run with a dashboard"
+
+has answer.txt '^data: \{"step": [0-9]+, "copy_mb": [0-9.]+\}$' '^data: \{"token": ' '^data: \{"done": true\}$'
+has middle.json '"train/loss"' '"steps": 400' '"chat": true' '"stage": "base"' '"limit_tokens_per_second"'
+has events.txt '^data: \{"history": ' '^data: \{"line": \{"step": 3[0-9][0-9], ' '"grad_norm/layer_00"' '"samples"' '^data: \{"ended": "finished"\}'
+for file in model.safetensors optimizer.safetensors; do cmp "$last/$file" "$bases/watched/step_400/$file" || fail "the dashboard changed $file"; done
+grep -q '"samples": \[' "$bases/plain/metrics.jsonl" || fail "the samples are not in the metrics"
+
+# The port is taken: the run says so before it trains.
+python3 -c '
+import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(600)' >port.txt &
+until [ -s port.txt ]; do sleep 0.02; done
+status=0
+run train taken "${flags[@]}" --dashboard "$(cat port.txt)" || status=$?
+[ "$status" = 1 ] || fail "a taken port gives status $status, 1 is right"
+grep -q 'in use' taken.train.err || fail "no word on the taken port"
+
+# The folder of a run, finished; a line that is still being written is left for later.
+printf '{"step": 401, "train/lo' >>"$bases/plain/metrics.jsonl"
+"$lathe" dashboard "$bases/plain" --port 0 >look.out 2>look.err &
+look=$!
+until url=$(grep -o 'http://127.0.0.1:[0-9]*' look.out 2>/dev/null); do sleep 0.02; done
+until curl -sS "$url/history" | grep -q '"train/loss"'; do sleep 0.05; done
+printf 'ss": 0.125}\n' >>"$bases/plain/metrics.jsonl"
+until curl -sS "$url/history" | grep -q '0\.125'; do sleep 0.05; done
+curl -sS "$url/history" | grep -q '"steps": 400' || fail "the folder's page does not know the run's steps"
+[ "$(curl -sS -o /dev/null -w '%{http_code}' "$url/chat" -d '{}')" = 404 ] || fail "there is nobody to talk to in a folder"
+kill -TERM "$look"
+wait "$look" || fail "lathe dashboard does not end on a signal"
+status=0
+"$lathe" dashboard "$work/nowhere" 2>nowhere.err || status=$?
+[ "$status" = 1 ] && grep -q 'training run' nowhere.err || fail "a folder without a run"

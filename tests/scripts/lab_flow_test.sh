@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The commands of docs/lab.md run as they stand; then the run of phase A is killed and goes on to the same bytes.
-# L-16.4, L-1.3, L-1.5
+# L-1.37, L-1.45, L-5.32
 set -euo pipefail
 lathe=${LATHE_BUILD:?}/lathe
 work=$(mktemp -d)

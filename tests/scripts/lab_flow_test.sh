@@ -33,11 +33,13 @@ grep -qE 'Phase 2 begins' "$work/out" || fail "the second phase was not announce
 grep -qE 'Learning rate over the border: ' "$work/out" || fail "no rate over the border"
 
 # L-5.43, L-5.44: killed at any step, also inside a save, the run goes on to the same weights and the same curve.
-train_a() { lathe 40_pretrain --config phase_a.json --data_dirs data/processed/stories data/processed/books --data_weights 0.67 0.33 --tokenizer_dir data/tok --output_dir "$1"; }
+# As a job the program itself has the job's number, not a shell around it.
+train_a_as_job() { exec lathe 40_pretrain --config phase_a.json --data_dirs data/processed/stories data/processed/books --data_weights 0.67 0.33 --tokenizer_dir data/tok --output_dir "$1"; }
+train_a() { (train_a_as_job "$1"); }
 train_a again >"$work/a.out" 2>&1
 cmp again/micro/step_40/model.safetensors checkpoints/pretrain/micro/micro/step_40/model.safetensors || fail "two runs differ"
 for wait in 0.9 1.6 2.3; do
-  train_a killed >"$work/k.out" 2>&1 &
+  (train_a_as_job killed) >"$work/k.out" 2>&1 &
   pid=$!
   sleep "$wait"
   kill -9 "$pid" 2>/dev/null || true
@@ -50,7 +52,7 @@ curve() { grep -o '"step": *[0-9]*\|"train/window_loss": *[0-9.e+-]*\|"train/lrm
 
 # L-5.47: a signal between two steps leaves a checkpoint and status 3.
 rm -rf stopped
-train_a stopped >"$work/s.out" 2>&1 &
+(train_a_as_job stopped) >"$work/s.out" 2>&1 &
 pid=$!
 until grep -q '^step 1/' "$work/s.out"; do sleep 0.1; done
 kill -TERM "$pid"

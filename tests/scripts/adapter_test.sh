@@ -49,15 +49,15 @@ for ((i = 0; i < 100; ++i)); do
   sleep 0.1
 done
 [ -n "$port" ] || { cat serve.err; fail "serve on an adapter run"; }
-curl -sf "http://127.0.0.1:$port/v1/chat/completions" -d '{"messages": [{"role": "user", "content": "1 + 2?"}], "max_tokens": 8, "temperature": 0}' >served.json || fail "no answer from the server"
-has served.json '"content": *"'
+curl -sf "http://127.0.0.1:$port/chat/completions" -d '{"messages": [{"role": "user", "content": "1 + 2?"}], "max_tokens": 8, "temperature": 0}' >served.json || fail "no answer from the server"
+has served.json "^data: .*\"done\": *true"
 kill "$server"
 wait "$server" || true
 
 # Mid-training by an adapter, and fine-tuning on top of it: an adapter on an adapter.
 mids=$LATHE_BASE_DIR/mid_checkpoints
 cp -r "$base" "${base%/a}/top"
-printf '{"train": [{"task": "file", "path": "chats.jsonl"}], "validation": [{"task": "file", "path": "chats_val.jsonl"}]}' >mixture.json
+printf '{"train": [{"task": "file", "path": "%s/chats.jsonl"}], "validation": [{"task": "file", "path": "%s/chats_val.jsonl"}]}' "$work" "$work" >mixture.json
 "$lathe" mid --mixture mixture.json --lora --lora-r 4 --lora-lr 0.01 --max-seq-len 64 --device-batch-size 4 --total-batch-size 512 --num-iterations 4 --eval-every -1 \
   --threads 1 --tag top >mid.out 2>mid.err || { tail -n 5 mid.err; fail "mid --lora"; }
 [ -f "$mids/top/step_4/adapter_model.safetensors" ] || fail "mid-training saved no adapter: $(ls "$mids/top")"

@@ -55,7 +55,7 @@ kill_often adapter killed adapter_model.safetensors
 saved=$(find adapter -maxdepth 1 -name 'step_*' | sort -V | head -n 1)
 tune elsewhere --resume_from_checkpoint "$saved" --num_workers 1 --log-level WARNING || { tail -n 5 elsewhere.err; fail "--resume_from_checkpoint"; }
 cmp adapter/final/adapter_model.safetensors elsewhere/final/adapter_model.safetensors || fail "from ${saved##*/} on it ended elsewhere"
-if grep -qi info elsewhere.err; then fail "--log-level WARNING shows more: $(grep -i info elsewhere.err)"; fi
+if grep -q ' - INFO - ' elsewhere.err; then fail "--log-level WARNING shows more"; fi
 
 # Whole weights: the config alone decides.
 cp sft.json lora.json

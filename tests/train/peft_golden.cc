@@ -122,7 +122,7 @@ Json peft_form(const model::AdapterConfig& config) {
   return out;
 }
 
-std::vector<float> logits_of(const model::Transformer& model, const Tensor& ids, int64_t rows) {
+std::vector<float> logits_of(model::Transformer& model, const Tensor& ids, int64_t rows) {
   ops::Context ctx;
   autograd::Tape tape(ctx, false);
   model::Batch batch;

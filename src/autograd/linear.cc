@@ -91,7 +91,8 @@ bool learns(const std::vector<LowRank*>& adapters) {
 }
 
 // With `weight` dx is written with that product first.
-void adapter_backward(ops::Context& ctx, const Tensor& dy, const Tensor& x, const Applied& applied, const Tensor& dx, const Tensor& weight) {
+void adapter_backward(ops::Context& ctx, const Tensor& dy, const Tensor& x, const Applied& applied, const Tensor& dx,
+                      const Tensor& weight) {
   LowRank& adapter = *applied.adapter;
   const Tensor input = adapter_input(ctx, x, applied);
   // Through a mask the gradient of the input goes by a tensor of its own.
@@ -125,8 +126,9 @@ Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias,
       part.dropout = *dropout;
       part.dropout.key[1] ^= adapter->stream;
     }
-    part.h = ops::low_rank(ctx, adapter_input(ctx, x.value, part), adapter->a->compute, adapter->b->compute, adapter->scale, value ? y : Tensor(),
-                           x.value, together && value && parts.empty() ? weight.compute : Tensor());
+    part.h = ops::low_rank(ctx, adapter_input(ctx, x.value, part), adapter->a->compute, adapter->b->compute,
+                           adapter->scale, value ? y : Tensor(), x.value,
+                           together && value && parts.empty() ? weight.compute : Tensor());
     if (adapter->magnitude) {
       part.gain = dora_gain(tape, weight, *adapter);
       part.sum = y;
@@ -145,7 +147,8 @@ Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias,
       const bool joined = together && dx && !learns(w) && parts.front().rate <= 0;
       if (!joined) product_backward(t.ctx(), inner, x.value, *w, gained ? nullptr : bias, dx);
       for (size_t i = 0; i < parts.size(); ++i)
-        adapter_backward(t.ctx(), parts[i].gain ? inner : dy, x.value, parts[i], dx, joined && i == 0 ? w->compute : Tensor());
+        adapter_backward(t.ctx(), parts[i].gain ? inner : dy, x.value, parts[i], dx,
+                         joined && i == 0 ? w->compute : Tensor());
       t.add_grad(x, std::move(dx));
     });
   return out;

@@ -16,8 +16,8 @@ double flops_of(int64_t rows, int64_t k, int64_t columns) {
 
 }  // namespace
 
-Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y, const Tensor& input,
-                const Tensor& w) {
+Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y,
+                const Tensor& input, const Tensor& w) {
   require_activation("[low_rank]", x);
   require(x.rank() == 2 && a.rank() == 2 && x.dim(1) == a.dim(1), "[low_rank] x ", x.shape(), " and A ", a.shape(), " do not fit");
   require_tensor("[low_rank]", "A", a, a.shape(), x.dtype());
@@ -30,7 +30,8 @@ Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b,
     require(bool(y), "[low_rank] W needs y");
   }
   const int64_t rows = x.dim(0), in = a.dim(1), out = b.dim(0), r = a.dim(0);
-  const Timed timed(ctx, name_of(x.dtype()), flops_of(rows, in, r) + (y ? flops_of(rows, r, out) : 0) + (w ? flops_of(rows, in, out) : 0),
+  const Timed timed(ctx, name_of(x.dtype()),
+                    flops_of(rows, in, r) + (y ? flops_of(rows, r, out) : 0) + (w ? flops_of(rows, in, out) : 0),
                     bytes_of(x, w, a, b, h, y) + (w ? 0 : bytes_of(y)), shape_variant(rows, in, out, w ? 2 : 0));
   if (!ctx.meta()) kernels_of(ctx.device()).low_rank(input, w, x, a, b, scale, h, y);
   return h;

@@ -6,9 +6,9 @@
 
 namespace lathe::ops {
 
-// h = scale * x A^T, (N, r) of x's dtype, and y += h B^T, rounded once; returns h. x (N, in); a (r, in); b (out, r); y (N, out),
-// empty = skip. With w (out, in) y = input W^T first, by the same blocks of rows, so that y is still in the cache; the bits are
-// those of a product of its own. input (N, in): x before dropout.
+// h = scale * x A^T, (N, r) of x's dtype, and y += h B^T, rounded once; returns h. x (N, in); a (r, in); b (out, r);
+// y (N, out), empty = skip. With w (out, in) y = input W^T first, by the same blocks of rows, so that y is still in the
+// cache; the bits are those of a product of its own. input (N, in): x before dropout.
 Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y,
                 const Tensor& input = Tensor(), const Tensor& w = Tensor());
 // dx (N, in): added to, in x's dtype; da, db: float32, added to. Empty ones are skipped.

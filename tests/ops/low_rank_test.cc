@@ -71,9 +71,9 @@ TEST(LowRank, ProductOfTheLayerBesideHasTheBitsOfOneApart) {
       EXPECT_EQ(read_values(dx_beside), read_values(dx_apart));
     }
   }
-  EXPECT_REFUSAL("[low_rank]", low_rank(ctx, Tensor::zeros({2, 3}, DType::kFloat32), Tensor::zeros({1, 3}, DType::kFloat32),
-                                        Tensor::zeros({4, 1}, DType::kFloat32), 1, Tensor(), Tensor::zeros({2, 3}, DType::kFloat32),
-                                        Tensor::zeros({4, 3}, DType::kFloat32)));
+  const auto zeros = [](int64_t rows, int64_t columns) { return Tensor::zeros({rows, columns}, DType::kFloat32); };
+  EXPECT_REFUSAL("[low_rank]",
+                 low_rank(ctx, zeros(2, 3), zeros(1, 3), zeros(4, 1), 1, Tensor(), zeros(2, 3), zeros(4, 3)));
 }
 
 TEST(Columns, AreGatheredScaledAndSummed) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The lab's fine-tuning beyond its documented command: whole weights by config, answers at each evaluation, runs that are killed, go on or start from a
-# folder, and validation that is not there. The data and the model are those of docs/lab.md.
+# The lab's fine-tuning beyond its documented command: whole weights by config, answers at each evaluation, runs that are
+# killed, go on or start from a folder, and validation that is not there. The data and the model are those of docs/lab.md.
 # L-7.27, L-7.32
 # L-7.33, L-7.34, L-7.37
 set -euo pipefail

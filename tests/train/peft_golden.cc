@@ -33,11 +33,13 @@ from transformers import AutoModelForCausalLM
 folder = sys.argv[1]
 given = json.load(open(folder + '/given.json'))
 ids = torch.tensor(given['ids'])
-def base(): return AutoModelForCausalLM.from_pretrained(given['base'], dtype=torch.float32, attn_implementation='eager').eval()
+def base():
+    return AutoModelForCausalLM.from_pretrained(given['base'], dtype=torch.float32, attn_implementation='eager').eval()
 out = {}
 def take(name, model):
     with torch.no_grad(): out[name] = model.eval()(ids).logits.float().contiguous()
-for name in given['ours']: take('ours.' + name, PeftModel.from_pretrained(base(), folder + '/ours.' + name))
+for name in given['ours']:
+    take('ours.' + name, PeftModel.from_pretrained(base(), folder + '/ours.' + name))
 for name, config in given['theirs'].items():
     torch.manual_seed(5)
     model = get_peft_model(base(), LoraConfig(task_type='CAUSAL_LM', **config))
@@ -56,23 +58,27 @@ import torch
 from trl import DPOTrainer
 folder = sys.argv[1]
 given = json.load(open(folder + '/given.json'))
-chosen, rejected, ref_chosen, ref_rejected = (torch.tensor(given[k], dtype=torch.float32) for k in ('chosen', 'rejected', 'ref_chosen', 'ref_rejected'))
+chosen, rejected, ref_chosen, ref_rejected = (
+    torch.tensor(given[key], dtype=torch.float32) for key in ('chosen', 'rejected', 'ref_chosen', 'ref_rejected'))
 lengths = given['chosen_tokens'] + given['rejected_tokens']
 width = 1 + max(lengths)
 mask = torch.tensor([[0] + [1] * n + [0] * (width - 1 - n) for n in lengths])
 log_probs = torch.zeros(len(lengths), width - 1)
 log_probs[:, 0] = torch.cat([chosen, rejected])
 nothing = torch.zeros(len(lengths), width - 1)
-def model(**kwargs): return types.SimpleNamespace(log_probs=log_probs, entropy=nothing, mean_logits=nothing, is_top1=nothing.bool())
+def model(**kwargs):
+    return types.SimpleNamespace(log_probs=log_probs, entropy=nothing, mean_logits=nothing, is_top1=nothing.bool())
 same = types.SimpleNamespace(device='cpu', gather=lambda x: x, gather_for_metrics=lambda x: x)
 inputs = {'input_ids': torch.zeros_like(mask), 'attention_mask': torch.ones_like(mask), 'completion_mask': mask,
           'ref_chosen_logps': ref_chosen, 'ref_rejected_logps': ref_rejected}
 results = []
 for case in given['cases']:
     metrics = {'eval': collections.defaultdict(list)}
-    trainer = types.SimpleNamespace(model=types.SimpleNamespace(training=False), accelerator=same, aux_loss_enabled=False, ld_alpha=None,
-        precompute_ref_logps=True, f_divergence_type='reverse_kl', loss_types=[case['type']], loss_weights=[1.0], beta=case['beta'],
-        label_smoothing=case['label_smoothing'], use_weighting=False, _metrics=metrics, _total_train_tokens=0, _tp_size=1)
+    trainer = types.SimpleNamespace(
+        model=types.SimpleNamespace(training=False), accelerator=same, aux_loss_enabled=False, ld_alpha=None,
+        precompute_ref_logps=True, f_divergence_type='reverse_kl', loss_types=[case['type']], loss_weights=[1.0],
+        beta=case['beta'], label_smoothing=case['label_smoothing'], use_weighting=False, _metrics=metrics,
+        _total_train_tokens=0, _tp_size=1)
     loss = DPOTrainer._compute_loss(trainer, model, inputs, False)
     m = metrics['eval']
     results.append({'loss': loss.item(), 'chosen': m['rewards/chosen'][0], 'rejected': m['rewards/rejected'][0],
@@ -83,8 +89,9 @@ json.dump(results, open(folder + '/result.json', 'w'))
 void run(const TemporaryFolder& folder, const char* script, const Json& given) {
   check(write_json_atomic(folder.path() / "given.json", given));
   check(write_file_atomic(folder.path() / "run.py", script));
-  const std::string command = join_text(python(), " '", (folder.path() / "run.py").string(), "' '", folder.path().string(),
-                                        "' > '", (folder.path() / "log").string(), "' 2>&1");
+  const std::string command =
+      join_text(python(), " '", (folder.path() / "run.py").string(), "' '", folder.path().string(), "' > '",
+                (folder.path() / "log").string(), "' 2>&1");
   ASSERT_EQ(std::system(command.c_str()), 0) << take(read_file(folder.path() / "log"));
 }
 
@@ -147,7 +154,8 @@ TEST(PeftGolden, EitherProgramReadsTheOthersAdapters) {
   given["base"] = base_folder().string();
   given["ids"] = Json::array();
   for (int64_t row = 0; row < rows; ++row) {
-    const auto values = ids.span<int32_t>().subspan(static_cast<size_t>(row * columns), static_cast<size_t>(columns));
+    const auto values =
+        ids.span<int32_t>().subspan(static_cast<size_t>(row * columns), static_cast<size_t>(columns));
     given["ids"].push_back(Json(Json::Array(values.begin(), values.end())));
   }
   given["ours"] = Json::array();
@@ -175,12 +183,13 @@ TEST(PeftGolden, EitherProgramReadsTheOthersAdapters) {
   for (const Form& form : forms()) {
     SCOPED_TRACE(form.name);
     EXPECT_FALSE(is_close(std::span<const float>(without), std::span<const float>(ours[i]), {0.1, 0}));
-    EXPECT_TRUE(is_close(std::span<const float>(ours[i++]), theirs.find(join_text("ours.", form.name))->span<float>(), close));
+    const auto of = [&](const char* whose) { return theirs.find(join_text(whose, ".", form.name))->span<float>(); };
+    EXPECT_TRUE(is_close(std::span<const float>(ours[i++]), of("ours"), close));
     const auto model = take(model::load_hugging_face(base_folder(), DType::kFloat32));
     model->freeze();
     const auto adapter = take(model::load_adapter(*model, folder.path() / join_text("theirs.", form.name), false));
     const std::vector<float> read = logits_of(*model, ids, rows);
-    EXPECT_TRUE(is_close(std::span<const float>(read), theirs.find(join_text("theirs.", form.name))->span<float>(), close));
+    EXPECT_TRUE(is_close(std::span<const float>(read), of("theirs"), close));
     EXPECT_FALSE(is_close(std::span<const float>(without), std::span<const float>(read), {0.1, 0}));
   }
 }
@@ -222,7 +231,8 @@ TEST(PeftGolden, PreferenceLossesOfOurLogProbabilitiesAreThoseOfTrl) {
       one["label_smoothing"] = type.first == std::string("robust") ? 0.1 : 0.0;
       given["cases"].push_back(one);
     }
-  for (const char* key : {"chosen", "rejected", "ref_chosen", "ref_rejected", "chosen_tokens", "rejected_tokens"}) given[key] = Json::array();
+  for (const char* key : {"chosen", "rejected", "ref_chosen", "ref_rejected", "chosen_tokens", "rejected_tokens"})
+    given[key] = Json::array();
   std::vector<train::PairLogps> sums;
   for (size_t i = 0; i < pairs.size(); ++i) {
     sums.push_back({{policy[i].chosen, reference[i].chosen, std::ssize(pairs[i].chosen)},

@@ -9,8 +9,8 @@
 namespace lathe::ops::cpu {
 namespace {
 
-// Rows that go through all products before the next ones: what lies between and the result stay in a core's cache, and all of it is
-// one parallel region. A row's sums do not depend on the others of its block (decision 17).
+// Rows that go through all products before the next ones: what lies between and the result stay in a core's cache, and
+// all of it is one parallel region. A row's sums do not depend on the others of its block (decision 17).
 constexpr int64_t kBlockRows = 256;
 
 // Handles of their own, since threads must not share one: of x, and of its rows [begin, end).

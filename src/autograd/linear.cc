@@ -90,16 +90,23 @@ bool learns(const std::vector<LowRank*>& adapters) {
   return false;
 }
 
-void adapter_backward(ops::Context& ctx, const Tensor& dy, const Tensor& x, const Applied& applied, const Tensor& dx) {
+// With `weight` dx is written with that product first.
+void adapter_backward(ops::Context& ctx, const Tensor& dy, const Tensor& x, const Applied& applied, const Tensor& dx,
+                      const Tensor& weight) {
   LowRank& adapter = *applied.adapter;
   const Tensor input = adapter_input(ctx, x, applied);
   // Through a mask the gradient of the input goes by a tensor of its own.
   const Tensor through = applied.rate > 0 && dx ? ctx.zeros(dx.shape(), dx.dtype()) : dx;
   ops::low_rank_backward(ctx, dy, input, applied.h, adapter.a->compute, adapter.b->compute, adapter.scale, through, grad_of(ctx, adapter.a),
-                         grad_of(ctx, adapter.b));
+                         grad_of(ctx, adapter.b), weight);
   if (applied.rate <= 0 || !dx) return;
   ops::dropout_backward(ctx, through, applied.rate, applied.dropout, through);
   ops::add_inplace(ctx, dx, through);
+}
+
+// Can the layer's own product run by the blocks of its first adapter? Dense, with nothing between the two.
+bool joins(const Parameter& weight, const Parameter* bias, const std::vector<LowRank*>& adapters) {
+  return !weight.quantized && bias == nullptr && adapters.front()->magnitude == nullptr;
 }
 
 Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, const ops::DropoutKey* dropout,
@@ -107,7 +114,10 @@ Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias,
   ops::Context& ctx = tape.ctx();
   const bool dora = adapters.front()->magnitude != nullptr;
   value = value || dora;  // whose backward reads the sum
-  Tensor y = value ? product(ctx, x.value, weight, dora ? Tensor() : compute_of(bias)) : no_value(ctx, x, weight);
+  const bool together = joins(weight, bias, adapters);
+  Tensor y = !value ? no_value(ctx, x, weight)
+             : together ? ctx.empty({x.value.dim(0), weight.compute.dim(0)}, x.value.dtype())
+                        : product(ctx, x.value, weight, dora ? Tensor() : compute_of(bias));
   std::vector<Applied> parts;
   for (LowRank* adapter : adapters) {
     Applied part{adapter, Tensor(), {}, 0, Tensor(), Tensor()};
@@ -116,7 +126,9 @@ Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias,
       part.dropout = *dropout;
       part.dropout.key[1] ^= adapter->stream;
     }
-    part.h = ops::low_rank(ctx, adapter_input(ctx, x.value, part), adapter->a->compute, adapter->b->compute, adapter->scale, value ? y : Tensor());
+    part.h = ops::low_rank(ctx, adapter_input(ctx, x.value, part), adapter->a->compute, adapter->b->compute,
+                           adapter->scale, value ? y : Tensor(), x.value,
+                           together && value && parts.empty() ? weight.compute : Tensor());
     if (adapter->magnitude) {
       part.gain = dora_gain(tape, weight, *adapter);
       part.sum = y;
@@ -128,12 +140,15 @@ Var adapted_linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias,
   if (dora && bias) ops::add_bias(ctx, y, bias->compute);
   Var out = tape.result(std::move(y), x.wants_grad() || autograd::learns(&weight) || autograd::learns(bias) || learns(adapters));
   if (out.wants_grad())
-    tape.record(out, [x, w = &weight, bias, parts = std::move(parts)](Tape& t, const Tensor& dy) {
+    tape.record(out, [x, w = &weight, bias, together, parts = std::move(parts)](Tape& t, const Tensor& dy) {
       Tensor dx = like_if(t.ctx(), x.wants_grad(), x.value);
       const bool gained = bool(parts.front().gain);
       const Tensor inner = gained ? dora_backward(t.ctx(), dy, parts.front()) : dy;
-      product_backward(t.ctx(), inner, x.value, *w, gained ? nullptr : bias, dx);
-      for (const Applied& part : parts) adapter_backward(t.ctx(), part.gain ? inner : dy, x.value, part, dx);
+      const bool joined = together && dx && !learns(w) && parts.front().rate <= 0;
+      if (!joined) product_backward(t.ctx(), inner, x.value, *w, gained ? nullptr : bias, dx);
+      for (size_t i = 0; i < parts.size(); ++i)
+        adapter_backward(t.ctx(), parts[i].gain ? inner : dy, x.value, parts[i], dx,
+                         joined && i == 0 ? w->compute : Tensor());
       t.add_grad(x, std::move(dx));
     });
   return out;

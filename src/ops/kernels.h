@@ -56,8 +56,8 @@ struct Kernels {
   // With label smoothing the one-hot has its share of it, and `smoothed` becomes the smoothed loss.
   void (*softmax_loss)(T logits, T targets, T factor, const HeadLossOptions& options, T nll, T dlogits, T smoothed);
   // low_rank.h
-  void (*low_rank)(T x, T a, T b, float scale, T h, T y);
-  void (*low_rank_backward)(T dy, T a, T b, float scale, T dh, T dx);
+  void (*low_rank)(T input, T w, T x, T a, T b, float scale, T h, T y);
+  void (*low_rank_backward)(T dy, T w, T a, T b, float scale, T dh, T dx);
   void (*scale_columns)(T x, T factors, T y);
   void (*scale_columns_backward)(T dy, T x, T dfactors);
   void (*adapted_row_norms)(T w, T product, float scale, T norms);

@@ -5,32 +5,55 @@
 
 namespace lathe::ops {
 
-Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y) {
+namespace {
+
+const char* name_of(DType dtype) { return dtype == DType::kBFloat16 ? "low_rank_bf16" : "low_rank_fp32"; }
+
+// Of a product of (rows, k) by (k, columns).
+double flops_of(int64_t rows, int64_t k, int64_t columns) {
+  return 2 * static_cast<double>(rows) * static_cast<double>(k) * static_cast<double>(columns);
+}
+
+}  // namespace
+
+Tensor low_rank(Context& ctx, const Tensor& x, const Tensor& a, const Tensor& b, float scale, const Tensor& y,
+                const Tensor& input, const Tensor& w) {
   require_activation("[low_rank]", x);
   require(x.rank() == 2 && a.rank() == 2 && x.dim(1) == a.dim(1), "[low_rank] x ", x.shape(), " and A ", a.shape(), " do not fit");
   require_tensor("[low_rank]", "A", a, a.shape(), x.dtype());
   require_tensor("[low_rank]", "B", b, {b.dim(0), a.dim(0)}, x.dtype());
   if (y) require_tensor("[low_rank]", "y", y, {x.dim(0), b.dim(0)}, x.dtype());
   Tensor h = ctx.empty({x.dim(0), a.dim(0)}, x.dtype());
-  const double width = static_cast<double>(a.dim(1) + (y ? b.dim(0) : 0));
-  const Timed timed(ctx, x.dtype() == DType::kBFloat16 ? "low_rank_bf16" : "low_rank_fp32", 2 * static_cast<double>(h.elements()) * width,
-                    bytes_of(x, a, b, h, y, y), shape_variant(x.dim(0), a.dim(1), b.dim(0)));
-  if (!ctx.meta()) kernels_of(ctx.device()).low_rank(x, a, b, scale, h, y);
+  if (w) {
+    require_tensor("[low_rank]", "W", w, {b.dim(0), a.dim(1)}, x.dtype());
+    require_tensor("[low_rank]", "input", input, x.shape(), x.dtype());
+    require(bool(y), "[low_rank] W needs y");
+  }
+  const int64_t rows = x.dim(0), in = a.dim(1), out = b.dim(0), r = a.dim(0);
+  const Timed timed(ctx, name_of(x.dtype()),
+                    flops_of(rows, in, r) + (y ? flops_of(rows, r, out) : 0) + (w ? flops_of(rows, in, out) : 0),
+                    bytes_of(x, w, a, b, h, y) + (w ? 0 : bytes_of(y)), shape_variant(rows, in, out, w ? 2 : 0));
+  if (!ctx.meta()) kernels_of(ctx.device()).low_rank(input, w, x, a, b, scale, h, y);
   return h;
 }
 
 void low_rank_backward(Context& ctx, const Tensor& dy, const Tensor& x, const Tensor& h, const Tensor& a, const Tensor& b, float scale,
-                       const Tensor& dx, const Tensor& da, const Tensor& db) {
+                       const Tensor& dx, const Tensor& da, const Tensor& db, const Tensor& w) {
   require_tensor("[low_rank]", "dy", dy, {x.dim(0), b.dim(0)}, x.dtype());
   if (dx) require_tensor("[low_rank]", "dx", dx, x.shape(), x.dtype());
+  if (w) {
+    require_tensor("[low_rank]", "W", w, {b.dim(0), a.dim(1)}, x.dtype());
+    require(bool(dx), "[low_rank] W needs dx");
+  }
   if (db) matmul(ctx, dy, Transpose::kYes, h, Transpose::kNo, db, true);
   if (!da && !dx) return;
   const Tensor dh = ctx.empty_like(h);
   {
-    const double width = static_cast<double>(b.dim(0) + (dx ? a.dim(1) : 0));
-    const Timed timed(ctx, x.dtype() == DType::kBFloat16 ? "low_rank_bf16" : "low_rank_fp32", 2 * static_cast<double>(h.elements()) * width,
-                      bytes_of(dy, a, b, dh, dx, dx), shape_variant(x.dim(0), b.dim(0), a.dim(1), 1));
-    if (!ctx.meta()) kernels_of(ctx.device()).low_rank_backward(dy, a, b, scale, dh, dx);
+    const int64_t rows = x.dim(0), in = a.dim(1), out = b.dim(0), r = a.dim(0);
+    const Timed timed(ctx, name_of(x.dtype()),
+                      flops_of(rows, out, r) + (dx ? flops_of(rows, r, in) : 0) + (w ? flops_of(rows, out, in) : 0),
+                      bytes_of(dy, w, a, b, dh, dx) + (w ? 0 : bytes_of(dx)), shape_variant(rows, out, in, w ? 3 : 1));
+    if (!ctx.meta()) kernels_of(ctx.device()).low_rank_backward(dy, w, a, b, scale, dh, dx);
   }
   if (da) matmul(ctx, dh, Transpose::kYes, x, Transpose::kNo, da, true);
 }

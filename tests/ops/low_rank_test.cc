@@ -1,7 +1,11 @@
 #include "ops/low_rank.h"
 
+#include <array>
 #include <cmath>
 
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "ops/linear.h"
 #include "tests/ops/op_test.h"
 
 namespace lathe::ops::test {
@@ -38,6 +42,38 @@ TEST(LowRank, MatchesFloat64Reference) {
 
 TEST(LowRank, GradientsMatchFloat64Reference) {
   for (const auto& [rows, in, r, out] : {std::array<int64_t, 4>{3, 5, 2, 7}, {270, 6, 3, 4}}) expect_right_gradients(low_rank_case(rows, in, r, out), DType::kFloat32);
+}
+
+// Decision 17. The last block has few rows, which a kernel of their own multiplies.
+TEST(LowRank, ProductOfTheLayerBesideHasTheBitsOfOneApart) {
+  constexpr int64_t kRows = 5 * 256 + 3, kIn = 48, kOut = 80, kRank = 4;
+  Context ctx;
+  const auto random = [](Shape shape, DType dtype, const char* name) {
+    Tensor x = Tensor::empty(shape, DType::kFloat32);
+    Rng rng(7, name);
+    for (float& v : x.span<float>()) v = static_cast<float>(rng.normal());
+    return x.to(dtype);
+  };
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    const Tensor x = random({kRows, kIn}, dtype, "x"), dropped = random({kRows, kIn}, dtype, "dropped"),
+                 w = random({kOut, kIn}, dtype, "w"), a = random({kRank, kIn}, dtype, "a"),
+                 b = random({kOut, kRank}, dtype, "b"), dy = random({kRows, kOut}, dtype, "dy"), none;
+    for (const int threads : {1, 2}) {
+      set_num_threads(threads);
+      const Tensor apart = linear(ctx, x, w, none), beside = ctx.empty({kRows, kOut}, dtype);
+      const Tensor h = low_rank(ctx, dropped, a, b, 1.5f, apart);
+      EXPECT_EQ(read_values(low_rank(ctx, dropped, a, b, 1.5f, beside, x, w)), read_values(h));
+      EXPECT_EQ(read_values(beside), read_values(apart));
+      const Tensor dx_apart = ctx.empty_like(x), dx_beside = ctx.empty_like(x);
+      linear_backward(ctx, dy, x, w, dx_apart, none, none);
+      low_rank_backward(ctx, dy, x, h, a, b, 1.5f, dx_apart, none, none);
+      low_rank_backward(ctx, dy, x, h, a, b, 1.5f, dx_beside, none, none, w);
+      EXPECT_EQ(read_values(dx_beside), read_values(dx_apart));
+    }
+  }
+  const auto zeros = [](int64_t rows, int64_t columns) { return Tensor::zeros({rows, columns}, DType::kFloat32); };
+  EXPECT_REFUSAL("[low_rank]",
+                 low_rank(ctx, zeros(2, 3), zeros(1, 3), zeros(4, 1), 1, Tensor(), zeros(2, 3), zeros(4, 3)));
 }
 
 TEST(Columns, AreGatheredScaledAndSummed) {

@@ -33,6 +33,41 @@ grep -q "$(sha256sum "$tuned/m/step_12/model.safetensors" | cut -d' ' -f1)" merg
 merged=$(bpb m) || { tail -n 3 m.eval.err; fail "eval of the merged model"; }
 awk -v a="$beside" -v b="$merged" 'BEGIN { d = a - b; if (d < 0) d = -d; exit d < 1e-5 ? 0 : 1 }' || fail "bits per byte $beside beside, $merged merged"
 
+# What the run and the merged model say is the same, and it is not what the base says.
+say() { "$lathe" generate --source "$1" --tag "$2" --prompt "1 + 2?" --max-tokens 24 --temperature 0 --threads 1 --dtype fp32 2>"$2.say.err" || { tail -n 3 "$2.say.err"; fail "generate on $1 $2"; }; }
+say sft a >a.said
+say sft m >m.said
+say base a >base.said
+cmp a.said m.said || fail "the merged model answers otherwise"
+if cmp -s a.said base.said; then fail "the adapter changes no answer"; fi
+printf '1 + 2?\n' | "$lathe" chat --source sft --tag a --max-tokens 8 --temperature 0 --threads 1 >chat.out 2>chat.err || { tail -n 3 chat.err; fail "chat on an adapter run"; }
+[ -s chat.out ] || fail "chat said nothing"
+"$lathe" serve --source sft --tag a --port 0 --threads 1 >serve.out 2>serve.err &
+server=$!
+for ((i = 0; i < 100; ++i)); do
+  port=$(grep -ohE 'http://[0-9.a-z]+:[0-9]+' serve.out serve.err | head -n 1 | grep -oE '[0-9]+$') && break
+  sleep 0.1
+done
+[ -n "$port" ] || { cat serve.err; fail "serve on an adapter run"; }
+curl -sf "http://127.0.0.1:$port/chat/completions" -d '{"messages": [{"role": "user", "content": "1 + 2?"}], "max_tokens": 8, "temperature": 0}' >served.json || fail "no answer from the server"
+has served.json "^data: .*\"done\": *true"
+kill "$server"
+wait "$server" || true
+
+# Mid-training by an adapter, and fine-tuning on top of it: an adapter on an adapter.
+mids=$LATHE_BASE_DIR/mid_checkpoints
+cp -r "$base" "${base%/a}/top"
+printf '{"train": [{"task": "file", "path": "%s/chats.jsonl"}], "validation": [{"task": "file", "path": "%s/chats_val.jsonl"}]}' "$work" "$work" >mixture.json
+"$lathe" mid --mixture mixture.json --lora --lora-r 4 --lora-lr 0.01 --max-seq-len 64 --device-batch-size 4 --total-batch-size 512 --num-iterations 4 --eval-every -1 \
+  --threads 1 --tag top >mid.out 2>mid.err || { tail -n 5 mid.err; fail "mid --lora"; }
+[ -f "$mids/top/step_4/adapter_model.safetensors" ] || fail "mid-training saved no adapter: $(ls "$mids/top")"
+run sft top "${lora[@]}" --source mid || { tail -n 5 top.sft.err; fail "an adapter on an adapter"; }
+has "$tuned/top/step_12/lathe_adapter.json" '"below"' "$(sha256sum "$mids/top/step_4/adapter_model.safetensors" | cut -d' ' -f1)"
+beside=$(bpb top) || { tail -n 3 top.eval.err; fail "eval of the upper adapter"; }
+"$lathe" merge --source sft --tag top --out-tag top_merged >merge.out 2>merge.err || { tail -n 3 merge.err; fail "merge of two adapters"; }
+merged=$(bpb top_merged) || { tail -n 3 top_merged.eval.err; fail "eval of both merged"; }
+awk -v a="$beside" -v b="$merged" 'BEGIN { d = a - b; if (d < 0) d = -d; exit d < 1e-5 ? 0 : 1 }' || fail "two adapters: bits per byte $beside beside, $merged merged"
+
 # Quantized weights, and what cannot be.
 run sft c "${lora[@]}" --lora-weight-bits 8 --dtype bf16 || { tail -n 5 c.sft.err; fail "sft on codes"; }
 has "$tuned/c/step_12/lathe_adapter.json" '"weight_bits": *8'

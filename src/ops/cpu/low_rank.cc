@@ -9,36 +9,53 @@
 namespace lathe::ops::cpu {
 namespace {
 
-// Rows that go through both products before the next ones: what lies between stays in a core's cache, and all of it is one
-// parallel region. A row's sums do not depend on the others of its block (decision 17).
+// Rows that go through all products before the next ones: what lies between and the result stay in a core's cache, and
+// all of it is one parallel region. A row's sums do not depend on the others of its block (decision 17).
 constexpr int64_t kBlockRows = 256;
 
-// Rows [begin, end) of x; a handle of its own, since threads must not share one.
+// Handles of their own, since threads must not share one: of x, and of its rows [begin, end).
+Tensor handle_of(T x) { return Tensor::borrow(x.raw(), x.shape(), x.dtype()); }
 Tensor block_of(T x, int64_t begin, int64_t end) {
   char* data = static_cast<char*>(x.raw()) + begin * x.dim(1) * dtype_size(x.dtype());
   return Tensor::borrow(data, {end - begin, x.dim(1)}, x.dtype());
 }
 
-// to = factor * (from * first), by blocks of rows; then result += to * second where there is a result.
-void two_products(T from, T first, Transpose t1, float factor, T to, T second, Transpose t2, T result) {
+// The product with the layer's own matrix: result = from * matrix, before the others.
+struct Whole {
+  T from, matrix;
+  Transpose transpose;
+};
+
+// By blocks of rows: the whole product, where there is a matrix; to = factor * (from * first); result += to * second,
+// where there is a result.
+void products(const Whole& whole, T from, T first, Transpose t1, float factor, T to, T second, Transpose t2, T result) {
   const int64_t rows = from.dim(0), blocks = (rows + kBlockRows - 1) / kBlockRows;
+  // Few blocks would leave threads idle, as in decoding.
+  const bool apart = blocks < 2 * num_threads();
+  if (whole.matrix && apart) matmul(whole.from, Transpose::kNo, whole.matrix, whole.transpose, result, false);
   parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t r0 = block * kBlockRows, r1 = std::min(rows, r0 + kBlockRows);
-      const Tensor between = block_of(to, r0, r1), a = Tensor::borrow(first.raw(), first.shape(), first.dtype()),
-                   b = Tensor::borrow(second.raw(), second.shape(), second.dtype());
-      matmul(block_of(from, r0, r1), Transpose::kNo, a, t1, between, false);
+      const Tensor out = result ? block_of(result, r0, r1) : Tensor();
+      if (whole.matrix && !apart)
+        matmul(block_of(whole.from, r0, r1), Transpose::kNo, handle_of(whole.matrix), whole.transpose, out, false);
+      const Tensor between = block_of(to, r0, r1);
+      matmul(block_of(from, r0, r1), Transpose::kNo, handle_of(first), t1, between, false);
       if (factor != 1) scale(between, factor);
-      if (result) matmul(between, Transpose::kNo, b, t2, block_of(result, r0, r1), true);
+      if (result) matmul(between, Transpose::kNo, handle_of(second), t2, out, true);
     }
   });
 }
 
 }  // namespace
 
-void low_rank(T x, T a, T b, float scale, T h, T y) { two_products(x, a, Transpose::kYes, scale, h, b, Transpose::kYes, y); }
+void low_rank(T input, T w, T x, T a, T b, float scale, T h, T y) {
+  products({input, w, Transpose::kYes}, x, a, Transpose::kYes, scale, h, b, Transpose::kYes, y);
+}
 
-void low_rank_backward(T dy, T a, T b, float scale, T dh, T dx) { two_products(dy, b, Transpose::kNo, scale, dh, a, Transpose::kNo, dx); }
+void low_rank_backward(T dy, T w, T a, T b, float scale, T dh, T dx) {
+  products({dy, w, Transpose::kNo}, dy, b, Transpose::kNo, scale, dh, a, Transpose::kNo, dx);
+}
 
 void scale_columns(T x, T factors, T y) {
   with_activation_dtype(x.dtype(), [&](auto element) {

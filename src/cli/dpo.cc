@@ -4,6 +4,7 @@
 
 #include "cli/adapter_flags.h"
 #include "cli/preferences.h"
+#include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
 #include "cli/verbs.h"
@@ -177,6 +178,15 @@ Result<Exit> Dpo::run(Context& context) {
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(),
                                    weights, *world, user_config, run, nullptr, 4}));
+  if (!result.interrupted && !s_.dry_run) {
+    Json outcome = Json::object();
+    outcome["Number of iterations"] = result.state.step;
+    outcome["Pairs"] = stage->pairs();
+    for (const auto& [name, value] : stage->first().named("first validation ")) outcome[name] = value;
+    for (const auto& [name, value] : stage->last().named("validation ")) outcome[name] = value;
+    LATHE_TRY([[maybe_unused]] const fs::path written,
+              write_report_section(base, "Chat DPO", {context.settings(), outcome, report_items(result.performance)}));
+  }
   Json figures = Json::object();
   figures["pairs"] = stage->pairs();
   figures["update_norm"] = stage->objective().update_norm();

@@ -268,7 +268,6 @@ Result<Exit> LabTraining::go(Context& context, const Stage& stage) {
   Json figures = Json::object();
   figures["phase"] = phase() + 1;
   figures["checkpoint"] = (result.interrupted || result.state.step < settings_.max_steps ? train::checkpoint_folder(run_, result.state.step) : run_ / "final").string();
-  figures["val_loss"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
   return finish_training(context, result, std::move(figures));
 }
 

@@ -86,6 +86,8 @@ Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceF
   const data::PairLimits limits{flags.max_length, flags.max_prompt_length};
   std::vector<fs::path> held_out;
   for (const std::string& dir : data.dirs) {
+    if (std::error_code code; !fs::exists(dir, code))
+      return error_at(dir, -1, "no such file or folder of preference pairs; `lathe synth` writes built-in ones, `lathe corpus dpo` prepares others");
     LATHE_TRY(train::PreferenceSet set,
               train::load_preference_set(dir, data::PreferenceSplit::kTrain, tokenizer, chat_template, limits));
     if (set.pairs.empty()) return error_at(dir, -1, "no pair fits ", flags.max_length, " tokens");

@@ -111,7 +111,7 @@ Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest) 
   return steps.empty() ? int64_t{-1} : steps.back();
 }
 
-void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits) {
+void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int digits) {
   if (result.interrupted) {
     context.print("Stopped by a signal after step ", result.state.step,
                   run.empty() ? "" : "; saved to " + train::checkpoint_folder(run, result.state.step).string() + "; go on with --resume");
@@ -119,7 +119,8 @@ void print_ending(Context& context, const train::LoopResult& result, const fs::p
   }
   context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));
   context.print(format_text("Total training time: %.2fm", result.state.total_training_time / 60));
-  if (bpb_digits > 0 && result.state.min_val_bpb) context.print(format_text("Minimum validation bpb: %.*f", bpb_digits, *result.state.min_val_bpb));
+  if (digits > 0 && result.state.min_val_bpb)
+    context.print(format_text("Minimum validation %s: %.*f", result.validation.c_str(), digits, *result.state.min_val_bpb));
 }
 
 Json report_items(const train::Performance& performance) {
@@ -133,8 +134,8 @@ Json run_figures(const train::LoopResult& result) {
   Json figures = Json::object();
   figures["step"] = result.state.step;
   figures["loss"] = result.last_loss;
-  figures["val_bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
-  figures["min_val_bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
+  figures["val_" + result.validation] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
+  figures["min_val_" + result.validation] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
   figures["tok_per_s"] = result.tokens_per_second;
   figures["step_ms_p50"] = result.step_ms_p50;
   figures["gemm_gflops"] = result.performance.product_flops / 1e9;

@@ -33,7 +33,7 @@ struct TrainingParts {
   Json user_config;                       // all settings, for checkpoints and metrics (row C-6.4)
   fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
   optim::Ema* ema = nullptr;
-  int bpb_digits = 6;                     // of the best validation in the last lines; 0: not told there
+  int digits = 6;                         // of the best validation in the last lines; 0: not told there
   bool new_phase = false;                 // settings may differ from the checkpoint's: no warnings of them
 };
 

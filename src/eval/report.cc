@@ -16,12 +16,14 @@ namespace {
 struct Stage {
   std::string source, column, section;
   std::vector<std::string> metrics;  // read from the section, beside the built-in tasks
+  bool always = true;                // a column even without figures
 };
 const std::vector<Stage>& stages() {
   static const std::vector<std::string> chat = {"ARC-Easy", "ARC-Challenge", "MMLU", "GSM8K", "HumanEval", "ChatCORE"};
   static const std::vector<Stage> list = {{"base", "BASE", "base-model-evaluation", {"CORE", "val bpb"}},
-                                          {"mid", "MID", "chat-evaluation-mid", chat},
+                                          {"mid", "MID", "chat-evaluation-mid", chat, false},
                                           {"sft", "SFT", "chat-evaluation-sft", chat},
+                                          {"dpo", "DPO", "chat-evaluation-dpo", chat, false},
                                           {"rl", "RL", "chat-evaluation-rl", {"GSM8K"}}};
   return list;
 }
@@ -114,9 +116,9 @@ Result<Findings> find_all(const fs::path& base, const std::string& tag, const st
     LATHE_TRY(findings.header, read_file(base / "report" / "header.md"));
   }
   LATHE_TRY(findings.sections, read_report_sections(base));
-  for (const std::string& slug : expected_sections())
-    if (std::none_of(findings.sections.begin(), findings.sections.end(), [&](const auto& s) { return s.slug == slug; }))
-      findings.missing.push_back(slug);
+  for (const KnownSection& known : known_sections())
+    if (known.expected && std::none_of(findings.sections.begin(), findings.sections.end(), [&](const auto& s) { return s.slug == known.slug; }))
+      findings.missing.push_back(known.slug);
   LATHE_TRY(findings.curves, read_curves(base, tag));
   LATHE_TRY(findings.tasks, read_tasks(base, tag));
   findings.summary = summary_of(findings);
@@ -130,7 +132,7 @@ std::string summary_table(const Json& summary) {
   for (const Stage& stage : stages()) {
     const auto& rows = summary.as_object();
     const bool used = std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.second.contains(stage.source); });
-    if (stage.source != "mid" || used) columns.push_back(stage);
+    if (stage.always || used) columns.push_back(stage);
   }
   std::string head = format_text("| %-15s |", "Metric"), rule = "|" + std::string(17, '-') + "|", body;
   for (const Stage& stage : columns) {
@@ -249,8 +251,8 @@ Status write_report(const fs::path& base, const Report& report) {
 Status reset_report(const fs::path& base, const std::string& header) {
   const fs::path folder = base / "report";
   std::vector<fs::path> old = {folder / "report.md", folder / "report.html", folder / "report.json"};
-  for (const std::string& slug : expected_sections())
-    for (const char* ending : {".md", ".json"}) old.push_back(folder / (slug + ending));
+  for (const KnownSection& known : known_sections())
+    for (const char* ending : {".md", ".json"}) old.push_back(folder / (known.slug + ending));
   for (const fs::path& path : old) {
     std::error_code code;
     fs::remove(path, code);

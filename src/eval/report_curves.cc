@@ -9,7 +9,11 @@ struct Stage {
   const char* name;
   const char* folder;
 };
-constexpr Stage kStages[] = {{"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"rl", "chatrl_checkpoints"}};
+constexpr Stage kStages[] = {{"base", "base_checkpoints"},
+                             {"mid", "mid_checkpoints"},
+                             {"sft", "chatsft_checkpoints"},
+                             {"dpo", "chatdpo_checkpoints"},
+                             {"rl", "chatrl_checkpoints"}};
 
 Json pairs_of(const std::vector<plot::Point>& points) {
   Json out = Json::array();
@@ -55,7 +59,7 @@ std::string loss_picture(const RunCurves& run) {
   plot::LineChart chart;
   chart.title = "Training loss, " + run.stage;
   chart.x_label = "step";
-  chart.y_label = "loss (nats per token)";
+  chart.y_label = run.stage == "dpo" || run.stage == "rl" ? "loss" : "loss (nats per token)";
   // Most of a long run's fall is in its first tenth.
   const bool is_long = run.loss.size() > 100;
   chart.x_scale = is_long ? plot::Scale::kLog : plot::Scale::kLinear;

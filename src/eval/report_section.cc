@@ -36,10 +36,13 @@ Result<ReportSection> read_section(const fs::path& markdown) {
 
 }  // namespace
 
-const std::vector<std::string>& expected_sections() {
-  static const std::vector<std::string> list = {"tokenizer-training",    "tokenizer-evaluation", "base-model-training",
-                                                "base-model-evaluation", "sft",                  "chat-evaluation-sft",
-                                                "chat-rl",               "chat-evaluation-rl"};
+const std::vector<KnownSection>& known_sections() {
+  static const std::vector<KnownSection> list = {{"tokenizer-training"},         {"tokenizer-evaluation"},
+                                                 {"base-model-training"},        {"base-model-evaluation"},
+                                                 {"midtraining", false},         {"chat-evaluation-mid", false},
+                                                 {"sft"},                        {"chat-evaluation-sft"},
+                                                 {"chat-dpo", false},            {"chat-evaluation-dpo", false},
+                                                 {"chat-rl"},                    {"chat-evaluation-rl"}};
   return list;
 }
 
@@ -53,8 +56,10 @@ Result<std::vector<ReportSection>> read_report_sections(const fs::path& base) {
     LATHE_TRY(ReportSection section, read_section(file));
     found.push_back(std::move(section));
   }
-  const auto& order = expected_sections();
-  const auto place = [&](const ReportSection& section) { return std::find(order.begin(), order.end(), section.slug) - order.begin(); };
+  const auto& order = known_sections();
+  const auto place = [&](const ReportSection& section) {
+    return std::find_if(order.begin(), order.end(), [&](const KnownSection& known) { return known.slug == section.slug; }) - order.begin();
+  };
   std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return found;
 }

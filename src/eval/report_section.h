@@ -16,9 +16,13 @@ struct ReportSection {
   Json items;  // object: all objects among the items of the JSON form in one; empty when there is no JSON
 };
 
-// Those of a whole run in the order of the report; a missing one is named by the report.
-const std::vector<std::string>& expected_sections();
-// All sections found in <base>/report: the expected ones in their order, then others by name. header.md is none.
+// Those of the verbs in the order of the report. Not `expected`: of a stage that many runs go without (mid-training, preferences).
+struct KnownSection {
+  std::string slug;
+  bool expected = true;  // where it is missing, the report says so
+};
+const std::vector<KnownSection>& known_sections();
+// All sections found in <base>/report: the known ones in their order, then others by name. header.md is none.
 Result<std::vector<ReportSection>> read_report_sections(const fs::path& base);
 
 }  // namespace lathe::eval

@@ -112,7 +112,10 @@ Status Adapter::attach_targets(uint64_t seed, bool trainable) {
       Parameter* base = model_.find(names.layer(i, part, Kind::kWeight));
       if (base == nullptr) continue;
       const std::string layer = without_ending(base->name);
-      if (i == 0) known += (known.empty() ? "" : ", ") + layer.substr(layer.rfind('.') + 1);
+      if (i == 0) {  // as PEFT calls it, and by its own name: mlp.c_proj is not attn.c_proj
+        const std::string own = layer.substr(layer.rfind('.', layer.rfind('.') - 1) + 1);
+        known += join_text(known.empty() ? "" : ", ", peft_layer_name(part), own.ends_with(peft_layer_name(part)) ? "" : " (" + own + ")");
+      }
       bool wanted = config_.targets.empty();
       for (size_t t = 0; t < config_.targets.size(); ++t) {
         if (config_.targets[t] != peft_layer_name(part) && config_.targets[t] != "all-linear" && !names_layer(layer, config_.targets[t])) continue;

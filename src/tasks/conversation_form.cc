@@ -142,7 +142,10 @@ Result<Example> from_alpaca(const Json& record, const FormOptions& options) {
   const std::string response_key = present(record, options.response_field, {"output", "response", "completion"});
   const std::string input_key = present(record, options.input_field, {"input", "context"});
   for (const std::string& key : {prompt_key, response_key})
-    if (!record.contains(key)) return error("\"", key, "\" is missing");
+    if (!record.contains(key)) {
+      const bool pair = record.contains("chosen") && record.contains("rejected");
+      return error("\"", key, "\" is missing", pair ? "; this is a preference pair, as `lathe dpo` takes them" : "");
+    }
   LATHE_TRY(std::string prompt, text_field(record, prompt_key));
   LATHE_TRY(const std::string input, text_field(record, input_key));
   LATHE_TRY(std::string response, text_field(record, response_key));

@@ -371,6 +371,7 @@ void Loop::warn_of_waiting() {
 Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
   LATHE_TRY_STATUS(reserve_memory());
   LoopResult result;
+  result.validation = settings_.validation;
   constexpr int64_t kStepsBeforeWarning = 20;
   performance_.flops_per_token = settings_.flops_per_token;
   performance_.product_flops = settings_.peak_flops;

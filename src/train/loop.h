@@ -94,6 +94,7 @@ struct LoopState {
 
 struct LoopResult {
   LoopState state;
+  std::string validation;      // what state.val_bpb measures: settings.validation
   bool interrupted = false;    // a signal: the step was finished and saved
   double last_loss = 0;        // mean over the step's valid targets
   double smooth_loss = 0;      // debiased

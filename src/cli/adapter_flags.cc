@@ -1,5 +1,6 @@
 #include "cli/adapter_flags.h"
 
+#include "cli/stage_rates.h"
 #include "core/log.h"
 
 namespace lathe::cli {
@@ -30,6 +31,7 @@ Status AdapterFlags::check(const Context& context) const {
   if (r_ < 1) return error_at("lora_r", -1, "must be at least 1");
   if (!(alpha_ > 0)) return error_at("lora_alpha", -1, "must be above 0");
   if (!(dropout_ >= 0 && dropout_ < 1)) return error_at("lora_dropout", -1, "must lie in [0, 1)");
+  LATHE_TRY_STATUS(check_rates({{"lora_lr", lr_}, {"lora_weight_decay", weight_decay_}}));
   if (weight_bits_ != "16" && context.common().dtype == "fp32")
     return error_at("lora_weight_bits", -1, "a quantized base computes in bf16; leave out --dtype fp32");
   return {};

@@ -9,6 +9,11 @@
 #include "core/progress.h"
 
 namespace lathe::cli {
+namespace {
+
+constexpr int64_t kMostThreads = 1024;  // the run-time library of threads ends the process over much larger teams
+
+}  // namespace
 
 void describe_common(SettingsTable& table, CommonOptions& options) {
   table.group(kCommonGroup);
@@ -47,6 +52,7 @@ Status resolve_common(CommonOptions& options, bool ranks) {
   LATHE_TRY([[maybe_unused]] const Device device, parse_device(options.device));
   LATHE_TRY([[maybe_unused]] const LogLevel level, parse_log_level(options.log_level));
   if (options.threads < 0) return error("--threads ", options.threads, " is negative; 0 takes all");
+  if (options.threads > kMostThreads) return error("--threads ", options.threads, " is more than the ", kMostThreads, " that are usable");
   LATHE_TRY(const Rank rank, rank_from_environment());
   if (options.nproc < 1) return error("--nproc ", options.nproc, " is not a number of processes");
   LATHE_TRY(const Rank launched, rank_from_launcher());

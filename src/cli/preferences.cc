@@ -9,7 +9,7 @@
 namespace lathe::cli {
 namespace {
 
-constexpr int64_t kReferenceRows = 16;
+constexpr int64_t kReferenceRows = 16, kMostPairs = int64_t{1} << 20;
 
 // Chat markers decide for the chat family's template, <|im_start|> for ChatML; a tokenizer with neither has Human: /
 // Assistant:.
@@ -115,6 +115,8 @@ Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, i
   model::Adapter* adapter = policy.adapter;
   if (pairs < 1 || accumulation < 1)
     return error_at("batch", -1, "pairs of a micro batch and micro batches of a step must be at least 1");
+  if (pairs > kMostPairs / accumulation)
+    return error_at("batch", -1, accumulation, " micro batches of ", pairs, " pairs are more than ", kMostPairs, ", the most of one step");
   if (longest() - 1 > model.config().table_length())
     return error_at("max_length", -1, "pairs of ", longest(), " tokens are longer than the model's ",
                     model.config().table_length(), " positions");

@@ -4,6 +4,7 @@
 
 #include "cli/adapter_flags.h"
 #include "cli/report_section.h"
+#include "cli/stage_rates.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
 #include "cli/verbs.h"
@@ -41,7 +42,7 @@ class Rl : public Verb {
  private:
   Status settle(const Context& context);  // what follows from --compat and names
   void describe_optimizer(SettingsTable& t);
-  std::unique_ptr<optim::Optimizer> make_optimizer(const model::Transformer& model, dist::Communicator* ranks) const;
+  StageRates rates() const;
   Status enough_memory(const model::ModelConfig& config, DType dtype) const;
   Result<std::unique_ptr<tasks::ProblemSet>> problems(const fs::path& base, const train::LoadedModel& loaded, tasks::Split split, int64_t seed) const;
   // What the KL term holds on to: the model without its adapter, or a frozen copy.
@@ -108,6 +109,7 @@ void Rl::describe_optimizer(SettingsTable& t) {
 }
 
 Status Rl::settle(const Context& context) {
+  LATHE_TRY_STATUS(cli::check(rates()));
   train::PolicyOptions& p = s_.policy;
   if (s_.compat) {
     if (!context.given("top_k")) p.top_k = 50;
@@ -122,19 +124,8 @@ Status Rl::settle(const Context& context) {
   return p.validate(1);
 }
 
-std::unique_ptr<optim::Optimizer> Rl::make_optimizer(const model::Transformer& model, dist::Communicator* ranks) const {
-  train::BaseSettings base;
-  base.architecture = model.config().family != model::Family::kChat                    ? "llama"
-                      : model.config().chat_state == model::ChatState::kNewest ? "chat_newest" : "chat";
-  base.embedding_lr = s_.embedding_lr * s_.init_lr_frac;
-  base.unembedding_lr = s_.unembedding_lr * s_.init_lr_frac;
-  base.matrix_lr = s_.matrix_lr * s_.init_lr_frac;
-  base.scalar_lr = 0.5 * s_.init_lr_frac;
-  base.learning_rate = 3e-4 * s_.init_lr_frac;
-  base.muon_dtype = s_.muon_dtype;
-  optim::ScalingPlan plan;  // no batch scaling
-  plan.weight_decay = s_.weight_decay;
-  return train::make_base_optimizer(base, model, plan, ranks);
+StageRates Rl::rates() const {
+  return {s_.embedding_lr, s_.unembedding_lr, s_.matrix_lr, s_.weight_decay, s_.init_lr_frac, s_.muon_dtype};
 }
 
 Status Rl::enough_memory(const model::ModelConfig& config, DType dtype) const {
@@ -149,7 +140,7 @@ Status Rl::enough_memory(const model::ModelConfig& config, DType dtype) const {
     request.optimizer_bytes = 2 * trained * int64_t{sizeof(float)};
   } else {
     const model::Transformer shape(config, dtype, Device::kMeta);
-    request.optimizer_bytes = train::state_bytes(*make_optimizer(shape, nullptr));
+    request.optimizer_bytes = train::state_bytes(*make_stage_optimizer(rates(), shape, nullptr));
   }
   request.kv_cache_rows = s_.policy.rollout_rows;
   request.kv_cache_positions = config.sequence_len;
@@ -227,7 +218,7 @@ Result<Exit> Rl::run(Context& context) {
   LATHE_TRY(const train::ReferencePolicy reference, reference_policy(context, base, model, attached.adapter.get(), frozen));
   const std::unique_ptr<optim::Optimizer> optimizer = attached.adapter
                                                           ? adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac)
-                                                          : make_optimizer(model, world.get());
+                                                          : make_stage_optimizer(rates(), model, world.get());
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
   Json user_config = context.settings();
   if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;

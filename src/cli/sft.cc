@@ -7,6 +7,7 @@
 #include "cli/choice_checks.h"
 #include "cli/report_section.h"
 #include "cli/sft_data.h"
+#include "cli/stage_rates.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
 #include "cli/verbs.h"
@@ -62,19 +63,8 @@ class Sft : public Verb {
   TrainingRun training_;
 };
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const SftSettings& s, const model::Transformer& model, dist::Communicator* ranks) {
-  train::BaseSettings base;
-  base.architecture = model.config().family != model::Family::kChat                    ? "llama"
-                      : model.config().chat_state == model::ChatState::kNewest ? "chat_newest" : "chat";
-  base.embedding_lr = s.embedding_lr * s.init_lr_frac;
-  base.unembedding_lr = s.unembedding_lr * s.init_lr_frac;
-  base.matrix_lr = s.matrix_lr * s.init_lr_frac;
-  base.scalar_lr = 0.5 * s.init_lr_frac;
-  base.learning_rate = 3e-4 * s.init_lr_frac;
-  base.muon_dtype = s.muon_dtype;
-  optim::ScalingPlan plan;  // no batch scaling (row C-8.3)
-  plan.weight_decay = s.weight_decay;
-  return train::make_base_optimizer(base, model, plan, ranks);
+StageRates rates_of(const SftSettings& s) {
+  return {s.embedding_lr, s.unembedding_lr, s.matrix_lr, s.weight_decay, s.init_lr_frac, s.muon_dtype};
 }
 
 constexpr int64_t kOldValidationBatches = 100, kOldCheckEvery = 200, kOldCheckProblems = 1024;  // rows C-8.20, C-8.21
@@ -135,6 +125,7 @@ Result<Exit> Sft::run(Context& context) {
   LATHE_TRY_STATUS(adapter_.check(context));
   LATHE_TRY(const fs::path base, context.base_folder());
   resolve_style(context, &s_);
+  LATHE_TRY_STATUS(cli::check(rates_of(s_)));
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();
   const auto enough_memory = [&](const model::ModelConfig& config) -> Status {
@@ -149,7 +140,7 @@ Result<Exit> Sft::run(Context& context) {
       return train::require_memory(train::make_plan(request));
     }
     const model::Transformer shape(config, dtype, Device::kMeta);
-    request.optimizer_bytes = train::state_bytes(*make_optimizer(s_, shape, nullptr));
+    request.optimizer_bytes = train::state_bytes(*make_stage_optimizer(rates_of(s_), shape, nullptr));
     return train::require_memory(train::make_plan(request));
   };
   LATHE_TRY(train::LoadedModel loaded,
@@ -173,7 +164,7 @@ Result<Exit> Sft::run(Context& context) {
     optimizer = adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac);
     context.print(AdapterFlags::summary(*attached.adapter, model));
   } else {
-    optimizer = make_optimizer(s_, model, world.get());
+    optimizer = make_stage_optimizer(rates_of(s_), model, world.get());
     whole = std::make_unique<train::ModelWeights>(model);
   }
   train::Weights& weights = whole ? *whole : static_cast<train::Weights&>(*attached.weights);

@@ -1,8 +1,9 @@
 #include "core/settings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 
 namespace lathe {
 namespace {
@@ -18,7 +19,7 @@ bool parse_number(const std::string& text, Number& out) {
   const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
   const char* end = text.data() + text.size();
   const auto [stop, code] = std::from_chars(begin, end, out);
-  return code == std::errc() && stop == end;
+  return code == std::errc() && stop == end && std::isfinite(static_cast<double>(out));  // "nan" and "inf" are no settings
 }
 
 bool parse_bool(const std::string& text, bool& out) {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr Part kLinearParts[] = {Part::kQuery, Part::kKey, Part::kValue, Part::kAttentionOut, Part::kFc, Part::kUp, Part::kMlpOut};
 constexpr std::string_view kWeightEnding = ".weight";
+constexpr int64_t kMostRank = 16384;  // above the sides of all layers known here: more is a damaged number
 
 std::string without_ending(const std::string& name) {
   return name.ends_with(kWeightEnding) ? name.substr(0, name.size() - kWeightEnding.size()) : name;
@@ -93,7 +94,10 @@ Adapter::Adapter(Transformer& model, AdapterConfig config) : model_(model), conf
 
 Result<std::unique_ptr<Adapter>> Adapter::create(Transformer& model, const AdapterConfig& config, uint64_t seed, bool trainable) {
   if (config.r < 1) return error_at("lora_r", -1, "must be at least 1, is ", config.r);
+  if (config.r > kMostRank) return error_at("lora_r", -1, "must be at most ", kMostRank, ", is ", config.r);
   if (!std::isfinite(config.alpha) || config.alpha <= 0) return error_at("lora_alpha", -1, "must be above 0, is ", config.alpha);
+  if (const auto scale = static_cast<float>(config.scale()); !std::isfinite(scale) || scale == 0)
+    return error_at("lora_alpha", -1, config.alpha, " with r ", config.r, " is a scale of ", config.scale(), ", which float32 cannot hold");
   if (!(config.dropout >= 0 && config.dropout < 1)) return error_at("lora_dropout", -1, "must lie in [0, 1), is ", config.dropout);
   std::unique_ptr<Adapter> adapter(new Adapter(model, config));
   LATHE_TRY_STATUS(adapter->attach_targets(seed, trainable));

@@ -100,6 +100,19 @@ Result<double> read_number(const Json& json, const std::string& path, const char
   return value->as_double();
 }
 
+Result<bool> read_switch(const Json& json, const std::string& path, const char* key) {
+  const Json* value = json.find(key);
+  if (value == nullptr || value->is_null()) return false;
+  if (!value->is_bool()) return error_at(path, -1, "key \"", key, "\" must be true or false");
+  return value->as_bool();
+}
+
+bool is_finite(const Tensor& tensor) {
+  const Tensor numbers = tensor.to(DType::kFloat32);
+  const auto values = numbers.span<float>();
+  return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+}
+
 Result<AdapterConfig> read_peft_config(const Json& json, const std::string& path, const SafetensorsFile& tensors) {
   if (!json.is_object()) return error_at(path, -1, "the configuration is not an object");
   if (const std::string type = json.get_string("peft_type", ""); type != "LORA")
@@ -129,8 +142,8 @@ Result<AdapterConfig> read_peft_config(const Json& json, const std::string& path
     if (key == "bias" && value.is_string() && value.as_string() == "none") continue;
     return error_at(path, -1, "key \"", key, "\" has the value ", value.dump(), ", which is not known here");
   }
-  c.rslora = json.get_bool("use_rslora", false);
-  c.dora = json.get_bool("use_dora", false);
+  LATHE_TRY(c.rslora, read_switch(json, path, "use_rslora"));
+  LATHE_TRY(c.dora, read_switch(json, path, "use_dora"));
   return c;
 }
 
@@ -159,6 +172,7 @@ Status take(const SafetensorsFile& tensors, const std::string& path, std::string
       return error_at(path, -1, "tensor \"", name, "\" has shape ", join_text(found->shape()), ", the adapter's is ", join_text(p->value.shape()));
     if (found->dtype() != DType::kFloat32 && found->dtype() != DType::kBFloat16)
       return error_at(path, -1, "tensor \"", name, "\" is ", dtype_name(found->dtype()), ", fp32 or bf16 is needed");
+    if (!copy && !is_finite(*found)) return error_at(path, -1, "tensor \"", name, "\" holds a value that is not finite: the file is damaged");
     if (copy) p->value.copy_from(found->to(DType::kFloat32));
   }
   if (tensors.tensors.size() == parameters.size() + others) return {};
@@ -198,7 +212,9 @@ Result<AdapterRecord> AdapterRecord::from_json(const Json& json, const std::stri
     return error_at(path, -1, "adapter record schema ", schema, " is not known (", kRecordSchema, " is)");
   AdapterRecord record;
   LATHE_TRY(record.base, read_ground(json.find("base"), path));
-  if (const Json* below = json.find("below"); below != nullptr && below->is_array())
+  const Json* below = json.find("below");
+  if (below != nullptr && !below->is_array()) return error_at(path, -1, "key \"below\" must be a list");
+  if (below != nullptr)
     for (const Json& entry : below->as_array()) {
       LATHE_TRY(AdapterGround ground, read_ground(&entry, path));
       record.below.push_back(std::move(ground));

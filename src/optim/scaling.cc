@@ -125,7 +125,7 @@ Result<int64_t> total_batch_tokens(int64_t total_batch_size, int64_t target_glob
 
 Result<int64_t> accumulation_steps(int64_t total_batch_size, int64_t device_batch, int64_t sequence_len,
                                    int64_t ranks) {
-  constexpr int64_t kLargestBatch = int64_t{1} << 40, kLargestFactor = int64_t{1} << 31;
+  constexpr int64_t kLargestBatch = int64_t{1} << 40, kLargestFactor = int64_t{1} << 31, kMostSteps = int64_t{1} << 16;
   if (total_batch_size <= 0 || device_batch <= 0 || sequence_len <= 0 || ranks <= 0 ||
       total_batch_size > kLargestBatch || device_batch > kLargestFactor || sequence_len > kLargestFactor ||
       ranks > kLargestFactor)
@@ -134,7 +134,12 @@ Result<int64_t> accumulation_steps(int64_t total_batch_size, int64_t device_batc
   const int64_t row = sequence_len * ranks;          // tokens of one sequence on every rank
   const int64_t sequences = total_batch_size / row;  // on each rank
   const bool whole = total_batch_size % row == 0;
-  if (whole && sequences % device_batch == 0) return sequences / device_batch;
+  if (whole && sequences % device_batch == 0) {
+    const int64_t steps = sequences / device_batch;
+    if (steps <= kMostSteps) return steps;
+    return error("a total batch of ", with_thousands(total_batch_size), " tokens takes ", with_thousands(steps), " micro batches, at most ",
+                 with_thousands(kMostSteps), " are held at once; take a larger device_batch_size");
+  }
 
   std::string remedy =
       join_text("no device_batch_size fits; make total_batch_size a multiple of ", with_thousands(row));

@@ -36,6 +36,7 @@ Result<fs::path> find_ground(const model::AdapterGround& ground, const fs::path&
   fs::path path = ground.path;
   if (const fs::path moved = below_base(path); !fs::exists(path, code) && !moved.empty()) path = base / moved;
   if (!fs::exists(path, code)) return error_at(ground.path, -1, "the adapter rests on this file, which is not here");
+  if (!fs::is_regular_file(path, code)) return error_at(path.string(), -1, "the adapter's record names this as a file of weights; it is no file");
   LATHE_TRY(const std::string sha256, sha256_file(path));
   if (sha256 != ground.sha256)
     return error_at(path.string(), -1, "the adapter rests on another version of this file (SHA-256 ", ground.sha256.substr(0, 12), ", this one ",

@@ -13,6 +13,8 @@
 namespace lathe::train {
 namespace {
 
+constexpr int64_t kMostAnswers = int64_t{1} << 20;
+
 int64_t position_limit(const model::ModelConfig& config) {
   return config.positions == model::Positions::kRope ? config.table_length() : config.sequence_len;
 }
@@ -27,6 +29,8 @@ Status PolicyOptions::validate(int64_t world_size) const {
   if (examples_per_step < 1 || examples_per_step % world_size != 0)
     return error("--examples-per-step ", examples_per_step, " must be a multiple of the ", world_size, " ranks");
   if (num_samples < 1 || device_batch_size < 1) return error("--num-samples and --device-batch-size must be 1 or more");
+  if (num_samples > kMostAnswers / examples_per_step)
+    return error("--num-samples ", num_samples, " of --examples-per-step ", examples_per_step, " are more than ", kMostAnswers, " answers, the most of one step");
   if (num_samples % device_batch_size != 0)
     return error("--num-samples ", num_samples, " must be a multiple of --device-batch-size ", device_batch_size,
                  ": each pass takes that many answers to one problem");

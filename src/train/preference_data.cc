@@ -1,5 +1,7 @@
 #include "train/preference_data.h"
 
+#include <algorithm>
+
 #include "core/manifest.h"
 #include "core/parallel.h"
 #include "core/sha256.h"
@@ -13,13 +15,19 @@ using data::EncodedPair;
 constexpr const char* kKind = "dpo_corpus";
 constexpr const char* kRemedy = "make it anew: lathe corpus dpo";
 
-Status verify(const fs::path& folder, const tokenizer::Tokenizer& tokenizer,
+// The shards are those that the manifest vouches for: one that was put beside them, or is gone from its list, is an error.
+Status verify(const fs::path& folder, const std::vector<fs::path>& shards, const tokenizer::Tokenizer& tokenizer,
               const tokenizer::ChatTemplate& chat_template) {
   LATHE_TRY(const Manifest manifest, read_manifest(folder, kKind, kRemedy));
   const std::string who = "lathe, " + manifest.ended;
   LATHE_TRY_STATUS(tokenizer::check_same({{"the model's tokenizer", tokenizer.hash(), "", ""},
                                           {folder.string(), manifest.tokenizer_sha256, who, kRemedy}}));
   LATHE_TRY_STATUS(verify_outputs(folder, manifest, kRemedy));
+  for (const fs::path& shard : shards) {
+    const auto is_shard = [&](const FileRecord& output) { return output.path == shard.filename(); };
+    if (std::none_of(manifest.outputs.begin(), manifest.outputs.end(), is_shard))
+      return error_at(shard.string(), -1, "is not among the outputs of the folder's manifest; ", kRemedy);
+  }
   if (const std::string name = manifest.details.get_string("template", ""); name != chat_template.name())
     return error_at(folder.string(), -1, "was prepared with the template ", name, ", this run uses ",
                     chat_template.name());
@@ -70,8 +78,8 @@ Result<PreferenceSet> load_preference_set(const fs::path& path, data::Preference
   std::error_code code;
   std::vector<fs::path> files = {path};
   if (fs::is_directory(path, code)) {
-    LATHE_TRY_STATUS(verify(path, tokenizer, chat_template));
     LATHE_TRY(files, data::preference_shards(path, split));
+    LATHE_TRY_STATUS(verify(path, files, tokenizer, chat_template));
   }
   PreferenceSet set;
   set.name = path.stem().string().empty() ? path.parent_path().filename().string() : path.stem().string();

@@ -55,8 +55,11 @@ Result<std::vector<AnswerSums>> reference_sums(const fs::path& file, const Json&
   }
   log_info("dpo", "computing the reference log-probabilities of ", pairs, " pairs, once");
   ReferenceCache cache{key, compute()};
-  LATHE_TRY_STATUS(write_reference_cache(file, cache));
-  log_info("dpo", "reference log-probabilities of ", pairs, " pairs written to ", file.string());
+  // A run goes on without the file: a resumed one computes them again.
+  if (const Status written = write_reference_cache(file, cache); written.ok())
+    log_info("dpo", "reference log-probabilities of ", pairs, " pairs written to ", file.string());
+  else
+    log_warning("dpo", "the reference log-probabilities are not kept: ", written.error().to_string());
   return std::move(cache.sums);
 }
 

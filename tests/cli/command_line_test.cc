@@ -85,6 +85,7 @@ TEST(CommandLine, WrongUsageNamesTheNearestFlagAndEndsWithStatus2) {
       {{"--depth"}, "--depth needs a value"},
       {{"--depth", "--use-cache"}, "--depth needs a value"},
       {{"--data-dirs", "--use-cache"}, "--data-dirs needs a value"},
+      {{"--temperature", "nan"}, "\"nan\" is not a number"},
       {{"--depth", "four"}, "\"four\" is not a whole number"},
       {{"--depth", "4.5"}, "\"4.5\" is not a whole number"},
       {{"--dtype", "fp8"}, "is not one of auto, bf16, fp32"},

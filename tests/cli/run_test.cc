@@ -267,6 +267,7 @@ TEST(Run, ThreadsAreSetForTheWholeProcess) {
   EXPECT_EQ(lathe({"train", "--threads", "1"}), Exit::kDone);
   EXPECT_EQ(num_threads(), 1);
   EXPECT_EQ(lathe({"train", "--threads", "-1"}), Exit::kBadInput);
+  EXPECT_EQ(lathe({"train", "--threads", "100000"}), Exit::kBadInput);
   set_num_threads(before);
 }
 

@@ -128,6 +128,8 @@ TEST(AdapterFile, DamagedAndForeignFoldersAreRefusedByName) {
   refused("\"bias\"", set("bias", "all"));
   refused("fan_in_fan_out", set("fan_in_fan_out", true));
   refused("rank_pattern", set("rank_pattern", Json(Json::Object{{"q_proj", 8}})));
+  refused("use_dora", set("use_dora", "yes"));
+  refused("use_rslora", set("use_rslora", 1));
   refused("target_modules", set("target_modules", Json()));
   refused("target_modules", set("target_modules", 5));
   refused("some_new_form", set("some_new_form", true));
@@ -135,11 +137,38 @@ TEST(AdapterFile, DamagedAndForeignFoldersAreRefusedByName) {
   refused("does not belong", tensors([](auto& all) { all.emplace_back("base_model.model.other", Tensor::zeros({2}, DType::kFloat32)); }));
   refused("has shape", tensors([](auto& all) { all[1].second = Tensor::zeros({3, 4}, DType::kFloat32); }));
   refused("fp32 or bf16", tensors([](auto& all) { all[1].second = Tensor::zeros(all[1].second.shape(), DType::kInt32); }));
+  refused("not finite", tensors([](auto& all) { all[1].second.template data<float>()[0] = std::nanf(""); }));
   refused("adapter_model.safetensors", [](const fs::path& folder) { fs::resize_file(folder / "adapter_model.safetensors", 700); });
   refused("adapter_model.safetensors", [](const fs::path& folder) { fs::remove(folder / "adapter_model.safetensors"); });
   refused("adapter_config.json", [](const fs::path& folder) { fs::resize_file(folder / "adapter_config.json", 20); });
   refused("schema", [](const fs::path& folder) { std::ofstream(folder / "lathe_adapter.json") << "{\"schema\": 99}"; });
   refused("SHA-256", [](const fs::path& folder) { std::ofstream(folder / "lathe_adapter.json") << "{\"schema\": 1, \"base\": {\"path\": \"x\"}}"; });
+}
+
+// Numbers of a folder without tensors to contradict them, or of a flag: an error, before any memory is asked for.
+TEST(AdapterFile, AbsurdRanksAndScalesAreRefused) {
+  const auto model = random_model(llama(), DType::kFloat32);
+  model->freeze();
+  const auto refused = [&](int64_t r, double alpha, const std::string& expected) {
+    model::AdapterConfig config = small_adapter_config();
+    config.r = r;
+    config.alpha = alpha;
+    const auto made = model::Adapter::create(*model, config, 1);
+    ASSERT_FALSE(made.ok());
+    EXPECT_NE(made.error().to_string().find(expected), std::string::npos) << made.error().to_string();
+  };
+  refused(int64_t{1} << 62, 8, "lora_r");
+  refused(1'000'000'000'000, 8, "lora_r");
+  refused(16385, 8, "lora_r");
+  refused(4, 1e300, "lora_alpha");
+  refused(4, 1e-300, "lora_alpha");
+  for (const autograd::Parameter* p : model->parameters()) EXPECT_TRUE(p->adapters.empty()) << p->name;
+}
+
+TEST(AdapterFile, RecordsOfAnotherFormAreRefused) {
+  Json json = record().to_json();
+  json["below"] = 7;
+  EXPECT_NE(model::AdapterRecord::from_json(json, "x").error().to_string().find("below"), std::string::npos);
 }
 
 }  // namespace

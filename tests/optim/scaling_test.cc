@@ -171,6 +171,7 @@ TEST(Accumulation, DividesTheBatchOverMicroBatchesAndRanks) {
 // C-5.37
 TEST(Accumulation, AMisfitNamesTheFactorsAndTheNearestDeviceBatch) {
   const auto message = [](const Result<int64_t>& result) { return result.ok() ? "" : result.error().to_string(); };
+  EXPECT_NE(message(accumulation_steps(int64_t{1} << 40, 4, 32, 1)).find("micro batches"), std::string::npos);
   const std::string text = message(accumulation_steps(1 << 19, 20, 2048, 2));
   for (const std::string part : {"524,288", "20 (device_batch_size)", "2048 (max_seq_len)", "2 (ranks)", "fits is 16"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;

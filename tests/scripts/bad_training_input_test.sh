@@ -70,6 +70,14 @@ spoil step_30 meta.json 300
 refused 1 step_30/meta.json -- train whole --resume-from-step 30
 restore
 refused 1 'step 31' '30' -- train whole --resume-from-step 31
+# Numbers that no run can mean: named before anything is read or asked for.
+refused 2 'not a number' -- sft whole --matrix-lr nan
+refused 1 matrix_lr -- sft whole --matrix-lr -0.1
+refused 1 init_lr_frac -- sft whole --init-lr-frac -3
+refused 1 lora_lr -- sft whole --lora --lora-lr -1
+refused 1 lora_r -- sft whole --lora --lora-r 100000000000
+refused 1 'micro batches' -- sft whole --total-batch-size 1099511627776
+refused 1 threads -- sft whole --threads 100000
 # Another tokenizer of the same size: two bytes change places.
 awk '{ b[NR - 1] = $1 } END { t = b[65]; b[65] = b[66]; b[66] = t; for (i = 0; i < 256; i++) print b[i], i }' bytes.tiktoken >other.tiktoken
 refused 1 'another tokenizer' meta.json -- train whole --tokenizer other.tiktoken --resume

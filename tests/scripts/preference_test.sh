@@ -39,6 +39,9 @@ status=0
 has err 'without fine-tuning in its record' 'allow_without_sft'
 "$lathe" dpo "${flags[@]}" --tag whole --source base --num-iterations 2 --dry-run --allow-without-sft >out 2>err || fail "allow_without_sft: $(cat err)"
 
+if "$lathe" dpo "${flags[@]}" --tag whole --total-batch-size 9223372036854775800 >out 2>err; then fail "a step of more pairs than memory holds"; fi
+has err 'the most of one step'
+
 # teach TAG [flag...]
 teach() {
   local tag=$1

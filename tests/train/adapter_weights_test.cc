@@ -123,6 +123,8 @@ TEST(AdapterWeights, GroundIsFoundByPathThenBelowTheBaseFolderAndItsHashIsChecke
   ASSERT_TRUE(write_file_atomic(second / "model.safetensors", "other weights").ok());
   EXPECT_NE(train::find_ground(ground, folder.path() / "there").error().to_string().find("SHA-256"), std::string::npos);
   EXPECT_NE(train::find_ground(ground, folder.path()).error().to_string().find("not here"), std::string::npos);
+  // A record may name anything; what is no file is not read (a device or a pipe would not end).
+  EXPECT_NE(train::find_ground({"/dev/zero", ground.sha256}, folder.path()).error().to_string().find("no file"), std::string::npos);
 }
 
 }  // namespace

@@ -254,6 +254,7 @@ TEST_F(PolicyTest, RefusesWhatDoesNotDivide) {
   refused([](auto& o) { o.temperature = 0; }, "--temperature");
   refused([](auto& o) { o.examples_per_step = 0; }, "--examples-per-step");
   refused([](auto& o) { o.max_new_tokens = 0; }, "--max-new-tokens");
+  refused([](auto& o) { o.examples_per_step = int64_t{1} << 61; }, "answers");
 }
 
 struct RlRun {

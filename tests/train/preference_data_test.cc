@@ -71,6 +71,9 @@ TEST_F(PreferenceFolder, OfAnotherTokenizerTemplateOrContentIsRefused) {
   write(tiny_tokenizer().hash(), "chat", 1);
   std::ofstream(folder_.path() / "train_00000.jsonl", std::ios::app) << "\n";
   EXPECT_NE(refusal().find("train_00000.jsonl"), std::string::npos);
+  write(tiny_tokenizer().hash(), "chat", 1);
+  fs::copy_file(folder_.path() / "train_00000.jsonl", folder_.path() / "train_00009.jsonl");  // nothing vouches for it
+  EXPECT_NE(refusal().find("train_00009.jsonl"), std::string::npos);
   fs::remove(folder_.path() / "manifest.json");
   EXPECT_NE(refusal().find("lathe corpus dpo"), std::string::npos);
 }

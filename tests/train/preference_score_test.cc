@@ -106,6 +106,12 @@ TEST_F(ReferenceFile, ThatIsDamagedOrOfOtherDataIsRefused) {
   EXPECT_FALSE(read_reference_cache(file_, key(), 2).ok());
 }
 
+// The numbers took long to compute: a place that cannot be written to costs the file, not the run.
+TEST_F(ReferenceFile, ThatCannotBeWrittenDoesNotEndTheRun) {
+  std::ofstream(folder_.path() / "reference") << "a file where the folder should be";
+  EXPECT_EQ(take(reference_sums(file_, key(), 2, [&] { return sums_; }))[1].rejected, -4);
+}
+
 TEST(WeightsSha256, ChangesWithAnyNumber) {
   auto model = random_model(lathe::testing::small_models(32)[3].config, DType::kFloat32);
   const std::string before = weights_sha256(model->parameters());

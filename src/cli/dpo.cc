@@ -182,8 +182,10 @@ Result<Exit> Dpo::run(Context& context) {
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;
     outcome["Pairs"] = stage->pairs();
-    for (const auto& [name, value] : stage->first().named("first validation ")) outcome[name] = value;
-    for (const auto& [name, value] : stage->last().named("validation ")) outcome[name] = value;
+    if (stage->has_validation()) {
+      for (const auto& [name, value] : stage->first().named("first validation ")) outcome[name] = value;
+      for (const auto& [name, value] : stage->last().named("validation ")) outcome[name] = value;
+    }
     LATHE_TRY([[maybe_unused]] const fs::path written,
               write_report_section(base, "Chat DPO", {context.settings(), outcome, report_items(result.performance)}));
   }

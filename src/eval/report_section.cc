@@ -37,12 +37,19 @@ Result<ReportSection> read_section(const fs::path& markdown) {
 }  // namespace
 
 const std::vector<KnownSection>& known_sections() {
-  static const std::vector<KnownSection> list = {{"tokenizer-training"},         {"tokenizer-evaluation"},
-                                                 {"base-model-training"},        {"base-model-evaluation"},
-                                                 {"midtraining", false},         {"chat-evaluation-mid", false},
-                                                 {"sft"},                        {"chat-evaluation-sft"},
-                                                 {"chat-dpo", false},            {"chat-evaluation-dpo", false},
-                                                 {"chat-rl"},                    {"chat-evaluation-rl"}};
+  static const std::vector<KnownSection> list = {{"tokenizer-training"},
+                                                 {"tokenizer-evaluation"},
+                                                 {"base-model-training"},
+                                                 {"base-model-evaluation"},
+                                                 {"chat-evaluation-base", false},
+                                                 {"midtraining", false},
+                                                 {"chat-evaluation-mid", false},
+                                                 {"sft"},
+                                                 {"chat-evaluation-sft"},
+                                                 {"chat-dpo", false},
+                                                 {"chat-evaluation-dpo", false},
+                                                 {"chat-rl"},
+                                                 {"chat-evaluation-rl"}};
   return list;
 }
 

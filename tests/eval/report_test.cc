@@ -54,11 +54,11 @@ TEST_F(Report, JoinsHeaderSectionsAndSummaryInOrder) {
 // C-13.9
 TEST_F(Report, EveryStageHasItsPlace) {
   header();
-  for (const char* title : {"Chat evaluation rl", "Chat RL", "Chat DPO", "Chat evaluation dpo", "SFT", "Chat evaluation mid", "Midtraining", "Base model training"})
+  for (const char* title : {"Chat evaluation rl", "Chat RL", "Chat DPO", "Chat evaluation dpo", "SFT", "Chat evaluation mid", "Midtraining", "Chat evaluation base", "Base model training"})
     section(title, {"x"});
   scores("dpo", kSums);
   const std::string text = make().markdown;
-  const std::vector<std::string> order = {"## Base model training", "## Midtraining",         "## Chat evaluation mid", "## SFT",
+  const std::vector<std::string> order = {"## Base model training", "## Chat evaluation base", "## Midtraining",         "## Chat evaluation mid", "## SFT",
                                           "## Chat DPO",            "## Chat evaluation dpo", "## Chat RL",             "## Chat evaluation rl"};
   size_t at = 0;
   for (const std::string& part : order) {

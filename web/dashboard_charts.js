@@ -196,8 +196,10 @@ function drawLines(chart, pen) {
   if (limit) values.push(limit, 0);
   let low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
   if (log) [low, high] = [low / 1.1, high * 1.1];
+  else if (low === 0 && high === 0) high = 1;
   else if (low === high) [low, high] = [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
   else [low, high] = [low >= 0 && low < (high - low) * 0.25 ? 0 : low - (high - low) * 0.04, high + (high - low) * 0.04];
+  if (chart.options.share) [low, high] = [Math.max(low, 0), Math.min(high, 1)];
   chart.yAxis(pen, low, high, log);
   const { left, right, top, bottom } = chart.area;
   pen.save();

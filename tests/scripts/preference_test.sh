@@ -111,7 +111,7 @@ has lab.out 'held-out pairs: reward accuracy' 'Finished at step 6'
 has checkpoints/dpo/tiny/metrics.jsonl '"samples": \['
 # Two sets: their shares are among the figures.
 cp -r pairs more_pairs
-lab --model_path "$source_step" --data_dirs pairs more_pairs --data_weights 0.75 0.25 --output_dir checkpoints/dpo/mixed || fail "95_train_dpo on two sets: $(tail -n 3 lab.err)"
+lab --model_path "$source_step" --data_dirs more_pairs --data_weights 0.75 0.25 --output_dir checkpoints/dpo/mixed || fail "95_train_dpo on two sets: $(tail -n 3 lab.err)"
 has checkpoints/dpo/mixed/metrics.jsonl '"mixture/pairs": 0\.[67]' '"mixture/more_pairs": 0\.[23]'
 # A second adapter on the first: the chain names base and both.
 lab --model_path checkpoints/dpo/tiny/final --output_dir checkpoints/dpo/second || fail "an adapter on an adapter: $(tail -n 3 lab.err)"

@@ -54,35 +54,45 @@ function duration(seconds) {
   return s < 86400 ? `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
-// What each chart shows. Curves that no chart of the first rows takes come below, by the first part of their names.
+// Charts of the stages after base training: title, how it is drawn, and [what the line is called, the figure] in order.
+const stageCharts = [
+  ['Reward', {}, [['mean of the step', 'reward']]],
+  ['Solved on held-out problems', { share: true }, [['right of all answers', 'rl/eval_right']]],  // and pass@k
+  ['Answers that came to an end', { share: true }, [['', 'rl/completed']]],
+  ['Length of the answers, tokens', {}, [['training', 'sequence_length'], ['held out', 'rl/eval_sequence_length']]],
+  ['Problems that taught nothing', { share: true }, [['all answers alike', 'rl/examples_without_signal']]],
+  ['Answering, tokens a second', {}, [['', 'rl/rollout_tok_per_sec']]],
+  ['Pairs ranked right by the reward', { share: true }, [['training', 'dpo/accuracy'], ['held out', 'val/accuracy']]],
+  ['Margin of the rewards', {}, [['training', 'dpo/margin'], ['held out', 'val/margin']]],
+  ['Rewards', {}, [['better answers', 'dpo/rewards/chosen'], ['worse answers', 'dpo/rewards/rejected']]],
+  ['Log-probability of the answers', {}, [['better', 'dpo/logps/chosen'], ['worse', 'dpo/logps/rejected']]],
+  ['Divergence from the reference (KL), nats', {}, [['training', 'dpo/kl'], ['held out', 'val/kl'], ['training', 'rl/kl']]],
+];
+
+// What each chart shows. Curves that none of these takes come below, under "Everything else".
 function layout() {
   const limit = run.limit_tokens_per_second;
   const depth = ([name]) => (name.startsWith('layer_') ? Number(name.slice(6)) : Infinity);  // tables and heads below the layers
   const parts = under('grad_norm/').sort((a, b) => (depth(a) === depth(b) ? 0 : depth(a) - depth(b)));
   const known = [
     ['Loss', { kind: 'lines' }, named('train/loss')],
-    ['Validation', { kind: 'lines' }, under('val/')],
+    ['Validation: loss', { kind: 'lines' }, named('val/loss')],
+    ['Validation: bits per byte', { kind: 'lines' }, named('val/bpb')],
     ['Learning rate (share of the peak)', { kind: 'lines' }, named('train/lrm')],
     ['Gradient norm', { kind: 'lines', log: true }, named('train/grad_norm')],
     ['Gradient norms by layer', { kind: 'layers' }, parts],
     ['Tokens a second', { kind: 'lines', limit, limitText: 'limit: nothing but products' }, named('train/tok_per_sec')],
-    ['Mixture of the data', { kind: 'shares' }, under('mixture/')],
+    ['Mixture of the data', { kind: 'shares', share: true }, under('mixture/')],
   ];
-  const shown = /^(train\/(loss|lrm|grad_norm|tok_per_sec)$|val\/|grad_norm\/|mixture\/|spike\/|rewind\/)/;
-  const minor = /^(system|performance|train)\/|^total_/;
-  const rest = new Map();
-  for (const [name, curve] of curves) {
-    if (shown.test(name)) continue;
-    if (minor.test(name)) rest.set(`+${name}`, [[name, curve]]);
-    else if (name.includes('/')) rest.set(name.split('/')[0], [...(rest.get(name.split('/')[0]) ?? []), [name.slice(name.indexOf('/') + 1), curve]]);
-    else rest.set(name, [[name, curve]]);
+  for (const [title, options, figures] of stageCharts) {
+    const list = figures.filter(([, name]) => curves.has(name)).map(([label, name]) => [label, curves.get(name)]);
+    if (title.startsWith('Solved')) list.push(...[...curves].filter(([name]) => name.startsWith('pass@')));
+    known.push([title, { kind: 'lines', ...options }, list]);
   }
   const all = known.filter(([, , list]) => list.length > 0);
-  for (const [group, list] of rest) {
-    // Figures of one stage ("dpo/...") can be of any size: a chart each.
-    if (group.startsWith('+')) all.push([group.slice(1), { kind: 'lines', minor: true }, list]);
-    else for (const [name, curve] of list) all.push([list.length > 1 ? `${group}: ${name}` : name, { kind: 'lines' }, [[name, curve]]]);
-  }
+  const taken = new Set(all.flatMap(([, , list]) => list.map(([, curve]) => curve)));
+  const marked = /^(spike|rewind)\//;  // as lines in the others
+  for (const [name, curve] of curves) if (!taken.has(curve) && !marked.test(name)) all.push([name, { kind: 'lines', minor: true }, [[name, curve]]]);
   return all;
 }
 
@@ -91,6 +101,8 @@ function marks() {
   const back = curves.get('rewind/from');
   return list.concat((back?.steps ?? []).map((step, i) => ({ step, text: `went back from step ${back.values[i]}` })));
 }
+
+const percent = (x) => `${(100 * x).toFixed(1)} %`;
 
 function showTile(id, label, value, note) {
   let tile = byId(`tile-${id}`);
@@ -109,7 +121,11 @@ function showTiles() {
   const left = ended ? 0 : Math.max(0, steps - step - 1) * median(dt);
   showTile('step', 'Step', step.toLocaleString('en'), steps > 0 ? `of ${steps.toLocaleString('en')} (${(100 * Math.min(1, (step + 1) / steps)).toFixed(1)} %)` : '');
   showTile('loss', 'Training loss', shortNumber(last('train/loss')), '');
-  for (const [name, curve] of under('val/').slice(0, 2)) showTile(`val-${name}`, `Validation ${name}`, shortNumber(curve.values.at(-1)), `best ${shortNumber(Math.min(...curve.values))}`);
+  for (const [name, curve] of named('val/loss', 'val/bpb')) showTile(`val-${name}`, `Validation ${name}`, shortNumber(curve.values.at(-1)), `best ${shortNumber(Math.min(...curve.values))}`);
+  for (const [id, label, name] of [['reward', 'Reward', 'reward'], ['pass', 'Solved, held out', 'pass@1'], ['accuracy', 'Pairs ranked right', 'dpo/accuracy']]) {
+    const curve = curves.get(name);
+    if (curve) showTile(id, label, id === 'reward' ? shortNumber(curve.values.at(-1)) : percent(curve.values.at(-1)), `best ${id === 'reward' ? shortNumber(Math.max(...curve.values)) : percent(Math.max(...curve.values))}`);
+  }
   const speed = last('train/tok_per_sec'), limit = run.limit_tokens_per_second;
   if (speed !== undefined) showTile('speed', 'Tokens a second', shortNumber(speed), limit ? `${(100 * speed / limit).toFixed(0)} % of the limit` : '');
   if (last('train/grad_norm') !== undefined) showTile('norm', 'Gradient norm', shortNumber(last('train/grad_norm')), '');

@@ -52,7 +52,7 @@ function heat(t) {
 
 const chartKinds = { lines: drawLines, shares: drawShares, layers: drawLayers };
 
-// options: {title, kind, log, limit, note}. show(curves, view, marks) keeps what is drawn; curves: [[label, curve], ...].
+// options: {title, kind, log, limit, limitText, share}; share: values are parts of one, shown as percents. show(curves, view, marks) keeps what is drawn; curves: [[label, curve], ...].
 class Chart {
   constructor(parent, options) {
     this.options = options;
@@ -81,6 +81,10 @@ class Chart {
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
+  number(x) {
+    return this.options.share ? `${+(100 * x).toPrecision(3)} %` : shortNumber(x);
+  }
+
   show(curves, view, marks) {
     this.curves = curves;
     this.view = view;
@@ -96,7 +100,7 @@ class Chart {
         return item;
       })));
     }
-    if (this.options.kind === 'lines' && curves.length === 1) this.latest.textContent = shortNumber(curves[0][1].values.at(-1));
+    if (this.options.kind === 'lines' && curves.length === 1) this.latest.textContent = this.number(curves[0][1].values.at(-1));
     this.canvas.setAttribute('aria-label', `${this.options.title}, latest: ${curves.map(([label, c]) => `${label} ${shortNumber(c.values.at(-1))}`).join(', ')}`);
     this.draw();
   }
@@ -148,7 +152,7 @@ class Chart {
       pen.lineTo(right, y);
       pen.stroke();
       pen.fillStyle = this.ink.text;
-      pen.fillText(shortNumber(tick), left - 5, Math.min(Math.max(y, top + 5), bottom - 2));
+      pen.fillText(this.number(tick), left - 5, Math.min(Math.max(y, top + 5), bottom - 2));
     }
   }
 
@@ -165,7 +169,7 @@ class Chart {
       if (i >= 0) rows.push([label, curve.values[i]]);
     }
     if (this.options.kind !== 'shares' && rows.length > 10) rows.sort((a, b) => b[1] - a[1]).splice(10);
-    const lines = rows.map(([label, v]) => `${label}  ${this.options.kind === 'shares' ? `${(100 * v).toFixed(1)} %` : shortNumber(v)}`);
+    const lines = rows.map(([label, v]) => `${label}  ${this.number(v)}`);
     for (const mark of this.marks || []) if (mark.step >= step && mark.step <= step + (this.view.to - this.view.from) / 100) lines.push(mark.text);
     this.hover = step;
     this.draw();
@@ -192,8 +196,10 @@ function drawLines(chart, pen) {
   if (limit) values.push(limit, 0);
   let low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
   if (log) [low, high] = [low / 1.1, high * 1.1];
+  else if (low === 0 && high === 0) high = 1;
   else if (low === high) [low, high] = [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
   else [low, high] = [low >= 0 && low < (high - low) * 0.25 ? 0 : low - (high - low) * 0.04, high + (high - low) * 0.04];
+  if (chart.options.share) [low, high] = [Math.max(low, 0), Math.min(high, 1)];
   chart.yAxis(pen, low, high, log);
   const { left, right, top, bottom } = chart.area;
   pen.save();

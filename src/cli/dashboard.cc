@@ -72,9 +72,7 @@ Result<Exit> DashboardVerb::run(Context& context) {
     for (const std::string& line : lines) {
       Result<Json> row = parse_json(line);
       if (!row.ok() || !row.value().is_object() || !row.value().contains("step")) continue;
-      Json::Object values = std::move(row.value().as_object());
-      const int64_t step = row.value().get_int("step", 0);
-      dashboard->push(step, Json(std::move(values)));
+      dashboard->push(row.value().get_int("step", 0), row.value());
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     Result<std::vector<std::string>> more = file.new_lines();  // the file may be gone for the moment

@@ -175,6 +175,15 @@ Result<Exit> Dpo::run(Context& context) {
     return multiplier;
   };
   if (stage->has_validation()) hooks.validate = [&](int64_t) { return stage->validate(); };
+  settings.sample_every = s_.eval_every;
+  hooks.sample = [&](int64_t step) -> Status {
+    LATHE_TRY(const std::vector<std::string> lines, stage->samples());
+    return training_.show_samples(context, step, lines);
+  };
+  if (stage->sets().size() > 1)
+    hooks.figures = [&](int64_t, Json& values) {
+      for (const auto& [name, share] : stage->objective().mix()) values["mixture/" + name] = share;
+    };
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(),
                                    weights, *world, user_config, run, nullptr, 4}));

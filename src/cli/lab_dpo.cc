@@ -171,6 +171,11 @@ Result<Exit> LabDpo::run(Context& context) {
                            [&] { return stage->objective().mix_lines(); },
                            {}};
   if (stage->has_validation()) parts.validate = [&] { return stage->validate(); };
+  parts.after_validation = [&](int64_t step) -> Status {
+    LATHE_TRY(const std::vector<std::string> lines, stage->samples());
+    return training_.show_samples(context, step, lines);
+  };
+  if (settings_.data_dirs.size() > 1) parts.shares = [&] { return stage->objective().mix(); };
   parts.more["chat_template"] = stage->chat_template();
   parts.more[kChainKey] = longer;
   parts.flops_per_token = model.flops_per_token();

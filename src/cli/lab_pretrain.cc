@@ -171,7 +171,12 @@ Result<Exit> LabPretrain::run(Context& context) {
       return sums.nats / static_cast<double>(std::max<int64_t>(1, sums.bytes));
     };
   }
+  stage.after_validation = [&](int64_t step) -> Status {
+    LATHE_TRY(const std::vector<std::string> lines, sample_lines(model, tokenizer));
+    return training_.show_samples(context, step, lines);
+  };
   stage.more["architecture"] = shape.to_json();
+  if (settings_.data_dirs.size() > 1) stage.shares = [&] { return batches->mix(); };
   stage.flops_per_token = model.flops_per_token();
   std::error_code code;
   for (const std::string& dir : settings_.data_dirs)

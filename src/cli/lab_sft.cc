@@ -183,12 +183,14 @@ Result<Exit> LabSft::run(Context& context) {
         const fs::path file = run / "generations" / join_text("step_", step, ".json");
         LATHE_TRY_STATUS(make_folders(file.parent_path()));
         LATHE_TRY_STATUS(write_json_atomic(file, all));
-        for (const Json& one : all.as_array()) context.print("> ", one.get_string("prompt", ""), "\n", one.get_string("answer", ""));
-        return {};
+        std::vector<std::string> lines;
+        for (const Json& one : all.as_array()) lines.push_back(join_text("> ", one.get_string("prompt", ""), "\n", one.get_string("answer", "")));
+        return training_.show_samples(context, step, lines);
       };
   }
   stage.more["base"] = base.folder.string();
   stage.more["chat_template"] = data.chat_template().name();
+  if (common.data_dirs.size() > 1) stage.shares = [&] { return batches->mix(); };
   stage.flops_per_token = model.flops_per_token();
   stage.inputs = {base.folder / train::kModelFile};
   for (const std::string& dir : common.data_dirs) stage.inputs.push_back(fs::path(dir) / kManifestFile);

@@ -203,6 +203,10 @@ train::LoopHooks LabTraining::hooks(Context& context, const Stage& stage) {
     LATHE_TRY(const std::vector<int64_t> removed, train::remove_surplus(run_, saved.step, settings_.save_total_limit, best_));
     return {};
   };
+  if (stage.shares)
+    hooks.figures = [&stage](int64_t, Json& values) {
+      for (const auto& [name, share] : stage.shares()) values["mixture/" + name] = share;
+    };
   hooks.log = [this, &context](int64_t step, const Json& values) { return say_step(context, step, values); };
   hooks.print = [&context](const std::string& line) {
     if (!line.starts_with("step ") && line.find("| Validation ") == std::string::npos) context.print(line);  // said at logging_steps

@@ -53,11 +53,14 @@ class LabTraining {
     std::function<std::vector<std::string>()> mix;      // lines; may be empty
     LabValidate validate;                               // empty: never
     std::function<Status(int64_t step)> after_validation = {};
+    std::function<std::vector<std::pair<std::string, double>>()> shares = {};  // had of each source so far; for the metrics
     Json more = Json::object();                         // into the checkpoints' settings: architecture, ...
     std::vector<fs::path> inputs = {};                  // files for the manifest
     double flops_per_token = 0;
   };
   Result<Exit> go(Context& context, const Stage& stage);
+  // For after_validation.
+  Status show_samples(Context& context, int64_t step, const std::vector<std::string>& lines) { return training_.show_samples(context, step, lines); }
 
  private:
   train::LoopHooks hooks(Context& context, const Stage& stage);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/stage_samples.h"
 #include "core/log.h"
 #include "core/sha256.h"
 #include "train/reference_cache.h"
@@ -73,7 +74,7 @@ Result<std::unique_ptr<PreferenceStage>> PreferenceStage::open(const PreferenceF
   stage->flags_ = flags;
   stage->print_ = print;
   stage->weights_ = data.weights;
-  stage->tokenizer_hash_ = tokenizer.hash();
+  stage->tokenizer_ = tokenizer;
   LATHE_TRY(stage->loss_.type, train::find_preference_loss(flags.loss_type));
   stage->loss_.beta = flags.beta, stage->loss_.label_smoothing = flags.label_smoothing,
   stage->loss_.gamma = flags.gamma;
@@ -113,6 +114,7 @@ Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, i
                                 const fs::path& run) {
   model::Transformer& model = *policy.loaded.model;
   model::Adapter* adapter = policy.adapter;
+  model_ = &model;
   if (pairs < 1 || accumulation < 1)
     return error_at("batch", -1, "pairs of a micro batch and micro batches of a step must be at least 1");
   if (pairs > kMostPairs / accumulation)
@@ -126,7 +128,7 @@ Status PreferenceStage::prepare(const PreferencePolicy& policy, int64_t pairs, i
     Json key = Json::object();
     if (adapter != nullptr) adapter->set_enabled(false);
     key["model_sha256"] = train::weights_sha256(policy.reference());
-    key["tokenizer_sha256"] = tokenizer_hash_;
+    key["tokenizer_sha256"] = tokenizer_->hash();
     key["template"] = template_;
     key["max_length"] = flags_.max_length;
     key["max_prompt_length"] = flags_.max_prompt_length;
@@ -176,6 +178,12 @@ Result<double> PreferenceStage::validate() {
                      last_.accuracy(), last_.mean(last_.chosen_reward - last_.rejected_reward),
                      last_.mean(last_.ranked), last_.mean(last_.kl)));
   return last_.mean(last_.loss);
+}
+
+Result<std::vector<std::string>> PreferenceStage::samples() {
+  LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find(template_));
+  const std::vector<data::EncodedPair>& pairs = has_validation() ? held_out_.pairs : sets_.front().pairs;
+  return answer_lines(*model_, *tokenizer_, first_prompts(pairs), form.stop_ids(*tokenizer_));
 }
 
 int64_t PreferenceStage::pairs() const {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ class PreferenceStage {
   const train::PreferenceFigures& first() const { return first_; }  // of the first and the latest validation
   const train::PreferenceFigures& last() const { return last_; }
   int64_t pairs() const;  // that train
+  // Answers of the model as it is to the first held-out prompts (without any: to the first that train).
+  Result<std::vector<std::string>> samples();
   const std::string& chat_template() const { return template_; }
   int64_t longest() const;
 
@@ -69,10 +72,12 @@ class PreferenceStage {
   PreferenceStage() = default;
   PreferenceFlags flags_;
   train::PreferenceLossOptions loss_;
-  std::string template_, tokenizer_hash_;
+  std::string template_;
   std::vector<train::PreferenceSet> sets_;
   std::vector<double> weights_;
   train::PreferenceSet held_out_;
+  model::Transformer* model_ = nullptr;
+  std::optional<tokenizer::Tokenizer> tokenizer_;
   std::function<void(const std::string&)> print_;
   std::unique_ptr<train::PreferenceObjective> objective_;
   ops::Context ctx_;

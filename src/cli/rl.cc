@@ -5,6 +5,7 @@
 #include "cli/adapter_flags.h"
 #include "cli/report_section.h"
 #include "cli/stage_rates.h"
+#include "cli/stage_samples.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
 #include "cli/verbs.h"
@@ -18,6 +19,8 @@
 
 namespace lathe::cli {
 namespace {
+
+constexpr int64_t kStepsBetweenSamples = 5;  // answers in the metrics
 
 struct RlSettings {
   std::string run = "dummy", source = "sft", task = "gsm8k", data;
@@ -253,6 +256,17 @@ Result<Exit> Rl::run(Context& context) {
     values["rl/eval_sequence_length"] = latest->sequence_length;
     LATHE_TRY_STATUS(training_.log(step, values));
     return 1 - latest->pass[0];
+  };
+  hooks.figures = [&](int64_t step, Json& values) {
+    if (step % kStepsBetweenSamples != 0) return;
+    Json samples = Json::array();
+    for (const infer::Rollout& answer : objective.shown()) {
+      const std::span<const int32_t> all = answer.tokens;
+      const auto prompt = static_cast<size_t>(answer.prompt_length);
+      samples.push_back(format_text("reward %.2f: ", answer.reward) + plain_text(loaded.tokenizer, all.first(prompt)) + " \u2192 " +
+                        plain_text(loaded.tokenizer, all.subspan(prompt)));
+    }
+    values["samples"] = std::move(samples);
   };
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"rl", loop_settings(context, model, steps, resume), hooks, model, loaded.tokenizer, *optimizer, objective,

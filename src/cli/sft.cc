@@ -8,6 +8,7 @@
 #include "cli/report_section.h"
 #include "cli/sft_data.h"
 #include "cli/stage_rates.h"
+#include "cli/stage_samples.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
 #include "cli/verbs.h"
@@ -197,10 +198,22 @@ Result<Exit> Sft::run(Context& context) {
   train::LoopHooks hooks;
   hooks.schedule = schedule(horizon);
   if (data.validation) hooks.validate = [&](int64_t) { return validate(model, tokenizer, *data.validation, seed, *world); };
+  std::vector<std::vector<int32_t>> prompts;
   if (s_.style == "old" && !s_.mixture.empty()) {
     loop_settings.sample_every = kOldCheckEvery;
     hooks.sample = [&](int64_t step) { return print_choice_checks(context, base, model, tokenizer, step, kOldCheckProblems); };
+  } else {
+    LATHE_TRY(prompts, first_prompts(data.validation ? *data.validation : *data.train));
+    loop_settings.sample_every = s_.eval_every;
+    hooks.sample = [&](int64_t step) -> Status {
+      LATHE_TRY(const std::vector<std::string> lines, answer_lines(model, tokenizer, prompts));
+      return training_.show_samples(context, step, lines);
+    };
   }
+  if (!s_.mixture.empty())
+    hooks.figures = [&](int64_t, Json& values) {
+      for (const auto& [name, share] : data.train->mix()) values["mixture/" + name] = share;
+    };
   train::LanguageOptions options;
   options.batch = s_.device_batch_size;
   options.sequence_len = s_.max_seq_len;

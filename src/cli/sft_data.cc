@@ -15,6 +15,7 @@ namespace {
 struct Sets {
   tasks::ConversationSetPtr train, validation;
   Json description;
+  std::vector<std::string> parts;
 };
 
 Result<Sets> open_files(Context& context, const SftSettings& s) {
@@ -44,7 +45,7 @@ Result<Sets> open_task_mixture(Context& context, const SftSettings& s) {
     for (const Json& entry : mixture.description.at(part).as_array())
       context.print(part, ": ", entry.at("task").as_string(), ", ", with_thousands(entry.at("conversations").as_int()), " conversations x ", entry.get_int("repeat", 1));
   context.print("Conversations: ", with_thousands(mixture.train->size()), ", validation: ", with_thousands(mixture.validation ? mixture.validation->size() : 0));
-  return Sets{std::move(mixture.train), std::move(mixture.validation), std::move(mixture.description)};
+  return Sets{std::move(mixture.train), std::move(mixture.validation), std::move(mixture.description), std::move(mixture.parts)};
 }
 
 }  // namespace
@@ -67,7 +68,7 @@ Result<SftData> open_sft_data(Context& context, const SftSettings& s, const toke
   out.description = std::move(sets.description);
   // A row holds T tokens and the last target; the stream has no rows that a conversation must fit (row C-2.28).
   const int64_t most = s.style == "stream" ? tokenizer::kMaxRenderedTokens : s.max_seq_len + 1;
-  out.train = std::make_unique<train::RenderedSet>(std::move(sets.train), tokenizer, most);
+  out.train = std::make_unique<train::RenderedSet>(std::move(sets.train), tokenizer, most, std::move(sets.parts));
   if (sets.validation) out.validation = std::make_unique<train::RenderedSet>(std::move(sets.validation), tokenizer, most);
   // Shows before a model is built whether the tokenizer has the markers.
   data::RenderedConversation first;

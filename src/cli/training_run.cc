@@ -63,6 +63,7 @@ Result<std::unique_ptr<serve::Dashboard>> TrainingRun::open_dashboard(Context& c
   options.port = static_cast<int>(dashboard_port_);
   options.run = run_facts(context, parts);
   options.tokenizer = parts.tokenizer;
+  options.chat_template = parts.user_config.get_string("chat_template", options.chat_template);
   LATHE_TRY(auto dashboard, serve::Dashboard::open(std::move(options)));
   context.print("Dashboard: ", dashboard->url());
   return dashboard;
@@ -95,7 +96,10 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
 
   LATHE_TRY(dashboard_, open_dashboard(context, parts));
   if (dashboard_) {
-    parts.hooks.before_step = [this, &parts](int64_t step) { dashboard_->at_border(step, parts.model); };
+    parts.hooks.before_step = [this, &parts](int64_t step) {
+      const bool averaged = parts.ema != nullptr && parts.ema->started();
+      dashboard_->at_border(step, parts.model, averaged ? std::function<void()>([&parts] { parts.ema->swap(); }) : nullptr);
+    };
     parts.hooks.after_step = [this](const train::StepFigures& figures) {
       Json values = Json::object();
       values["train/loss"] = figures.loss;

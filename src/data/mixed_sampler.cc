@@ -124,6 +124,13 @@ std::vector<int64_t> MixedSampler::counts(int64_t k) {
   return counts;
 }
 
+std::vector<std::pair<std::string, double>> MixedSampler::mix(int64_t k) {
+  const std::vector<int64_t> had = counts(k);
+  std::vector<std::pair<std::string, double>> out;
+  for (size_t i = 0; i < sources_.size(); ++i) out.emplace_back(sources_[i].name, k > 0 ? static_cast<double>(had[i]) / static_cast<double>(k) : 0);
+  return out;
+}
+
 std::vector<std::string> MixedSampler::mix_lines(int64_t k) {
   const std::vector<int64_t> had = counts(k);
   std::vector<std::string> lines;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/permutation.h"
@@ -44,6 +45,7 @@ class MixedSampler {
   const std::vector<double>& shares() const { return shares_; }
   // One line a source: share wanted and had, samples, epochs begun.
   std::vector<std::string> mix_lines(int64_t k);
+  std::vector<std::pair<std::string, double>> mix(int64_t k);  // names and shares had, as figures
   // Row L-5.28, trap R6: one warning for each source in the mix with fewer sequences than a global batch.
   std::vector<std::string> small_source_warnings(int64_t global_batch) const;
 

@@ -71,13 +71,7 @@ class Loader : public PackedLoader {
 
   int64_t samples() const override { return done_; }
   std::vector<int64_t> counts() const override { return sampler_.counts(done_); }
-  std::vector<std::pair<std::string, double>> mix() const override {
-    std::vector<std::pair<std::string, double>> out;
-    const std::vector<int64_t> had = counts();
-    for (size_t i = 0; i < had.size(); ++i)
-      out.emplace_back(sampler_.sources()[i].name, done_ > 0 ? static_cast<double>(had[i]) / static_cast<double>(done_) : 0);
-    return out;
-  }
+  std::vector<std::pair<std::string, double>> mix() const override { return sampler_.mix(done_); }
   std::vector<std::string> mix_lines() const override { return sampler_.mix_lines(done_); }
 
  private:

@@ -33,7 +33,7 @@ std::string event_of(const char* key, Json value) {
 
 Dashboard::Dashboard(DashboardOptions options) : options_(std::move(options)) {
   if (!options_.tokenizer) return;
-  auto generator = std::make_unique<LiveGenerator>(loan_, *options_.tokenizer);
+  auto generator = std::make_unique<LiveGenerator>(loan_, *options_.tokenizer, options_.chat_template);
   generator_ = generator.get();
   worker_ = std::make_unique<GenerationWorker>(std::move(generator), kMaxWaiting);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,7 @@ struct DashboardOptions {
   // product rate), "started" ... The page needs none of them.
   Json run = Json::object();
   std::optional<tokenizer::Tokenizer> tokenizer;  // absent: nobody can talk to the model
+  std::string chat_template = "chat";             // of the conversations that it is trained on (tokenizer/chat_template.h)
   double heartbeat_seconds = 15;                  // between signs of life on an idle stream of events
   HttpLimits limits;
 };
@@ -36,9 +38,14 @@ class Dashboard {
 
   // A line of metrics, as train::Metrics writes it.
   void push(int64_t step, const Json& values);
-  // Between two steps, by the trainer: copies the weights if somebody has asked a question.
-  void at_border(int64_t step, const model::Transformer& model) {
-    loan_->at_border(step, [&](std::unique_ptr<infer::ModelCopy>& copy) { lend(model, copy); });
+  // Between two steps, by the trainer: copies the weights if somebody has asked a question. exchange: called before and after the
+  // copy, where what is to be asked are other weights than those that train (their average).
+  void at_border(int64_t step, const model::Transformer& model, const std::function<void()>& exchange = {}) {
+    loan_->at_border(step, [&](std::unique_ptr<infer::ModelCopy>& copy) {
+      if (exchange) exchange();
+      lend(model, copy);
+      if (exchange) exchange();
+    });
   }
   // The run has ended: pages are told, running answers stop. The server goes with the object.
   void end(const std::string& how);

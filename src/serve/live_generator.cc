@@ -5,9 +5,12 @@
 
 #include "core/parallel.h"
 #include "infer/reply.h"
+#include "tokenizer/chat_template.h"
 
 namespace lathe::serve {
 namespace {
+
+constexpr const char* kChatFamily = "chat";
 
 // Linux knows priorities per thread: the training's threads keep theirs.
 void stand_back() {
@@ -20,8 +23,12 @@ void stand_back() {
 
 Status LiveGenerator::check(const GenerationRequest& request) const {
   if (request.continues) return {};
-  const auto tokens = infer::ChatTokens::of(tokenizer_);
-  return tokens.ok() ? Status() : Status(tokens.error());
+  if (chat_template_ == kChatFamily) {
+    const auto tokens = infer::ChatTokens::of(tokenizer_);
+    return tokens.ok() ? Status() : Status(tokens.error());
+  }
+  LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find(chat_template_));
+  return form.check(tokenizer_);
 }
 
 Status LiveGenerator::generate(const GenerationRequest& request, const std::function<void(std::string_view)>& on_text,
@@ -42,6 +49,13 @@ Status LiveGenerator::generate(const GenerationRequest& request, const std::func
     tokenizer::EncodeOptions with_bos;
     if (const auto bos = tokenizer_.find_bos()) with_bos.prepend = *bos;
     prompt = tokenizer_.encode(request.messages.back().text, with_bos);
+  } else if (chat_template_ != kChatFamily) {
+    LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find(chat_template_));
+    tokenizer::Conversation conversation;
+    for (const infer::ChatMessage& message : request.messages)
+      conversation.messages.push_back({message.role, message.text});
+    LATHE_TRY(prompt, form.prompt(tokenizer_, conversation));
+    options.stop_ids = form.stop_ids(tokenizer_);
   } else {
     LATHE_TRY(const infer::ChatTokens tokens, infer::ChatTokens::of(tokenizer_));
     prompt = infer::chat_prompt(tokenizer_, tokens, request.messages);

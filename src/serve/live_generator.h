@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 
 #include "serve/generator.h"
 #include "serve/weights_loan.h"
@@ -13,7 +14,9 @@ namespace lathe::serve {
 // Its thread computes alone (one thread), with what time the training leaves it.
 class LiveGenerator : public Generator {
  public:
-  LiveGenerator(std::shared_ptr<WeightsLoan> loan, tokenizer::Tokenizer tokenizer) : loan_(std::move(loan)), tokenizer_(std::move(tokenizer)) {}
+  // chat_template: a name of tokenizer/chat_template.h, for questions that are no beginning of a text.
+  LiveGenerator(std::shared_ptr<WeightsLoan> loan, tokenizer::Tokenizer tokenizer, std::string chat_template = "chat")
+      : loan_(std::move(loan)), tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
 
   std::string device() const override { return "cpu"; }
   Status check(const GenerationRequest& request) const override;
@@ -26,6 +29,7 @@ class LiveGenerator : public Generator {
  private:
   std::shared_ptr<WeightsLoan> loan_;
   tokenizer::Tokenizer tokenizer_;
+  std::string chat_template_;
   std::unique_ptr<infer::ModelCopy> copy_;
   std::atomic<int64_t> step_ = -1, copy_bytes_ = 0;
 };

@@ -21,6 +21,7 @@ struct Example {
   // What is not said but belongs to it, an object: "letters", "subject" (multiple choice), "tree" (what a split must keep on one
   // side, row L-7.12), "tools", ... The renderer never looks at it (row C-2.35).
   Json about = Json::object();
+  size_t part = 0;  // of a mixture: the place of its set in the list
 };
 
 class ConversationSet {

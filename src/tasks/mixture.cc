@@ -36,7 +36,9 @@ class Chain : public ConversationSet {
     require(index >= 0 && index < size(), "[mixture] item ", index, " of ", size());
     const int64_t place = order_.empty() ? index : order_[static_cast<size_t>(index)];
     const auto set = static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), place) - ends_.begin());
-    return sets_[set]->get(place - (set == 0 ? 0 : ends_[set - 1]));
+    LATHE_TRY(Example example, sets_[set]->get(place - (set == 0 ? 0 : ends_[set - 1])));
+    example.part = set;
+    return example;
   }
 
  private:

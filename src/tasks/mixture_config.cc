@@ -14,6 +14,7 @@ namespace {
 struct OpenedList {
   std::vector<OpenedEntry> entries;
   std::vector<ConversationSetPtr> sets;  // with repeats
+  std::vector<std::string> parts;        // their names
   Json description = Json::array();
   int64_t conversations = 0;
 };
@@ -30,7 +31,11 @@ Result<OpenedList> open_list(const Json& config, const char* key, EntryOpener& o
     auto opened = opener.open(json);
     if (!opened.ok()) return at_entry(opened.error());
     OpenedEntry& entry = opened.value();
-    for (int64_t r = 0; r < entry.repeat; ++r) list.sets.push_back(entry.set);
+    const std::string subset = json.get_string("subset", "");
+    for (int64_t r = 0; r < entry.repeat; ++r) {
+      list.sets.push_back(entry.set);
+      list.parts.push_back(subset.empty() ? entry.task : entry.task + "-" + subset);
+    }
     list.conversations += entry.repeat * entry.set->size();
     list.description.push_back(entry.description);
     list.entries.push_back(std::move(entry));
@@ -105,6 +110,7 @@ Result<MixtureSets> open_mixture(const fs::path& path, const fs::path& base) {
   out.description = Json(Json::Object{{"mixture", path.string()}, {"order", order}, {"seed", seed},
                                       {"conversations", train.value().conversations}, {"train", train.value().description},
                                       {"validation_conversations", validation.value().conversations}, {"validation", validation.value().description}});
+  out.parts = std::move(train.value().parts);
   out.train = order == "sequence" ? sequence(std::move(train.value().sets)) : mixture(std::move(train.value().sets), seed_bits);
   if (validation.value().conversations > 0) out.validation = mixture(std::move(validation.value().sets), seed_bits);
   return out;

@@ -21,6 +21,7 @@ namespace lathe::tasks {
 
 struct MixtureSets {
   ConversationSetPtr train;
+  std::vector<std::string> parts;     // of `train`, by Example::part: the task, and its subset where it has one
   ConversationSetPtr validation;      // null without entries
   std::vector<std::string> warnings;  // for the user, framed
   // What was opened, to be recorded with the run: entries as resolved, each with "conversations", word lists with "words_sha256".

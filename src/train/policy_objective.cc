@@ -129,6 +129,11 @@ void PolicyObjective::use(const std::vector<infer::Rollout>& rollouts, double se
     tally_.sampled_tokens += static_cast<double>(rollout.answer_length() + rollout.completed);
     tally_.rows += 1;
   }
+  const auto first = rollouts.begin(), end = first + std::min<int64_t>(options_.num_samples, std::ssize(rollouts));
+  const auto [low, high] = std::minmax_element(first, end, [](const infer::Rollout& a, const infer::Rollout& b) { return a.reward < b.reward; });
+  shown_.clear();
+  if (high != end) shown_.push_back(*high);
+  if (low != end && low->reward < high->reward) shown_.push_back(*low);
   make_passes(rollouts, examples);
 }
 

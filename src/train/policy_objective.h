@@ -60,6 +60,8 @@ class PolicyObjective : public Objective {
   // The answers of this rank for the step, num_samples of each example in turn; prepare() hands over those it sampled.
   void use(const std::vector<infer::Rollout>& rollouts, double seconds = 0);
   const std::vector<PolicyPass>& passes() const { return passes_; }
+  // Of the step's first problem: an answer of the highest reward, and one of the lowest where that is another.
+  const std::vector<infer::Rollout>& shown() const { return shown_; }
 
  private:
   Result<std::vector<infer::Rollout>> sample(const StepScope& scope);
@@ -79,6 +81,7 @@ class PolicyObjective : public Objective {
   int32_t padding_;
   int64_t longest_prompt_ = 0;
   std::vector<PolicyPass> passes_;  // of the step under way
+  std::vector<infer::Rollout> shown_;
   // Sums over this rank's roll-outs of the step under way.
   struct {
     double reward = 0, length = 0, completed = 0, rows = 0, sampled_tokens = 0, seconds = 0, flat_examples = 0, examples = 0;

@@ -55,6 +55,7 @@ class PreferenceObjective : public Objective {
   // Of each set, about: its mean tokens of a pair times the pairs taken.
   std::vector<int64_t> tokens_taken();
   std::vector<std::string> mix_lines() { return sampler_.mix_lines(taken_); }
+  std::vector<std::pair<std::string, double>> mix() { return sampler_.mix(taken_); }
 
  private:
   struct Taken {

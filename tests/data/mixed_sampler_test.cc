@@ -133,6 +133,8 @@ TEST(MixedSampler, CountsAndLinesShowTheMixSoFar) {
   const std::vector<std::string> lines = mixed.mix_lines(2048);
   EXPECT_EQ(lines.at(0), "set0: wanted 0.7500, had 0.7500, 1,536 sequences, 1.54 epochs");
   EXPECT_EQ(lines.at(1), "set1: wanted 0.2500, had 0.2500, 512 sequences, 10.24 epochs");
+  EXPECT_EQ(mixed.mix(2048), (std::vector<std::pair<std::string, double>>{{"set0", 0.75}, {"set1", 0.25}}));
+  EXPECT_EQ(mixed.mix(0).at(1).second, 0) << "before the first";
 }
 
 // L-5.28, trap R6

@@ -43,6 +43,7 @@ until url=$(grep -o 'http://127.0.0.1:[0-9]*' look.out 2>/dev/null); do sleep 0.
 until curl -sS "$url/history" | grep -q '"train/loss"'; do sleep 0.05; done
 printf 'ss": 0.125}\n' >>"$bases/plain/metrics.jsonl"
 until curl -sS "$url/history" | grep -q '0\.125'; do sleep 0.05; done
+curl -sS "$url/history" | grep -q '"train/loss": {"steps": \[0, 10, 20, ' || fail "the folder's page has other steps than the file"
 curl -sS "$url/history" | grep -q '"steps": 400' || fail "the folder's page does not know the run's steps"
 [ "$(curl -sS -o /dev/null -w '%{http_code}' "$url/chat" -d '{}')" = 404 ] || fail "there is nobody to talk to in a folder"
 kill -TERM "$look"

@@ -78,6 +78,7 @@ tr -d ' \n' <"$taught/whole/step_40/meta.json" | grep -qE '"chain":\[\{"stage":"
 for figure in loss rewards/chosen rewards/rejected margin accuracy logps/chosen logps/rejected kl update_norm; do
   grep -q "\"dpo/$figure\"" "$taught/whole/metrics.jsonl" || fail "no dpo/$figure among the metrics"
 done
+has "$taught/whole/metrics.jsonl" '"samples": \['
 
 # What was prepared must still be what it was, for this tokenizer.
 cp -r pairs changed
@@ -110,6 +111,11 @@ lab() {
 lab --model_path "$source_step" || fail "95_train_dpo: $(tail -n 3 lab.err)"
 [ -f checkpoints/dpo/tiny/final/adapter_model.safetensors ] || fail "no checkpoints/dpo/tiny/final"
 has lab.out 'held-out pairs: reward accuracy' 'Finished at step 6'
+has checkpoints/dpo/tiny/metrics.jsonl '"samples": \['
+# Two sets: their shares are among the figures.
+cp -r pairs more_pairs
+lab --model_path "$source_step" --data_dirs more_pairs --data_weights 0.75 0.25 --output_dir checkpoints/dpo/mixed || fail "95_train_dpo on two sets: $(tail -n 3 lab.err)"
+has checkpoints/dpo/mixed/metrics.jsonl '"mixture/pairs": 0\.[67]' '"mixture/more_pairs": 0\.[23]'
 # A second adapter on the first: the chain names base and both.
 lab --model_path checkpoints/dpo/tiny/final --output_dir checkpoints/dpo/second || fail "an adapter on an adapter: $(tail -n 3 lab.err)"
 [ "$(tr -d ' \n' <checkpoints/dpo/second/final/meta.json | grep -oE '"stage":"(sft|dpo)","path"' | wc -l)" = 3 ] || fail "the chain of the second adapter"

@@ -32,7 +32,7 @@ wait "$pid" || fail "the uninterrupted run: $(tail -n 3 whole.err)"
 has whole.out '^Calculated number of steps: 8$' '^Total sequences per step: 16$' '^Calculated examples per rank: 4$' \
   '^Step 0 \| Pass@1: [0-9.]{6}, Pass@2: [0-9.]{6} ' '^Step 8 \| Pass@1: ' \
   '^Step 7 \| example 3 \| pass 1 \| loss: -?[0-9]+\.[0-9]{6} \| average reward: [0-9.]+$' '\| reward: [0-9]\.[0-9]{2} \| sequence length: [0-9]+\.[0-9]{2}$'
-has "$runs/whole/metrics.jsonl" '"pass@1": ' '"reward": ' '"sequence_length": ' '"rl/log_prob_difference": 0\.0' '"rl/kl": ' '"train/lrm": 0.5,'
+has "$runs/whole/metrics.jsonl" '"pass@1": ' '"reward": ' '"sequence_length": ' '"rl/log_prob_difference": 0\.0' '"rl/kl": ' '"train/lrm": 0.5,' '"samples": \["reward 0\.00: '
 if grep -o '"rl/log_prob_difference": [^,}]*' "$runs/whole/metrics.jsonl" | grep -qv ' 0\.0$'; then fail "roll-outs and training differ"; fi
 # C-9.16, with the optimizer: C-6.17
 cmp -s "$runs/whole/step_1/model.safetensors" "$runs/whole/step_8/model.safetensors" && fail "nothing was learned"

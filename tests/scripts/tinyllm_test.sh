@@ -171,3 +171,7 @@ tiny sampling --sample_interval 12 --eval_interval 0 --sample_chars 40 --prompt 
 sed -n '/^--- sample$/,/^---$/p' sampling.out | sed '1d;$d' >sample.txt
 [ "$(wc -c <sample.txt)" = 43 ] || fail "2 characters of prompt, 40 new ones, a line end"
 grep -q '^ab' sample.txt || fail "the prompt comes first"
+
+# Samples of a run, and of its average, are in the metrics.
+tiny shown --sample_interval 6 --ema --ema_start_step 3 || fail "a run with samples: $(cat shown.err)"
+[ "$(grep -c '"samples": \["--- sample' shown/metrics.jsonl)" = 2 ] || fail "samples of steps 6 and 12 in the metrics"

@@ -1,11 +1,7 @@
 // The dashboard of a training run over real sockets: history, news, answers of a model in training, and clients that mean no good.
 #include "serve/dashboard.h"
 
-#include <thread>
-
-#include "tests/infer/mock_model.h"
-#include "tests/ref/small_models.h"
-#include "tests/serve/raw_client.h"
+#include "tests/serve/dashboard_fixture.h"
 
 namespace lathe::serve {
 namespace {
@@ -13,19 +9,10 @@ namespace {
 using lathe::testing::take;
 using serve::testing::RawClient;
 using serve::testing::RawResponse;
-
-Json values(std::initializer_list<std::pair<std::string, Json>> list) { return Json(Json::Object(list.begin(), list.end())); }
-
-struct Watched {
-  explicit Watched(DashboardOptions options = {}) : dashboard(take(Dashboard::open(std::move(options)))) {}
-  int port() const { return std::stoi(dashboard->url().substr(dashboard->url().rfind(':') + 1)); }
-  Json history() const {
-    RawClient client(port());
-    client.get("/history");
-    return take(parse_json(client.response().body));
-  }
-  std::unique_ptr<Dashboard> dashboard;
-};
+using serve::testing::Talking;
+using serve::testing::Trainer;
+using serve::testing::values;
+using serve::testing::Watched;
 
 TEST(Dashboard, APageOpenedLateGetsTheWholeHistory) {
   DashboardOptions options;
@@ -132,49 +119,6 @@ TEST(Dashboard, APortThatIsTakenOrNoneIsAnError) {
   EXPECT_FALSE(Dashboard::open(options).ok());
 }
 
-// A trainer that makes a step a millisecond.
-class Trainer {
- public:
-  Trainer(Dashboard& dashboard, model::Transformer& model) : thread_([this, &dashboard, &model] {
-      for (int64_t step = 0; !stop_; ++step) {
-        dashboard.at_border(step, model);
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
-    }) {}
-  ~Trainer() {
-    stop_ = true;
-    thread_.join();
-  }
-
- private:
-  std::atomic<bool> stop_ = false;
-  std::thread thread_;
-};
-
-struct Talking : Watched {
-  explicit Talking(tokenizer::Tokenizer tokenizer = infer::testing::chat_tokenizer())
-      : Watched([&] {
-          DashboardOptions options;
-          options.tokenizer = tokenizer;
-          return options;
-        }()),
-        model(config_for(tokenizer), DType::kFloat32) {
-    model.initialise(3);
-    model.refresh_compute();
-  }
-  static model::ModelConfig config_for(const tokenizer::Tokenizer& tokenizer) {
-    model::ModelConfig config = lathe::testing::small_chat(model::ChatState::kSeed, 64);
-    config.vocab_size = tokenizer.vocab_size();
-    return config;
-  }
-  RawResponse ask(std::string_view body) {
-    RawClient client(port());
-    client.post("/chat", body);
-    return client.response();
-  }
-  model::Transformer model;
-};
-
 TEST(Dashboard, TheModelAnswersWhileItTrains) {
   Talking talking;
   const Trainer trainer(*talking.dashboard, talking.model);
@@ -188,6 +132,36 @@ TEST(Dashboard, TheModelAnswersWhileItTrains) {
     EXPECT_NE(answer.body.find("\"copy_mb\": "), std::string::npos);
     EXPECT_NE(answer.body.find("data: {\"done\": true}\n\n"), std::string::npos) << answer.body;
   }
+}
+
+TEST(Dashboard, WhatIsAskedIsTheAverageOnceThereIsOne) {
+  constexpr const char* kQuestion = R"({"messages": [{"role": "user", "content": "Once"}], "max_tokens": 12, "continue": true, "temperature": 0})";
+  const auto tokens = [](const RawResponse& answer) { return answer.body.substr(answer.body.find("{\"token\"")); };
+  Talking averaged(9), same(3), trained(9);
+  int calls = 0;  // of the trainer's thread
+  const auto exchange = [&] { averaged.initialise(calls++ % 2 == 0 ? 3 : 9); };
+  const Trainer plain(*same.dashboard, same.model), other(*trained.dashboard, trained.model);
+  std::string answer;
+  {
+    const Trainer trainer(*averaged.dashboard, averaged.model, exchange);
+    answer = tokens(averaged.ask(kQuestion));
+  }
+  EXPECT_EQ(answer, tokens(same.ask(kQuestion)));
+  EXPECT_NE(answer, tokens(trained.ask(kQuestion)));
+  EXPECT_EQ(calls, 2) << "there and back, for the one question";
+}
+
+TEST(Dashboard, QuestionsAreAskedByTheTemplateOfTheRun) {
+  DashboardOptions human, chatml;
+  human.chat_template = "human";  // plain text: no markers needed
+  chatml.chat_template = "chatml";
+  Talking plain(3, human), foreign(3, chatml);
+  const Trainer trainer(*plain.dashboard, plain.model);
+  constexpr const char* kQuestion = R"({"messages": [{"role": "user", "content": "hello"}], "max_tokens": 3})";
+  EXPECT_NE(plain.ask(kQuestion).body.find("\"done\": true"), std::string::npos);
+  const RawResponse refused = foreign.ask(kQuestion);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("<|im_start|>"), std::string::npos) << refused.body;
 }
 
 TEST(Dashboard, MalformedQuestionsNeverReachTheModel) {

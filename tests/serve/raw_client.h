@@ -77,6 +77,8 @@ class RawClient {
       if (!receive(seconds)) return false;
     return true;
   }
+  bool holds(std::string_view text) const { return buffer_.find(text) != std::string::npos; }
+  void discard() { buffer_.clear(); }
   // Whether the server has closed its side (waits for it).
   bool closed(double seconds = 5) {
     while (receive(seconds)) buffer_.clear();

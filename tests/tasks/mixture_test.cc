@@ -112,6 +112,9 @@ TEST_F(MixtureFile, EntriesAreOpenedSlicedAndRepeated) {
   const auto train = questions(*sets.train);
   EXPECT_EQ((std::vector<std::string>(train.begin(), train.begin() + 5)), (std::vector<std::string>{"a2", "a4", "a2", "a4", "q"}));
   EXPECT_EQ(train.size(), 8u);
+  EXPECT_EQ(sets.parts, (std::vector<std::string>{"file", "file", "gsm8k", "simple_spelling"}));
+  EXPECT_EQ(take(sets.train->get(3)).part, 1u) << "the second time the file comes";
+  EXPECT_EQ(take(sets.train->get(5)).part, 3u);
   auto validation = questions(*sets.validation);
   EXPECT_NE(validation, (std::vector<std::string>{"b0", "b1", "b2"}));  // shuffled
   std::sort(validation.begin(), validation.end());

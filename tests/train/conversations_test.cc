@@ -1,6 +1,7 @@
 #include "train/conversations.h"
 
 #include "tasks/conversation_file.h"
+#include "tasks/mixture.h"
 #include "tasks/synth_set.h"
 #include "tests/ref/testing.h"
 #include "tests/train/tiny_run.h"
@@ -48,6 +49,19 @@ TEST(RenderedSet, LongConversationsAreCutOnTheRight) {
     EXPECT_EQ(b.ids, std::vector<int32_t>(a.ids.begin(), a.ids.begin() + 20));
     EXPECT_EQ(b.mask.size(), 20u);
   }
+}
+
+// What was given out so far, by the parts of a mixture; one that comes twice counts as one.
+TEST(RenderedSet, SaysWhichPartsWereTaken) {
+  const auto a = tasks::synth_conversations(1, 2), b = tasks::synth_conversations(2, 4);
+  RenderedSet set(tasks::sequence({a, b, a}), lathe::testing::tiny_tokenizer(), 1000, {"a", "b", "a"});
+  using Mix = std::vector<std::pair<std::string, double>>;
+  EXPECT_EQ(set.mix(), (Mix{{"a", 0}, {"b", 0}}));
+  data::RenderedConversation c;
+  for (const int64_t i : {0, 2, 3, 7}) check(set.get(i, c));
+  EXPECT_EQ(set.mix(), (Mix{{"a", 0.5}, {"b", 0.5}}));
+  check(set.get(1, c));
+  EXPECT_DOUBLE_EQ(set.mix().at(0).second, 0.6);
 }
 
 // Trap L4: the stop token behind every answer is trained.

@@ -136,6 +136,11 @@ TEST_F(PolicyTest, CyclesThroughTheProblemsAndSaysHowItGoes) {
     EXPECT_NE(rig.lines[i].find(format_text("average reward: %.4f", passes[i].mean_reward)), std::string::npos);
   }
   EXPECT_DOUBLE_EQ(rig.figure(outcome, "reward"), reward);
+  const std::vector<infer::Rollout>& shown = rig.objective.shown();  // of problem 4
+  ASSERT_GE(shown.size(), 1u);
+  EXPECT_TRUE(std::equal(rig.problems.prompt(4).begin(), rig.problems.prompt(4).end(), shown[0].tokens.begin()));
+  EXPECT_GE(shown[0].reward, (passes[0].mean_reward + passes[1].mean_reward) / 2);
+  for (size_t i = 1; i < shown.size(); ++i) EXPECT_GT(shown[0].reward, shown[i].reward);
   length = rig.figure(outcome, "sequence_length");
   EXPECT_GT(length, 2);
   EXPECT_NE(outcome.line.find(format_text("reward: %.2f | sequence length: %.2f", reward, length)), std::string::npos) << outcome.line;

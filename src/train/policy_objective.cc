@@ -66,7 +66,7 @@ PolicyObjective::PolicyObjective(model::Transformer& model, const tokenizer::Tok
 Result<std::vector<infer::Rollout>> PolicyObjective::sample(const StepScope& scope) {
   std::vector<infer::RolloutRequest> requests;
   for (int64_t i = scope.world.rank(); i < options_.examples_per_step; i += scope.world.size()) {
-    const int64_t number = scope.step * options_.examples_per_step + i;
+    const int64_t number = steps_drawn_ * options_.examples_per_step + i;
     requests.push_back({number % problems_.size(), number});
   }
   infer::RolloutOptions rollout;
@@ -107,6 +107,7 @@ void PolicyObjective::make_passes(const std::vector<infer::Rollout>& rollouts, i
 Status PolicyObjective::prepare(StepScope& scope) {
   const double start = scope.clock.seconds();
   LATHE_TRY(const std::vector<infer::Rollout> rollouts, sample(scope));
+  ++steps_drawn_;
   use(rollouts, scope.clock.seconds() - start);
   if (options_.kl > 0) {
     if (reference_.switch_adapters) reference_.switch_adapters(false);
@@ -253,16 +254,21 @@ int64_t PolicyObjective::step_tokens() const {
   return options_.examples_per_step * options_.num_samples * std::min(longest_prompt_ + options_.max_new_tokens, position_limit(model_.config()));
 }
 
-// The position is the step's number; what the problems are is remembered to be compared.
+// Steps drawn so far are the position: after a rewind of the loop they go on, with other problems and draws than those that led
+// to it. What the problems are is remembered to be compared.
 Json PolicyObjective::state() const {
   Json out = Json::object();
+  out["steps_drawn"] = steps_drawn_;
   out["problems"] = problems_.size();
   out["fingerprint"] = problems_.fingerprint();
   return out;
 }
 
 Status PolicyObjective::restore(const Json& state) {
-  if (state.get_string("fingerprint", "") == problems_.fingerprint()) return {};
+  if (state.get_string("fingerprint", "") == problems_.fingerprint()) {
+    steps_drawn_ = state.get_int("steps_drawn", 0);
+    return steps_drawn_ >= 0 ? Status() : Status(error("steps_drawn is ", steps_drawn_));
+  }
   return error("the problems are others than those of the checkpoint (", problems_.size(), " now, ", state.get_int("problems", 0),
                " then); give the same --data and --task, or start anew");
 }

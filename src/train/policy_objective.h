@@ -71,6 +71,7 @@ class PolicyObjective : public Objective {
   void print_pass(const StepScope& scope, const PolicyPass& pass, double loss) const;
   Status add_figures(StepScope& scope, StepOutcome& outcome) const;
 
+  int64_t steps_drawn_ = 0;  // steps whose problems were answered, by all ranks alike
   model::Transformer& model_;
   const tasks::ProblemSet& problems_;
   PolicyOptions options_;

@@ -58,6 +58,9 @@ struct Rig {
   }
   train::StepScope scope(int64_t step = 0) { return {ctx, tape, Clock::real(), split, *world, step, 5}; }
   train::StepOutcome step(int64_t number = 0) {
+    Json at = objective.state();
+    at["steps_drawn"] = number;
+    check(objective.restore(at));
     train::StepScope s = scope(number);
     check(objective.prepare(s));
     return take(objective.gradients(s, 0));
@@ -314,6 +317,17 @@ TEST_F(PolicyTest, ResumedRunsEndWithTheSameBits) {
     for (const char* name : {"model.safetensors", "optimizer.safetensors"})
       EXPECT_TRUE(take(read_file(train::checkpoint_folder(run, 6) / name)) == take(read_file(train::checkpoint_folder(folder() / "whole", 6) / name))) << name << " from " << step;
   }
+}
+
+// After a rewind the loop's step is an earlier one; the problems and draws are new all the same.
+TEST_F(PolicyTest, ProblemsGoOnWhateverTheStep) {
+  Rig rig;
+  rig.step();
+  EXPECT_EQ(rig.objective.state().get_int("steps_drawn", -1), 1);
+  train::StepScope scope = rig.scope(0);
+  check(rig.objective.prepare(scope));
+  EXPECT_EQ(rig.objective.state().get_int("steps_drawn", -1), 2);
+  EXPECT_EQ(rig.objective.passes().front().example, 0);
 }
 
 TEST_F(PolicyTest, OtherProblemsAreNoticedOnResume) {

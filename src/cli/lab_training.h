@@ -56,6 +56,7 @@ class LabTraining {
     Json more = Json::object();                         // into the checkpoints' settings: architecture, ...
     std::vector<fs::path> inputs = {};                  // files for the manifest
     double flops_per_token = 0;
+    bool token_loss = true;                             // the validation is of tokens, so that it has a perplexity
   };
   Result<Exit> go(Context& context, const Stage& stage);
 

@@ -48,8 +48,8 @@ Status resume_or_start(const char* module, train::Loop& loop, const fs::path& ru
 Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);
 
 // The last lines of a run (row C-5.32): the signal that stopped it, or memory, time and the best validation.
-// `run` is empty where nothing is saved. bpb_digits 0: the validation is no loss in bits.
-void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits);
+// `run` is empty where nothing is saved. bpb_digits 0: the validation is no loss in bits. go_on: what to do after a signal.
+void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int bpb_digits, const char* go_on);
 
 // The performance of a run as items of its report section.
 Json report_items(const train::Performance& performance);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/version.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -138,6 +139,7 @@ Exit LabTraining::finish_done(Context& context) const {
 Json LabTraining::user_config(const Context& context, const Stage& stage) const {
   Json config = context.settings();
   config["attention"] = kAttention;
+  config["code_version"] = split_text(version_text(), '\n').front();
   config["tokenizer"] = fs::absolute(settings_.tokenizer_dir).string();
   for (const auto& [key, value] : stage.more.as_object()) config[key] = value;
   config[train::kLabRecordKey] = course_.record.to_json();

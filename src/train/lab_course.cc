@@ -209,7 +209,7 @@ class Planner {
     if (from.meta.step >= r_.last_step && phase)
       return error_at("max_steps", -1, "is ", r_.last_step, ", ", from.folder.string(), " is already at step ", from.meta.step,
                       "; max_steps counts the steps of all phases");
-    if (final_ && final_->meta.step >= r_.last_step && descends(*final_, from, phase)) {
+    if (!r_.force && final_ && final_->meta.step >= r_.last_step && descends(*final_, from, phase)) {
       finished(*final_);
       return {};
     }

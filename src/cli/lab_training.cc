@@ -139,7 +139,8 @@ Exit LabTraining::finish_done(Context& context) const {
 Json LabTraining::user_config(const Context& context, const Stage& stage) const {
   Json config = context.settings();
   config["attention"] = kAttention;
-  config["code_version"] = split_text(version_text(), '\n').front();
+  const std::vector<std::string> version = split_text(version_text(), '\n');
+  config["code_version"] = join_text(version[0], ", ", version[1]);
   config["tokenizer"] = fs::absolute(settings_.tokenizer_dir).string();
   for (const auto& [key, value] : stage.more.as_object()) config[key] = value;
   config[train::kLabRecordKey] = course_.record.to_json();

@@ -43,6 +43,21 @@ grep -q '^Evaluation at step 0 .*loss 0.69315;' "$work/out" || fail "the loss of
 if grep -q 'Minimum validation bpb' "$work/out"; then fail "a loss of tokens is called bits per byte"; fi
 grep -qE 'Learning rate over the border: ' "$work/out" || fail "no rate over the border"
 
+# L-16.9: every file that the programs leave is on the page of its format.
+on_page() {  # PAGE FILE...
+  local page=$LATHE_SOURCE/docs/formats/$1 file
+  shift
+  for file in "$@"; do grep -qF "$(basename "$file")" "$page" || fail "$(basename "$file") is not in $page"; done
+}
+for page in "$LATHE_SOURCE"/docs/formats/*.md; do
+  name=$(basename "$page")
+  [ "$name" = README.md ] || grep -qF "($name)" "$LATHE_SOURCE/docs/formats/README.md" || fail "docs/formats/README.md does not list $name"
+done
+on_page packed.md data/processed/stories/*
+on_page tokenizer.md data/tok/*
+on_page checkpoint.md checkpoints/pretrain/micro/micro/final/* checkpoints/pretrain/micro/micro/step_40/keep.json
+on_page adapter.md checkpoints/sft/micro/final/*
+
 # L-5.43, L-5.44: killed at any step, also inside a save, the run goes on to the same weights and the same curve.
 # As a job the program itself has the job's number, not a shell around it.
 train_a_as_job() { exec lathe 40_pretrain --config phase_a.json --data_dirs data/processed/stories data/processed/books --data_weights 0.67 0.33 --tokenizer_dir data/tok --output_dir "$1" --num_workers 2 --log-level INFO; }

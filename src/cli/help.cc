@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "cli/command_line.h"
 #include "cli/common_options.h"
@@ -109,12 +110,31 @@ std::string help_of_family(const VerbList& verbs, const std::string& first) {
   return lines.empty() ? "" : "usage: lathe " + first + " VERB [flags]\n\n" + lines;
 }
 
+namespace {
+
+// Lines that a shell takes as one, when pasted behind the first word.
+std::vector<std::string> wrapped_command(const std::string& command) {
+  std::vector<std::string> lines(1);
+  std::istringstream words(command);
+  for (std::string word; words >> word;) {
+    if (!lines.back().empty() && lines.back().size() + word.size() + 3 > kWidth) {
+      lines.back() += " \\";
+      lines.emplace_back("        ");
+    }
+    lines.back() += (lines.back().empty() ? "" : " ") + word;
+  }
+  return lines;
+}
+
+}  // namespace
+
 std::string help_of_verb(const VerbInfo& info, const SettingsTable& table, const Found& found, bool full) {
   const bool underscores = found.alias != nullptr && found.alias->underscores;
   const Json defaults = table.to_json();
   std::vector<std::string> head = {"lathe " + found.program + ": " + info.summary, "",
                                    "usage: lathe " + found.program + " [flags]" + (info.operands.empty() ? "" : " " + info.operands)};
-  const std::vector<std::string> tail = {"", "example: " + info.example};
+  std::vector<std::string> tail = wrapped_command("example: " + info.example);
+  tail.insert(tail.begin(), "");
 
   const std::vector<std::string> groups = groups_of(table);
   // Groups from `explained` on give names only; the common flags always do in the short form.

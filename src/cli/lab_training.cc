@@ -40,7 +40,7 @@ std::string time_left(double seconds) {
 
 void LabTraining::describe(SettingsTable& table) {
   train::describe(table, settings_);
-  training_.describe(table);
+  training_.describe(table, false);  // save_total_limit rules
 }
 
 Status LabTraining::check(Context& context, const char* data_remedy) const {

@@ -4,6 +4,7 @@
 #include "core/signals.h"
 #include "serve/dashboard.h"
 #include "train/metrics.h"
+#include "train/retention.h"
 
 namespace lathe::cli {
 
@@ -27,7 +28,8 @@ Json run_facts(const Context& context, const TrainingParts& parts) {
 TrainingRun::TrainingRun() = default;
 TrainingRun::~TrainingRun() = default;
 
-void TrainingRun::describe(SettingsTable& table) {
+void TrainingRun::describe(SettingsTable& table, bool retention) {
+  if (retention) table.add("keep", &keep_, "checkpoints that stay: the newest so many, the best, and one named by --resume-from-step; 0: all");
   table.group("watching");
   table.add("on_spike", &on_spike_, "on a loss spike: off, warn, or rewind: back to the last checkpoint before it, without the data that led to it").choices =
       train::on_spike_names();
@@ -37,6 +39,7 @@ void TrainingRun::describe(SettingsTable& table) {
 }
 
 Status TrainingRun::check() const {
+  if (keep_ < 0) return error_at("keep", -1, "must not be negative, is ", keep_);
   if (max_rewinds_ < 0) return error_at("max_rewinds", -1, "must not be negative, is ", max_rewinds_);
   if (dashboard_port_ < -1 || dashboard_port_ > 65535) return error_at("dashboard", -1, dashboard_port_, " is not a port (0 to 65535), and -1 means none");
   return measure_.check();
@@ -79,6 +82,16 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
     return told ? told(step, values) : Status();
   };
   parts.hooks.rewound = [this](int64_t step) { return metrics_->rewind(step); };
+
+  if (keep_ > 0) {
+    const bool named = resume >= 0 && saves && context.given("resume_from_step");  // another run may start from it too
+    if (named) LATHE_TRY_STATUS(train::keep_checkpoint(train::checkpoint_folder(run, resume), "a run was told to start from it"));
+    parts.hooks.saved = [this, run, told = parts.hooks.saved](const train::Saved& saved) -> Status {
+      if (told) LATHE_TRY_STATUS(told(saved));
+      LATHE_TRY(const std::vector<int64_t> removed, train::remove_surplus(run, saved.step, keep_, saved.best_step));
+      return {};
+    };
+  }
 
   LATHE_TRY(dashboard_, open_dashboard(context, parts));
   if (dashboard_) {

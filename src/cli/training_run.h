@@ -42,8 +42,9 @@ class TrainingRun {
  public:
   TrainingRun();
   ~TrainingRun();
-  // Flags that every training verb has (--on-spike, --dashboard, --profile ...).
-  void describe(SettingsTable& table);
+  // Flags that every training verb has (--on-spike, --dashboard, --profile ...). retention: --keep too; false for a verb that has
+  // a rule of its own in the hook after a save.
+  void describe(SettingsTable& table, bool retention = true);
   Status check() const;
   // For the verb's sampling hook: prints the lines, and keeps them in metrics and dashboard.
   Status show_samples(Context& context, int64_t step, const std::vector<std::string>& lines);
@@ -57,6 +58,7 @@ class TrainingRun {
   Result<std::unique_ptr<serve::Dashboard>> open_dashboard(Context& context, const TrainingParts& parts) const;
 
   RunMeasure measure_;
+  int64_t keep_ = 0;
   std::string on_spike_ = "warn";
   int64_t max_rewinds_ = 3, dashboard_port_ = -1;
   std::unique_ptr<train::Metrics> metrics_;       // while go() runs

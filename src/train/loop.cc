@@ -283,7 +283,7 @@ Status Loop::validate_and_sample(bool last) {
     parts_.meta.loop_state = loop_state();
     LATHE_TRY_STATUS(update_meta(parts_.run, parts_.meta));
   }
-  return hooks_.saved ? hooks_.saved({step, validates && state_.best_step == step, last}) : Status();
+  return hooks_.saved ? hooks_.saved({step, validates && state_.best_step == step, last, state_.best_step}) : Status();
 }
 
 Status Loop::log_metrics(int64_t step, Json values) const {
@@ -382,7 +382,7 @@ Result<LoopResult> Loop::run(const std::function<bool()>& stop) {
     if (!last && stop && stop()) {
       if (settings_.save) {
         LATHE_TRY_STATUS(save());
-        if (hooks_.saved) LATHE_TRY_STATUS(hooks_.saved({state_.step, false, true}));
+        if (hooks_.saved) LATHE_TRY_STATUS(hooks_.saved({state_.step, false, true, state_.best_step}));
       }
       result.interrupted = true;
       break;

@@ -52,6 +52,7 @@ struct Saved {
   int64_t step = 0;
   bool best = false;  // its validation is the lowest so far
   bool last = false;  // the run ends with it
+  int64_t best_step = -1;  // the step whose validation is the lowest so far
 };
 
 // The step done last.

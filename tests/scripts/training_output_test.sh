@@ -63,3 +63,10 @@ has config.json '"depth": 6,' '"head_dim": 64,' '"window_pattern": "L",' '"max_s
 "$lathe" sft --config "$LATHE_SOURCE/configs/cpu_run_sft.json" --print-config >config.json
 has config.json '"max_seq_len": 512,' '"device_batch_size": 32,' '"total_batch_size": 16384,' '"eval_every": 200,' '"eval_tokens": 524288,' \
   '"num_iterations": 1500,'
+
+# The newest two stay, the best does, and the one that a run was told to start from.
+kept=$LATHE_BASE_DIR/base_checkpoints/kept
+"$lathe" train "${train_flags[@]}" --tag kept --num-iterations 8 --save-every 1 --eval-every -1 --keep 2 >kept.out 2>kept.err
+[ "$(ls -d "$kept"/step_* | xargs -n 1 basename | sort -V | xargs)" = "step_7 step_8" ] || fail "--keep 2: $(ls "$kept")"
+"$lathe" train "${train_flags[@]}" --tag kept --num-iterations 12 --save-every 1 --eval-every -1 --keep 1 --resume-from-step 7 >kept.out 2>kept.err
+[ "$(ls -d "$kept"/step_* | xargs -n 1 basename | sort -V | xargs)" = "step_7 step_12" ] || fail "--keep 1 from step 7: $(ls "$kept")"

@@ -48,18 +48,19 @@ TEST_F(LoadModel, GivesModelTokenizerAndMetadata) {
   EXPECT_EQ(training.model->parameters()[0]->grad.shape(), training.model->parameters()[0]->value.shape());
 }
 
-// C-6.12: all four sources, each in its folder; another name is an error that lists them.
+// C-6.12: all sources, each in its folder; another name is an error that lists them.
 TEST_F(LoadModel, EverySourceHasItsFolder) {
   const std::vector<std::pair<std::string, std::string>> folders = {
-      {"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"rl", "chatrl_checkpoints"}};
+      {"base", "base_checkpoints"}, {"mid", "mid_checkpoints"}, {"sft", "chatsft_checkpoints"}, {"dpo", "chatdpo_checkpoints"},
+      {"rl", "chatrl_checkpoints"}};
   int64_t step = 1;
   for (const auto& [source, folder] : folders) {
     const auto run = save_tiny(base(), source, "d4", ++step, tokenizer_);
     EXPECT_EQ(run, base() / folder / "d4");
     EXPECT_EQ(take(load_model(base(), source, "", -1, DType::kFloat32)).meta.step, step);
   }
-  const std::string text = error_of(load_model(base(), "dpo", "", -1, DType::kFloat32));
-  EXPECT_TRUE(says(text, "\"dpo\"") && says(text, "base, mid, sft, rl")) << text;
+  const std::string text = error_of(load_model(base(), "ppo", "", -1, DType::kFloat32));
+  EXPECT_TRUE(says(text, "\"ppo\"") && says(text, "base, mid, sft, dpo, rl")) << text;
 }
 
 // C-6.13

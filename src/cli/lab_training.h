@@ -23,7 +23,7 @@ class LabTraining {
   // module: who speaks in the log; settings outlive this.
   LabTraining(const char* module, train::LabSettings& settings) : module_(module), settings_(settings) {}
   void describe(SettingsTable& table);
-  void describe_run(SettingsTable& table) { training_.describe(table); }  // without the settings
+  void describe_run(SettingsTable& table) { training_.describe(table, false); }  // without the settings
 
   // Settings and the files every program needs; prints all resolved settings (row L-1.11).
   Status check(Context& context, const char* data_remedy) const;

@@ -15,6 +15,10 @@ constexpr const char* kDataRemedy =
     "make one: lathe 90_prepare_dpo_corpus --config config/dpo/datasets/orca_dpo.json --tokenizer_dir "
     "data/models/tokenizers/spm_32k "
     "--output_dir data/dpo_processed/orca";
+constexpr const char* kModelRemedy =
+    "fine-tune one: lathe 70_train_sft --config config/sft/training/lora_optimal_tiny_23m.json --model_path "
+    "checkpoints/pretrain/tiny/tiny/final --data_dirs data/sft_processed/alpaca_chatml --tokenizer_dir "
+    "data/models/tokenizers/spm_32k --output_dir checkpoints/sft/tiny";
 
 class LabDpo : public Verb {
  public:
@@ -101,13 +105,11 @@ Status LabDpo::read_config(SettingsTable& table, const Json& config, const std::
 
 Result<Exit> LabDpo::run(Context& context) {
   LATHE_TRY_STATUS(training_.check(context, kDataRemedy));
-  if (model_path_.empty())
-    return error_at("model_path", -1, "is needed: the fine-tuned model; lathe 70_train_sft makes one");
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, training_.tokenizer());
   LATHE_TRY(const DType dtype, training_.dtype(context));
   const auto seed = static_cast<uint64_t>(context.common().seed);
   LATHE_TRY(train::LoadedModel start,
-            load_lab_model(model_path_, tokenizer, settings_.tokenizer_dir, dtype, !lora_.lora));
+            load_lab_model(model_path_, kModelRemedy, tokenizer, settings_.tokenizer_dir, dtype, !lora_.lora));
   const Json* chain = start.meta.user_config.find(kChainKey);
   LATHE_TRY_STATUS(
       require_sft(start.meta.stage, chain != nullptr ? *chain : Json(), model_path_, preferences_.allow_without_sft));
@@ -179,6 +181,7 @@ Result<Exit> LabDpo::run(Context& context) {
   parts.more["chat_template"] = stage->chat_template();
   parts.more[kChainKey] = longer;
   parts.flops_per_token = model.flops_per_token();
+  parts.token_loss = false;
   std::error_code code;
   for (const std::string& dir : settings_.data_dirs)
     parts.inputs.push_back(fs::exists(fs::path(dir) / kManifestFile, code) ? fs::path(dir) / kManifestFile

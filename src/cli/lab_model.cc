@@ -1,20 +1,45 @@
 #include "cli/lab_model.h"
 
+#include <algorithm>
+
 #include "train/adapter_weights.h"
 
 namespace lathe::cli {
 namespace {
 
-Error no_checkpoint(const fs::path& folder) {
+bool is_checkpoint(const fs::path& folder) {
   std::error_code code;
-  std::vector<fs::path> inner;
+  return fs::exists(folder / "meta.json", code) &&
+         (fs::exists(folder / train::kModelFile, code) || fs::exists(folder / model::kAdapterTensorsName, code));
+}
+
+// Checkpoints in the sub-folders of `folder`, or, with a name, <folder>/*/<name>.
+std::vector<fs::path> checkpoints_below(const fs::path& folder, const fs::path& name) {
+  std::vector<fs::path> found;
+  std::error_code code;
   for (const auto& entry : fs::directory_iterator(folder, code))
-    if (entry.is_directory(code) && fs::exists(entry.path() / "meta.json", code)) inner.push_back(entry.path());
-  if (inner.size() == 1)
-    return error_at(folder.string(), -1, "holds no checkpoint, but ", inner[0].string(),
-                    " does; give that as --model_path");
-  return error_at(folder.string(), -1, fs::exists(folder, code) ? "holds no checkpoint" : "no such checkpoint",
-                  "; fine-tune one: lathe 70_train_sft --config config/sft/training/lora_optimal_tiny_23m.json");
+    if (entry.is_directory(code))
+      if (const fs::path candidate = name.empty() ? entry.path() : entry.path() / name; is_checkpoint(candidate))
+        found.push_back(candidate);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Error no_checkpoint(const fs::path& path, const std::string& remedy) {
+  std::error_code code;
+  const bool exists = fs::exists(path, code);
+  std::vector<fs::path> near = exists ? checkpoints_below(path, "") : checkpoints_below(path.parent_path(), path.filename());
+  if (exists && near.empty()) near = checkpoints_below(path, "final");
+  const std::string what = exists ? "holds no checkpoint itself, but " : "is not there, but ";
+  if (near.size() == 1)
+    return error_at(path.string(), -1, what, near[0].string(),
+                    " is one; pretraining appends the model's name to --output_dir: give --model_path ", near[0].string());
+  if (!near.empty()) {
+    std::string names;
+    for (const fs::path& one : near) names += (names.empty() ? "" : ", ") + one.string();
+    return error_at(path.string(), -1, what, names, " are; give one of them as --model_path");
+  }
+  return error_at(path.string(), -1, exists ? "holds no checkpoint; " : "no such checkpoint; ", remedy);
 }
 
 }  // namespace
@@ -41,17 +66,22 @@ void describe(SettingsTable& t, LabLora& f) {
   t.add("use_dora", &f.use_dora, "magnitudes of their own");
 }
 
-Result<train::LoadedModel> load_lab_model(const fs::path& checkpoint, const tokenizer::Tokenizer& tokenizer,
-                                          const std::string& tokenizer_dir, DType dtype, bool with_gradients) {
+Result<train::LoadedModel> load_lab_model(const std::string& model_path, const std::string& remedy,
+                                          const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_dir,
+                                          DType dtype, bool with_gradients) {
+  if (model_path.empty()) return error_at("model_path", -1, "is needed; ", remedy);
+  const fs::path given = model_path, checkpoint = given.has_filename() ? given : given.parent_path();
+  if (!is_checkpoint(checkpoint)) return no_checkpoint(checkpoint, remedy);
   std::error_code code;
   const fs::path meta_file = checkpoint / "meta.json";
-  if (!fs::exists(meta_file, code)) return no_checkpoint(checkpoint);
   LATHE_TRY(const Json json, read_json(meta_file));
   LATHE_TRY(train::CheckpointMeta meta, train::CheckpointMeta::from_json(json, meta_file.string()));
   if (meta.tokenizer_hash != tokenizer.hash())
-    return error_at(tokenizer_dir, -1, "is another tokenizer than that of ", checkpoint.string(), " (",
-                    tokenizer.hash().substr(0, 12), "..., recorded ", meta.tokenizer_hash.substr(0, 12), "...)");
+    return error_at(checkpoint.string(), -1, "was trained with the tokenizer ", meta.tokenizer_hash.substr(0, 12),
+                    "..., ", tokenizer_dir, " is ", tokenizer.hash().substr(0, 12),
+                    "...; give the model's own --tokenizer_dir");
   LATHE_TRY(const model::ModelConfig config, model::ModelConfig::from_json(meta.model_config, meta_file.string()));
+  LATHE_TRY_STATUS(config.validate());
   train::LoadedModel out{std::make_unique<model::Transformer>(config, dtype, Device::kCpu, with_gradients),
                          {},
                          tokenizer,

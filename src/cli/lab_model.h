@@ -1,5 +1,5 @@
-// The model that the lab's 95_train_dpo teaches preferences to, by the folder of its checkpoint: whole, or with the
-// adapters it was fine-tuned with.
+// The model that the lab's 70_train_sft and 95_train_dpo start from, by the folder of its checkpoint: whole, or with the
+// adapters it was fine-tuned with (rows L-1.48, L-15.10, L-15.11).
 #pragma once
 
 #include "core/settings.h"
@@ -20,9 +20,11 @@ void describe(SettingsTable& table, LabLora& lora);
 
 // A checkpoint folder with model.safetensors, or with an adapter whose record names its base and the adapters below;
 // their hashes are checked. For an adapter to be trained on it the model is frozen, the adapters below on; else they
-// are merged into the weights. A folder without checkpoint that holds exactly one: the error names it (row L-15.11).
-// The tokenizer must be the one it was trained with.
-Result<train::LoadedModel> load_lab_model(const fs::path& checkpoint, const tokenizer::Tokenizer& tokenizer,
-                                          const std::string& tokenizer_dir, DType dtype, bool with_gradients);
+// are merged into the weights. A folder without checkpoint that holds some: the error names them, none is guessed (row
+// L-15.11); where nothing is near, it gives `remedy`, the command that makes one. The tokenizer must be the one the
+// model was trained with (trap T1).
+Result<train::LoadedModel> load_lab_model(const std::string& model_path, const std::string& remedy,
+                                          const tokenizer::Tokenizer& tokenizer, const std::string& tokenizer_dir,
+                                          DType dtype, bool with_gradients);
 
 }  // namespace lathe::cli

@@ -102,6 +102,9 @@ Result<Exit> LabPretrain::run(Context& context) {
                     tokenizer.vocab_size(), " tokens; take another architecture_config or tokenizer");
   LATHE_TRY(const train::PackedData data,
             train::PackedData::open(settings_.data_dirs, settings_.data_weights, tokenizer, settings_.tokenizer_dir, shape.sequence_length));
+  if (data.sequence_length() > shape.sequence_length)
+    return error_at("sequence_length", -1, "of ", shape.model_name, " is ", shape.sequence_length, ", the data have sequences of ", data.sequence_length(),
+                    " tokens; take another architecture_config, or pack them again (30_pack_dataset --sequence-length ", shape.sequence_length, ")");
   LATHE_TRY_STATUS(data.check_context(shape.sequence_length));
   LATHE_TRY_STATUS(check_data(data));
   LATHE_TRY(const DType dtype, training_.dtype(context));

@@ -1,18 +1,18 @@
 // lathe 70_train_sft: the lab's fine-tuning, an adapter on a pretrained model by default (rows L-1.45 to L-1.48, L-7.28 to L-7.37).
 #include <algorithm>
 
-#include "cli/config_files.h"
+#include "cli/lab_model.h"
 #include "cli/lab_training.h"
 #include "cli/verbs.h"
 #include "core/log.h"
 #include "core/manifest.h"
+#include "core/sha256.h"
 #include "eval/bits_per_byte.h"
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
 #include "train/adapter_weights.h"
 #include "train/lab_sft_settings.h"
 #include "train/language_objective.h"
-#include "train/model_folder.h"
 #include "train/sft_data.h"
 
 namespace lathe::cli {
@@ -96,10 +96,11 @@ Result<Exit> LabSft::run(Context& context) {
   LATHE_TRY_STATUS(train::resolve(settings_));
   LATHE_TRY_STATUS(training_.check(context, kDataRemedy));
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, training_.tokenizer());
-  LATHE_TRY(const train::ModelFolder base, train::open_model_folder(settings_.model_path, kModelRemedy));
-  LATHE_TRY_STATUS(train::require_tokenizer(base, tokenizer, common.tokenizer_dir));
   LATHE_TRY(const DType dtype, training_.dtype(context));
-  LATHE_TRY(const train::SftData data, open_data(tokenizer, base.config));
+  LATHE_TRY(train::LoadedModel start,
+            load_lab_model(settings_.model_path, kModelRemedy, tokenizer, common.tokenizer_dir, dtype, !settings_.lora));
+  model::Transformer& model = *start.model;
+  LATHE_TRY(const train::SftData data, open_data(tokenizer, model.config()));
   if (common.eval_steps > 0 && !data.has_validation())
     return error_at("eval_steps", -1, "no data set has conversations to validate on; make them with a validation part, or set eval_steps to -1");
   for (const std::string& line : data.describe()) context.print(line);
@@ -120,7 +121,12 @@ Result<Exit> LabSft::run(Context& context) {
     sources.push_back(std::move(source));
   }
   Json fixed = Json::object();
-  fixed["base_sha256"] = base.sha256;
+  Json grounds = Json::array();  // the whole model, and the adapters on it
+  for (const fs::path& file : start.files) {
+    LATHE_TRY(const std::string hash, sha256_file(file));
+    grounds.push_back(hash);
+  }
+  fixed["base_sha256"] = grounds.size() == 1 ? grounds.as_array()[0] : grounds;
   fixed["tokenizer"] = tokenizer.hash();
   fixed["sequence_length"] = length;
   LATHE_TRY(const model::AdapterConfig adapter_config, train::adapter_config(settings_, tokenizer, data.chat_template().markers()));
@@ -129,17 +135,12 @@ Result<Exit> LabSft::run(Context& context) {
   LATHE_TRY_STATUS(training_.begin(context, run, std::move(fixed), std::move(sources), {}));
   if (training_.done()) return training_.finish_done(context);
 
-  model::Transformer model(base.config, dtype, Device::kCpu, !settings_.lora);
-  LATHE_TRY_STATUS(train::load_weights(base.folder / train::kModelFile, model));
   model.set_recompute(common.gradient_checkpointing ? model::Recompute::kBlock : model::Recompute::kNone);
   std::unique_ptr<model::Adapter> adapter;
   std::unique_ptr<train::Weights> weights = std::make_unique<train::ModelWeights>(model);
   if (settings_.lora) {
-    model.freeze();
     LATHE_TRY(adapter, model::Adapter::create(model, adapter_config, static_cast<uint64_t>(context.common().seed)));
-    model::AdapterRecord record;
-    LATHE_TRY(record.base, train::ground_of(base.folder / train::kModelFile));
-    record.tokenizer_hash = tokenizer.hash();
+    LATHE_TRY(model::AdapterRecord record, train::ground_of(start));
     record.chat_template = data.chat_template().name();
     weights = std::make_unique<train::AdapterWeights>(*adapter, std::move(record));
     context.print("Adapter of rank ", settings_.r, " and alpha ", settings_.lora_alpha, ": ", with_thousands(adapter->count()), " trained numbers on ",
@@ -188,11 +189,11 @@ Result<Exit> LabSft::run(Context& context) {
         return training_.show_samples(context, step, lines);
       };
   }
-  stage.more["base"] = base.folder.string();
+  stage.more["base"] = settings_.model_path;
   stage.more["chat_template"] = data.chat_template().name();
   if (common.data_dirs.size() > 1) stage.shares = [&] { return batches->mix(); };
   stage.flops_per_token = model.flops_per_token();
-  stage.inputs = {base.folder / train::kModelFile};
+  stage.inputs = start.files;
   for (const std::string& dir : common.data_dirs) stage.inputs.push_back(fs::path(dir) / kManifestFile);
   return training_.go(context, stage);
 }

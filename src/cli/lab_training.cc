@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/version.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr const char* kTokenizerRemedy =
     "make one: lathe 20_train_tokenizer --config config/pretrain/tokenizer/spm32k.json --output-dir data/models/tokenizers/spm_32k";
+constexpr const char* kAttention = "tiled, memory-linear";  // row L-5.9
 constexpr int64_t kCheckpointsThatMustFit = 2;  // row L-5.48
 
 // Settings that decide the course of every lab stage; what is not here may differ in an exact resume (row L-5.62).
@@ -51,7 +53,7 @@ Status LabTraining::check(Context& context, const char* data_remedy) const {
   std::error_code code;
   for (const std::string& dir : settings_.data_dirs)
     if (!fs::exists(dir, code)) return error_at(dir, -1, "no such data set; ", data_remedy);
-  if (settings_.use_flash_attn) log_info(module_, "use_flash_attn: the tiled, memory-linear form of attention runs, it is the only one");
+  if (settings_.use_flash_attn) log_info(module_, "use_flash_attn: the ", kAttention, " form of attention runs, it is the only one");
   if (!settings_.deterministic) log_info(module_, "deterministic false: the CPU gives the same bits in every run all the same");
   return {};
 }
@@ -136,6 +138,9 @@ Exit LabTraining::finish_done(Context& context) const {
 
 Json LabTraining::user_config(const Context& context, const Stage& stage) const {
   Json config = context.settings();
+  config["attention"] = kAttention;
+  const std::vector<std::string> version = split_text(version_text(), '\n');
+  config["code_version"] = join_text(version[0], ", ", version[1]);
   config["tokenizer"] = fs::absolute(settings_.tokenizer_dir).string();
   for (const auto& [key, value] : stage.more.as_object()) config[key] = value;
   config[train::kLabRecordKey] = course_.record.to_json();
@@ -166,10 +171,11 @@ Result<double> LabTraining::validate(Context& context, const Stage& stage, int64
   LATHE_TRY(const double loss, stage.validate());
   const train::EquivalentEpochs epochs =
       train::equivalent_epochs(course_.record, train::total_consumed(course_.record.phases.back(), stage.drawn()));
-  context.print(format_text("Evaluation at step %lld (%.2f %% of max_steps): loss %.5f, perplexity %.3f; ", static_cast<long long>(step),
-                            100.0 * static_cast<double>(step) / static_cast<double>(settings_.max_steps), loss, std::exp(loss)),
-                epochs.line());
-  if (const std::string warning = watch_.add(std::exp(loss), epochs.total); !warning.empty()) log_warning(module_, warning);
+  context.print(format_text("Evaluation at step %lld (%.2f %% of max_steps): loss %.5f", static_cast<long long>(step),
+                            100.0 * static_cast<double>(step) / static_cast<double>(settings_.max_steps), loss),
+                stage.token_loss ? format_text(", perplexity %.3f; ", std::exp(loss)) : "; ", epochs.line());
+  if (stage.token_loss)
+    if (const std::string warning = watch_.add(std::exp(loss), epochs.total); !warning.empty()) log_warning(module_, warning);
   if (stage.after_validation && step > 0) LATHE_TRY_STATUS(stage.after_validation(step));
   return loss;
 }
@@ -266,11 +272,16 @@ Result<Exit> LabTraining::go(Context& context, const Stage& stage) {
   train::LabObjective objective(stage.objective, course_.start == train::CourseStart::kPhase, stage.drawn);
   TrainingParts parts{module_, loop, hooks(context, stage), stage.model, stage.tokenizer, stage.optimizer, objective, stage.weights, stage.world,
                       user_config(context, stage), run_};
-  parts.new_phase = course_.start == train::CourseStart::kPhase;
+  parts.new_phase = true;  // what decides the course was compared by plan_course()
+  parts.bpb_digits = 0;
+  parts.go_on = "the same command goes on";
   LATHE_TRY(const train::LoopResult result, training_.go(context, std::move(parts)));
+  if (!result.interrupted && result.state.min_val_bpb)
+    context.print(format_text("Lowest validation loss: %.6f", *result.state.min_val_bpb));
   if (!result.interrupted) LATHE_TRY_STATUS(complete(context, stage, result));
   Json figures = Json::object();
   figures["phase"] = phase() + 1;
+  figures["attention"] = kAttention;
   figures["checkpoint"] = (result.interrupted || result.state.step < settings_.max_steps ? train::checkpoint_folder(run_, result.state.step) : run_ / "final").string();
   return finish_training(context, result, std::move(figures));
 }

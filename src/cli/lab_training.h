@@ -23,7 +23,7 @@ class LabTraining {
   // module: who speaks in the log; settings outlive this.
   LabTraining(const char* module, train::LabSettings& settings) : module_(module), settings_(settings) {}
   void describe(SettingsTable& table);
-  void describe_run(SettingsTable& table) { training_.describe(table); }  // without the settings
+  void describe_run(SettingsTable& table) { training_.describe(table, false); }  // without the settings
 
   // Settings and the files every program needs; prints all resolved settings (row L-1.11).
   Status check(Context& context, const char* data_remedy) const;
@@ -57,6 +57,7 @@ class LabTraining {
     Json more = Json::object();                         // into the checkpoints' settings: architecture, ...
     std::vector<fs::path> inputs = {};                  // files for the manifest
     double flops_per_token = 0;
+    bool token_loss = true;                             // the validation is of tokens, so that it has a perplexity
   };
   Result<Exit> go(Context& context, const Stage& stage);
   // For after_validation.

@@ -111,10 +111,10 @@ Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest) 
   return steps.empty() ? int64_t{-1} : steps.back();
 }
 
-void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int digits) {
+void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int digits, const char* go_on) {
   if (result.interrupted) {
     context.print("Stopped by a signal after step ", result.state.step,
-                  run.empty() ? "" : "; saved to " + train::checkpoint_folder(run, result.state.step).string() + "; go on with --resume");
+                  run.empty() ? std::string() : join_text("; saved to ", train::checkpoint_folder(run, result.state.step).string(), "; ", go_on));
     return;
   }
   context.print(format_text("Peak memory usage: %.2fMiB", peak_rss_mb()));

@@ -49,7 +49,8 @@ Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);
 
 // The last lines of a run (row C-5.32): the signal that stopped it, or memory, time and the best validation.
 // `run` is empty where nothing is saved. digits: of the best validation, which is told by the name of what it measures; 0: not told.
-void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int digits);
+// go_on: what to do after a signal.
+void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int digits, const char* go_on);
 
 // The performance of a run as items of its report section.
 Json report_items(const train::Performance& performance);

@@ -124,7 +124,7 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   dashboard_.reset();
   metrics_.reset();
   if (!result.ok()) return result;
-  print_ending(context, result.value(), saves ? run : fs::path(), parts.digits);
+  print_ending(context, result.value(), saves ? run : fs::path(), parts.digits, parts.go_on);
   LATHE_TRY_STATUS(measure_.finish(context, result.value(), saves ? run : fs::path()));
   return result;
 }

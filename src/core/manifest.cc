@@ -108,7 +108,7 @@ Result<Manifest> read_manifest(const fs::path& file_or_folder, const std::string
     return error_at(path.string(), -1, "is not a manifest of lathe (it has no \"schema\" or no \"kind\"); ", remedy);
   if (schema->as_int() > kSchema)
     return error_at(path.string(), -1, "has schema ", schema->as_int(), ", this program knows up to ", kSchema, "; use a newer lathe");
-  if (!kind.empty() && out.kind != kind) return error_at(path.string(), -1, "is the manifest of a ", out.kind, ", a ", kind, " is needed; ", remedy);
+  if (!kind.empty() && out.kind != kind) return error_at(path.string(), -1, "is a manifest of kind \"", out.kind, "\", one of kind \"", kind, "\" is needed; ", remedy);
   for (const char* key : {"config_sha256", "tokenizer_sha256", "started", "ended"})
     if (const Json* value = json.find(key); value != nullptr && !value->is_string()) return error_at(path.string(), -1, "key \"", key, "\" must be a string");
   for (const char* key : {"seed", "seconds"})

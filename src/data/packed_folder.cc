@@ -11,6 +11,7 @@ namespace lathe::data {
 namespace {
 
 constexpr const char* kRemedy = "pack the data again (lathe pack --force)";
+constexpr const char* kFolderRemedy = "give a folder that lathe pack wrote";
 
 // Both names and both keys may stand; what stands must say the same (row L-4.14, contradiction C6).
 Result<Manifest> read_packed_manifest(const fs::path& folder) {
@@ -28,7 +29,7 @@ Result<Manifest> read_packed_manifest(const fs::path& folder) {
                       ", of which it must be a copy; ", kRemedy);
     }
   }
-  return read_manifest(has_first || !has_second ? first : second, kPackedKind, kRemedy);
+  return read_manifest(has_first || !has_second ? first : second, kPackedKind, kFolderRemedy);
 }
 
 Result<std::string> tokenizer_hash_of(const Manifest& manifest, const std::string& path) {

@@ -156,7 +156,7 @@ Status Adapter::attach_targets(uint64_t seed, bool trainable) {
     }
   }
   for (size_t t = 0; t < used.size(); ++t)
-    if (!used[t]) return error_at("lora_targets", -1, "\"", config_.targets[t], "\" matches no layer of this model; it has ", known);
+    if (!used[t]) return error_at("target_modules", -1, "\"", config_.targets[t], "\" matches no layer of this model; it has ", known);
   low_rank_count_ = static_cast<int64_t>(parameters_.size());
   return {};
 }

@@ -150,7 +150,7 @@ Status require_free_space(const fs::path& run, int64_t bytes) {
   LATHE_TRY(const int64_t free, free_disk_bytes(run));
   if (free >= bytes) return {};
   const auto mib = [](int64_t n) { return format_text("%.1f MiB", static_cast<double>(n) / (1 << 20)); };
-  return error_at(run.string(), -1, "a checkpoint takes ", mib(bytes), ", ", mib(free), " are free; make space or choose another --base-dir");
+  return error_at(run.string(), -1, "what must fit takes ", mib(bytes), ", ", mib(free), " are free; make space or choose another --base-dir or --output_dir");
 }
 
 Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const Weights& weights, const optim::Optimizer* optimizer,

@@ -118,7 +118,7 @@ class Planner {
     course_.start = CourseStart::kFresh;
     course_.record.fixed = r_.fixed;
     course_.record.phases = {new_phase(r_, 0, "")};
-    course_.lines.push_back("Starting from initial weights in " + r_.run.string());
+    course_.lines.push_back("Starting at step 0 in " + r_.run.string());
   }
 
   void exact(const LabCheckpoint& from) {
@@ -179,10 +179,28 @@ class Planner {
     if (difference(later, r_)) return false;
     const LabPhase& last = later.record.phases.back();
     if (!phase) return last.from_step == from.record.phases.back().from_step;
-    return last.from_step == from.meta.step && real_path(last.from) == real_path(from.folder);
+    if (last.from_step != from.meta.step) return false;
+    // Not by its path: a run that was moved or copied is still the same course.
+    LabRecord before = later.record;
+    before.phases.pop_back();
+    return before.to_json() == from.record.to_json();
+  }
+
+  // A folder of checkpoints instead of one, or the folder without the model's name: the error names the right one (as row L-15.11).
+  Status require_checkpoint() const {
+    std::error_code code;
+    fs::path given = r_.resume_from;
+    if (!given.has_filename()) given = given.parent_path();
+    if (fs::exists(given / "meta.json", code)) return {};
+    const fs::path inside = r_.run / given.filename();
+    if (fs::exists(inside / "meta.json", code)) return error_at(r_.resume_from, -1, "is no checkpoint, but ", inside.string(), " is one; give that");
+    if (!all_.empty() && real_path(given) == real_path(r_.run))
+      return error_at(r_.resume_from, -1, "is the folder of the run; give one of its checkpoints, the last is ", all_.back().folder.string());
+    return {};
   }
 
   Status named() {
+    LATHE_TRY_STATUS(require_checkpoint());
     LATHE_TRY(const LabCheckpoint from, read_lab_checkpoint(r_.resume_from));
     LATHE_TRY_STATUS(require_fixed(from, r_));
     const auto d = difference(from, r_);
@@ -191,7 +209,7 @@ class Planner {
     if (from.meta.step >= r_.last_step && phase)
       return error_at("max_steps", -1, "is ", r_.last_step, ", ", from.folder.string(), " is already at step ", from.meta.step,
                       "; max_steps counts the steps of all phases");
-    if (final_ && final_->meta.step >= r_.last_step && descends(*final_, from, phase)) {
+    if (!r_.force && final_ && final_->meta.step >= r_.last_step && descends(*final_, from, phase)) {
       finished(*final_);
       return {};
     }

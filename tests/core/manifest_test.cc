@@ -72,7 +72,7 @@ TEST_F(ManifestTest, AFolderWithoutAManifestHasNothingToVerify) {
 // L-1.13
 TEST_F(ManifestTest, WhatIsNotTheWantedManifestIsRefused) {
   const auto error = [&](const std::string& kind) { return read_manifest(folder_.path(), kind, "make it: lathe corpus").error().to_string(); };
-  EXPECT_NE(error("packed").find("is the manifest of a corpus, a packed is needed; make it: lathe corpus"), std::string::npos) << error("packed");
+  EXPECT_NE(error("packed").find("is a manifest of kind \"corpus\", one of kind \"packed\" is needed; make it: lathe corpus"), std::string::npos) << error("packed");
   rewrite("schema", 99);
   EXPECT_NE(error("corpus").find("has schema 99"), std::string::npos);
   rewrite("schema", 1);

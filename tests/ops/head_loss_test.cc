@@ -257,6 +257,7 @@ TEST_P(HeadLoss, LogitsGiveTheSameProbabilitiesAsTheLoss) {
   }
 }
 
+// L-5.21
 TEST(TrapM9, LogitsOfAllRowsNeverExist) {
   const auto peak = [](int64_t rows) {
     Context ctx(Device::kMeta);

@@ -293,7 +293,7 @@ double largest_difference(const std::vector<std::vector<float>>& a, const std::v
   return largest;
 }
 
-// C-8.30
+// C-8.30, L-5.14
 TEST(TrapL2, AccumulationOverUnequalMasksEqualsOneBigBatch) {
   TemporaryFolder folder;
   const auto valid = [](int64_t row) { return row % 2 == 0 ? int64_t{1} : kTinyLength; };

@@ -273,7 +273,7 @@ Result<Exit> LabTraining::go(Context& context, const Stage& stage) {
   TrainingParts parts{module_, loop, hooks(context, stage), stage.model, stage.tokenizer, stage.optimizer, objective, stage.weights, stage.world,
                       user_config(context, stage), run_};
   parts.new_phase = true;  // what decides the course was compared by plan_course()
-  parts.bpb_digits = 0;
+  parts.digits = 0;
   parts.go_on = "the same command goes on";
   LATHE_TRY(const train::LoopResult result, training_.go(context, std::move(parts)));
   if (!result.interrupted && result.state.min_val_bpb)

@@ -268,7 +268,7 @@ TEST_F(TrainOnPacked, AnotherTokenizerALongerSequenceOrWrongWeightsAreRefused) {
             std::string::npos);
   EXPECT_NE(refusal({"--data-dirs", at("a").string(), "--data-weights", "1", "2"}).find("data_weights"),
             std::string::npos);
-  EXPECT_NE(refusal({"--data-dirs", at("a").string(), at("corpus").string()}).find("packed is needed"),
+  EXPECT_NE(refusal({"--data-dirs", at("a").string(), at("corpus").string()}).find("one of kind \"packed\" is needed"),
             std::string::npos);
   std::vector<std::string> special = tokenizer::chat_special_tokens();
   special.back() += "x";

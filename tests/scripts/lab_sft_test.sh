@@ -14,7 +14,7 @@ unset LATHE_BASE_DIR
 fail() { echo "FAILED: $*"; exit 1; }
 
 cd "$work/run"
-awk '/^```sh$/ {on = 1; next} /^```/ {on = 0} on' "${LATHE_SOURCE:?}/docs/lab.md" | grep -vE '^! |--config phase_b.json|70_train_sft' >"$work/commands"
+awk '/^## .*Preferences/ {exit} /^```sh$/ {on = 1; next} /^```/ {on = 0} on' "${LATHE_SOURCE:?}/docs/lab.md" | grep -vE '^! |--config phase_b.json|70_train_sft' >"$work/commands"
 echo 'set -e' | cat - "$work/commands" >"$work/script"
 bash "$work/script" >"$work/out" 2>"$work/err" </dev/null || { tail -n 15 "$work/out" "$work/err"; fail "the data and the model"; }
 base=checkpoints/pretrain/micro/micro/step_40

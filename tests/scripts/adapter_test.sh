@@ -49,7 +49,12 @@ for ((i = 0; i < 100; ++i)); do
   sleep 0.1
 done
 [ -n "$port" ] || { cat serve.err; fail "serve on an adapter run"; }
-curl -sf "http://127.0.0.1:$port/chat/completions" -d '{"messages": [{"role": "user", "content": "1 + 2?"}], "max_tokens": 8, "temperature": 0}' >served.json || fail "no answer from the server"
+body='{"messages": [{"role": "user", "content": "1 + 2?"}], "max_tokens": 8, "temperature": 0}'
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'POST /chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
+  "$port" ${#body} "$body" >&3
+timeout 60 cat <&3 >served.json || fail "no answer from the server"
+exec 3>&-
 has served.json "^data: .*\"done\": *true"
 kill "$server"
 wait "$server" || true

@@ -154,15 +154,10 @@ Result<Exit> LabPretrain::run(Context& context) {
   train::LanguageObjective objective(model, *batches, options);
 
   ops::Context eval_context;
-  const std::vector<int32_t> each_token(static_cast<size_t>(tokenizer.vocab_size()), 1);
   const int64_t eval_batches =
       std::min(settings_.eval_batches, std::max<int64_t>(1, data.validation_sequences() / settings_.per_device_train_batch_size));
   LabTraining::Stage stage{"pretrain", model, tokenizer, *optimizer, objective, weights, *world,
-                           [&] {
-                             std::vector<int64_t> tokens = batches->counts();
-                             for (int64_t& n : tokens) n *= length;
-                             return tokens;
-                           },
+                           [&] { return drawn_tokens(*batches, length); },
                            [&] { return batches->mix_lines(); },
                            {}};
   if (settings_.eval_steps > 0) {
@@ -170,8 +165,7 @@ Result<Exit> LabPretrain::run(Context& context) {
       return error_at("eval_steps", -1, "no data set has sequences to validate on; pack with train_val_split below 1, or set eval_steps to -1");
     stage.validate = [&]() -> Result<double> {
       LATHE_TRY(const std::unique_ptr<data::PackedLoader> fixed_batches, loader(data, data::Split::kValidation, 0));
-      LATHE_TRY(const eval::ByteSums sums, eval::measure_batches(model, eval_context, *fixed_batches, eval_batches, each_token));
-      return sums.nats / static_cast<double>(std::max<int64_t>(1, sums.bytes));
+      return eval::measure_loss(model, eval_context, *fixed_batches, eval_batches);
     };
   }
   stage.after_validation = [&](int64_t step) -> Status {

@@ -161,13 +161,8 @@ Result<Exit> LabSft::run(Context& context) {
   train::LanguageObjective objective(model, *batches, options);
 
   ops::Context eval_context;
-  const std::vector<int32_t> each_token(static_cast<size_t>(tokenizer.vocab_size()), 1);
   LabTraining::Stage stage{"sft", model, tokenizer, *optimizer, objective, *weights, *world,
-                           [&] {
-                             std::vector<int64_t> tokens = batches->counts();
-                             for (int64_t& n : tokens) n *= length;
-                             return tokens;
-                           },
+                           [&] { return drawn_tokens(*batches, length); },
                            [&] { return batches->mix_lines(); },
                            {}};
   if (common.eval_steps > 0) {
@@ -175,8 +170,7 @@ Result<Exit> LabSft::run(Context& context) {
     const int64_t eval_batches = std::min(common.eval_batches, std::max<int64_t>(1, (data.validation_sequences() + rows - 1) / rows));
     stage.validate = [&, eval_batches]() -> Result<double> {
       LATHE_TRY(const std::unique_ptr<data::PackedLoader> same_batches, loader(data::Split::kValidation, 0));
-      LATHE_TRY(const eval::ByteSums sums, eval::measure_batches(model, eval_context, *same_batches, eval_batches, each_token));
-      return sums.nats / static_cast<double>(std::max<int64_t>(1, sums.bytes));
+      return eval::measure_loss(model, eval_context, *same_batches, eval_batches);
     };
     if (!settings_.eval_prompts.empty())
       stage.after_validation = [&](int64_t step) -> Status {

@@ -38,6 +38,12 @@ std::string time_left(double seconds) {
 
 }  // namespace
 
+std::vector<int64_t> drawn_tokens(const data::PackedLoader& batches, int64_t sequence_length) {
+  std::vector<int64_t> tokens = batches.counts();
+  for (int64_t& n : tokens) n *= sequence_length;
+  return tokens;
+}
+
 void LabTraining::describe(SettingsTable& table) {
   train::describe(table, settings_);
   training_.describe(table, false);  // save_total_limit rules

@@ -9,6 +9,7 @@
 
 #include "cli/training.h"
 #include "cli/training_run.h"
+#include "data/packed_loader.h"
 #include "core/folder_lock.h"
 #include "train/lab_course.h"
 #include "train/lab_settings.h"
@@ -17,6 +18,9 @@ namespace lathe::cli {
 
 // A stage's validation: mean loss of a token.
 using LabValidate = std::function<Result<double>()>;
+
+// Tokens of each source that the loader has handed out, for LabTraining::Stage::drawn.
+std::vector<int64_t> drawn_tokens(const data::PackedLoader& batches, int64_t sequence_length);
 
 class LabTraining {
  public:

@@ -27,6 +27,19 @@ void each_loss(model::Transformer& model, ops::Context& ctx, std::span<const int
     if (targets[static_cast<size_t>(i)] >= 0) take(targets[static_cast<size_t>(i)], static_cast<double>(nll.data<float>()[i]));
 }
 
+struct LossSum {
+  double nats = 0;
+  int64_t targets = 0;
+};
+LossSum loss_of(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch) {
+  LossSum sum;
+  each_loss(model, ctx, batch.inputs(), batch.targets(), batch.rows, batch.documents, [&](int32_t, double nats) {
+    sum.nats += nats;
+    ++sum.targets;
+  });
+  return sum;
+}
+
 }  // namespace
 
 double ByteSums::bits_per_byte() const {
@@ -55,13 +68,20 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
 }
 
 double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch) {
-  double sum = 0;
-  int64_t count = 0;
-  each_loss(model, ctx, batch.inputs(), batch.targets(), batch.rows, batch.documents, [&](int32_t, double nats) {
-    sum += nats;
-    ++count;
-  });
-  return count == 0 ? 0.0 : sum / static_cast<double>(count);
+  const LossSum sum = loss_of(model, ctx, batch);
+  return sum.targets == 0 ? 0.0 : sum.nats / static_cast<double>(sum.targets);
+}
+
+Result<double> measure_loss(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches) {
+  LossSum total;
+  data::TokenBatch batch;
+  for (int64_t i = 0; i < batches; ++i) {
+    LATHE_TRY_STATUS(loader.next(batch));
+    const LossSum sum = loss_of(model, ctx, batch);
+    total.nats += sum.nats;
+    total.targets += sum.targets;
+  }
+  return total.targets == 0 ? 0.0 : total.nats / static_cast<double>(total.targets);
 }
 
 Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,

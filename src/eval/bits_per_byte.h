@@ -27,6 +27,8 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
 
 // The mean loss of a batch's targets, special tokens among them, in nats; 0 without a target.
 double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch);
+// The same over the targets of a loader's next `batches` batches, each target with the same weight.
+Result<double> measure_loss(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches);
 
 // The next `batches` batches of a loader.
 Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,

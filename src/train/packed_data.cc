@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "data/foreign_tokens.h"
+#include "data/split_sets.h"
 
 namespace lathe::train {
 
@@ -82,21 +83,14 @@ Status PackedData::check_context(int64_t max_seq_len) const {
 
 Result<std::unique_ptr<data::PackedLoader>> PackedData::loader(data::Split split,
                                                                const data::PackedLoaderOptions& options) const {
-  std::vector<std::shared_ptr<const data::SequenceSet>> sets;
-  std::vector<double> weights;
-  for (size_t i = 0; i < sets_.size(); ++i) {
-    const auto& set = split == data::Split::kTrain ? sets_[i].train : sets_[i].validation;
-    if (set == nullptr) continue;
-    sets.push_back(set);
-    weights.push_back(shares_[i]);
-  }
-  if (sets.empty())
+  data::SplitSets part = data::split_sets(split, sets_, shares_);
+  if (part.sets.empty())
     return error_at(
         sets_.front().train->name(), -1,
         "no data set has sequences to validate on; pack with --train-val-split below 1, or --eval-every -1");
   data::PackedLoaderOptions with_documents = options;
   with_documents.documents = options.documents || mask_across_documents_;
-  return data::packed_loader(std::move(sets), weights, with_documents);
+  return data::packed_loader(std::move(part.sets), part.weights, with_documents);
 }
 
 int64_t PackedData::validation_sequences() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/manifest.h"
+#include "data/split_sets.h"
 #include "tokenizer/frozen.h"
 
 namespace lathe::train {
@@ -102,17 +103,10 @@ bool SftData::has_validation() const {
 
 Result<std::unique_ptr<data::PackedLoader>> SftData::loader(data::Split split, data::PackedLoaderOptions options) const {
   options.documents = true;
-  std::vector<std::shared_ptr<const data::SequenceSet>> sets;
-  std::vector<double> weights;
-  for (size_t i = 0; i < sets_.size(); ++i) {
-    const auto& set = split == data::Split::kTrain ? sets_[i].train : sets_[i].validation;
-    if (set == nullptr) continue;
-    sets.push_back(set);
-    weights.push_back(shares_[i]);
-  }
-  if (sets.empty())
+  data::SplitSets part = data::split_sets(split, sets_, shares_);
+  if (part.sets.empty())
     return error_at(sets_.front().path, -1, "no data set has conversations to validate on; prepare it with a train_ratio below 1");
-  return data::packed_loader(std::move(sets), weights, options);
+  return data::packed_loader(std::move(part.sets), part.weights, options);
 }
 
 std::vector<std::string> SftData::describe() const {

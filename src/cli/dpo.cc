@@ -146,10 +146,7 @@ Result<Exit> Dpo::run(Context& context) {
                                                             optim::OptimizerOptions{}, world.get());
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
 
-  Json user_config = context.settings();
-  // Whoever loads the result finds the tokenizer as it was found here.
-  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty())
-    user_config["tokenizer"] = own;
+  Json user_config = stage_settings(context, loaded);
   user_config["chat_template"] = stage->chat_template();
   LATHE_TRY(user_config[kChainKey], longer_chain(chain != nullptr ? *chain : Json(), loaded.meta.stage, loaded.files));
 

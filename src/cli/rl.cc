@@ -223,8 +223,7 @@ Result<Exit> Rl::run(Context& context) {
                                                           ? adapter_.make_optimizer(*attached.adapter, world.get(), s_.init_lr_frac)
                                                           : make_stage_optimizer(rates(), model, world.get());
   if (!s_.dry_run) LATHE_TRY_STATUS(train::require_free_space(run, train::checkpoint_bytes(weights, optimizer.get())));
-  Json user_config = context.settings();
-  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;
+  Json user_config = stage_settings(context, loaded);
 
   context.print("Calculated number of steps: ", steps);  // row C-9.18
   context.print("Total sequences per step: ", per_step * s_.policy.num_samples);

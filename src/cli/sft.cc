@@ -176,9 +176,7 @@ Result<Exit> Sft::run(Context& context) {
   LATHE_TRY(const Horizon horizon, this->horizon(context, data.train->size(), world->size()));
   LATHE_TRY(const auto packer, sft_loader(s_, tokenizer, *data.train, horizon.iterations > 0 ? 0 : s_.num_epochs, seed, world->rank(), world->size()));
 
-  // Whoever loads the result finds the tokenizer as it was found here.
-  Json user_config = context.settings();
-  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) user_config["tokenizer"] = own;
+  Json user_config = stage_settings(context, loaded);
   if (!data.description.is_null()) user_config["mixture_entries"] = data.description;
 
   train::LoopSettings loop_settings;

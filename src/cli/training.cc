@@ -111,6 +111,12 @@ Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest) 
   return steps.empty() ? int64_t{-1} : steps.back();
 }
 
+Json stage_settings(const Context& context, const train::LoadedModel& loaded) {
+  Json settings = context.settings();
+  if (const std::string own = loaded.meta.user_config.get_string("tokenizer", ""); !own.empty()) settings["tokenizer"] = own;
+  return settings;
+}
+
 void print_ending(Context& context, const train::LoopResult& result, const fs::path& run, int digits, const char* go_on) {
   if (result.interrupted) {
     context.print("Stopped by a signal after step ", result.state.step,

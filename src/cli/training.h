@@ -10,6 +10,7 @@
 #include "model/transformer.h"
 #include "tokenizer/tokenizer.h"
 #include "train/language_objective.h"
+#include "train/load_model.h"
 #include "train/loop.h"
 #include "train/plan.h"
 
@@ -46,6 +47,9 @@ Status resume_or_start(const char* module, train::Loop& loop, const fs::path& ru
 
 // Which step's checkpoint a run goes on from: the one asked for, with `latest` the newest in the folder, else -1.
 Result<int64_t> step_to_resume(const fs::path& run, int64_t asked, bool latest);
+
+// The settings that a stage on top of `loaded` records; whoever loads its result finds the tokenizer as it was found here.
+Json stage_settings(const Context& context, const train::LoadedModel& loaded);
 
 // The last lines of a run (row C-5.32): the signal that stopped it, or memory, time and the best validation.
 // `run` is empty where nothing is saved. digits: of the best validation, which is told by the name of what it measures; 0: not told.

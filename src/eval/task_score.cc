@@ -5,6 +5,8 @@
 #include <map>
 
 #include "core/clock.h"
+#include "eval/results.h"
+#include "eval/statistics.h"
 #include "tasks/interval.h"
 #include "tokenizer/render.h"
 
@@ -94,10 +96,7 @@ Json CaseAnswer::to_json() const {
   return out;
 }
 
-std::string TaskScore::verdict() const {
-  if (low > chance()) return "better than chance";
-  return high < chance() ? "worse than chance" : "not distinguishable from chance";
-}
+std::string TaskScore::verdict() const { return chance_verdict({low, high}, chance(), n); }
 
 Json TaskScore::to_json() const {
   Json out = Json::object();
@@ -199,19 +198,14 @@ Result<std::vector<float>> letter_logits(infer::Engine& engine, std::span<const 
 }
 
 Status write_scores(const fs::path& folder, const Json& about, std::span<const TaskScore> scores) {
-  Json summary = Json::object();
-  summary["about"] = about;
-  summary["tasks"] = Json::object();
-  if (const Result<Json> before = read_json(folder / "summary.json"); before.ok())
-    if (const Json *same = before.value().find("about"), *tasks = before.value().find("tasks"); same && tasks && *same == about && tasks->is_object())
-      summary["tasks"] = *tasks;
+  std::vector<std::pair<std::string, Json>> figures;
   for (const TaskScore& score : scores) {
-    std::string rows;
-    for (const CaseAnswer& answer : score.answers) rows += answer.to_json().dump() + "\n";
-    LATHE_TRY_STATUS(write_file_atomic(folder / (score.task + ".jsonl"), rows));
-    summary["tasks"][score.task] = score.to_json();
+    std::vector<Json> answers;
+    for (const CaseAnswer& answer : score.answers) answers.push_back(answer.to_json());
+    LATHE_TRY_STATUS(write_answers(folder / (score.task + ".jsonl"), answers));
+    figures.emplace_back(score.task, score.to_json());
   }
-  return write_json_atomic(folder / "summary.json", summary);
+  return update_summary(folder, about, "tasks", figures);
 }
 
 }  // namespace lathe::eval

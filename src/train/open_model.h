@@ -1,0 +1,15 @@
+// A model by the path of its files, whoever made them: what --hf-path and `lathe import` read. Nothing in a file is executed;
+// every size and offset is checked before use.
+//   a folder with config.json and *.safetensors   Hugging Face (model/hugging_face.h)
+// The tokenizer is the one beside the weights.
+#pragma once
+
+#include "train/load_model.h"
+
+namespace lathe::train {
+
+// meta: step 0, stage "base", the tokenizer's hash, the model's config; run is `path`, tag its name. dtype: of activations and
+// products. Errors name the file and what is not known about it.
+Result<LoadedModel> open_model(const fs::path& path, DType dtype);
+
+}  // namespace lathe::train

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <map>
 
+#include "core/check.h"
 #include "core/clock.h"
+#include "core/rng.h"
 #include "core/text.h"
 #include "eval/statistics.h"
 #include "infer/transformer_model.h"
@@ -105,9 +107,9 @@ Json CoreScore::figure() const {
 }
 
 std::string CoreScore::line() const {
-  std::string out = format_text("%s (%lld-shot, %s): accuracy %.4f [%.4f, %.4f] | centered %.4f | random %.4f, majority %.4f: %s | %.2fs", label.c_str(),
-                                static_cast<long long>(num_fewshot), core_kind_name(kind), accuracy, low, high, centered, random_baseline, majority,
-                                verdict().c_str(), seconds);
+  std::string out = format_text("%s (%lld-shot, type: %s): accuracy: %.4f | centered: %.4f | time: %.2fs", label.c_str(), static_cast<long long>(num_fewshot),
+                                core_kind_name(kind), accuracy, centered, seconds);
+  out += format_text(" | 95 %%: %.4f to %.4f, random %.4f, majority %.4f, n %lld: ", low, high, random_baseline, majority, static_cast<long long>(n)) + verdict();
   if (undecided > 0) out += join_text(" | ", undecided, " with an empty option");
   if (cropped > 0) out += join_text(" | ", cropped, " cropped");
   return out;
@@ -209,6 +211,24 @@ double core_metric(std::span<const CoreScore> scores) {
   std::vector<double> values;
   for (const CoreScore& score : scores) values.push_back(score.centered);
   return mean_of(values);
+}
+
+tasks::Interval core_interval(std::span<const CoreScore> scores, int64_t resamples) {
+  require(resamples >= 1, "[core] ", resamples, " resamples");
+  if (scores.empty()) return {0, 0};
+  Rng rng(1337, "eval/core_interval");
+  std::vector<double> metrics(static_cast<size_t>(resamples), 0);
+  for (double& metric : metrics) {
+    for (const CoreScore& score : scores) {
+      int64_t right = 0;
+      for (int64_t i = 0; i < score.n; ++i) right += static_cast<int64_t>(rng.below(static_cast<uint64_t>(score.n))) < score.correct;
+      const double accuracy = static_cast<double>(right) / static_cast<double>(score.n);
+      metric += (accuracy - score.random_baseline) / (1 - score.random_baseline) / static_cast<double>(scores.size());
+    }
+  }
+  std::sort(metrics.begin(), metrics.end());
+  const auto at = [&](double q) { return metrics[static_cast<size_t>(q * static_cast<double>(resamples - 1) + 0.5)]; };
+  return {at(0.025), at(0.975)};
 }
 
 std::string core_csv(std::span<const CoreScore> scores) {

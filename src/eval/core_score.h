@@ -16,6 +16,7 @@
 #include "core/json.h"
 #include "dist/communicator.h"
 #include "eval/core_prompt.h"
+#include "tasks/interval.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::eval {
@@ -47,8 +48,7 @@ struct CoreScore {
   double chance() const { return majority > random_baseline ? majority : random_baseline; }
   std::string verdict() const;
   Json figure() const;        // of summary.json (eval/results.h)
-  // "hellaswag (10-shot, multiple_choice): accuracy 0.3079 | centered 0.0772 | 12.34s" and what it is worth.
-  std::string line() const;
+  std::string line() const;   // for people
 };
 
 // One item as tokens, for the tests as for the score.
@@ -75,6 +75,9 @@ Result<CoreScore> score_core_task(model::Transformer& model, ops::Context& ctx, 
 
 // The mean of the tasks' centred values; 0 without tasks.
 double core_metric(std::span<const CoreScore> scores);
+
+// 95 % interval of the metric: percentile bootstrap over the items of each task, draws of a fixed seed.
+tasks::Interval core_interval(std::span<const CoreScore> scores, int64_t resamples = 1000);
 
 // Row C-7.21.
 std::string core_csv(std::span<const CoreScore> scores);

@@ -30,6 +30,7 @@ std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_inspect();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
@@ -84,6 +85,7 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
+  verbs.push_back(make_inspect());
   verbs.push_back(make_plan());
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());

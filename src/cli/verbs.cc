@@ -39,7 +39,9 @@ std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
+std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_rl();
+std::unique_ptr<Verb> make_scaling();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -90,6 +92,8 @@ VerbList make_verbs() {
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
+  verbs.push_back(make_scaling());
+  verbs.push_back(make_miniseries());
   verbs.push_back(make_mid());
   verbs.push_back(make_rl());
   verbs.push_back(make_sft());

@@ -22,6 +22,9 @@ using WallSet = std::array<bool, kWalls>;
 const char* wall_name(Wall wall);    // "user namespace"
 std::string wall_remedy(Wall wall);  // a command or a setting
 
+// Whether root can give a sandbox a user id that nothing else has: not in a container with a single id.
+bool has_own_user_ids();
+
 // Something of this machine that is seen inside, read-only, at the same path.
 struct Shown {
   std::string path;

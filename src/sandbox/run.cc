@@ -62,7 +62,7 @@ Launch make_launch(const House& house, const Limits& limits, std::string_view si
   Launch launch;
   launch.walls = house.walls;
   launch.root = &house.root;
-  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=0700");
+  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=1777");
   launch.seccomp = &house.filter.instructions;
   launch.landlock_abi = house.landlock_abi;
   launch.limits = limit_plans(house, limits);

@@ -52,7 +52,7 @@ struct RlimitPlan {
 struct Launch {
   WallSet walls{};
   const RootPlan* root = nullptr;
-  std::string work_option;                  // "size=16777216,nr_inodes=4096,mode=0700" of the working folder
+  std::string work_option;                  // "size=16777216,nr_inodes=4096,mode=1777" of the working folder
   std::string outside_work;                 // the working folder where there is no mount wall
   const std::vector<uint64_t>* seccomp = nullptr;
   int landlock_abi = 0;

@@ -173,7 +173,8 @@ Result<Exit> LabEval::run(Context& context) {
   results["stage"] = settings_.stage;
   LATHE_TRY(results["about"], subjects.about(subjects.model(), settings_));
   Json deciding = Json::object();  // what results depend on, and nothing else
-  for (const auto& [name, value] : context.settings().as_object())
+  const Json all_settings = context.settings();
+  for (const auto& [name, value] : all_settings.as_object())
     if (name != "force" && name != "threads" && name != "quiet" && name != "json" && name != "log_level" && name != "log_file" && name != "config" && name != "batch_tokens" &&
         name != "nproc" && name != "print_config" && name != "output_dir" && name != "output_file")
       deciding[name] = value;
@@ -218,7 +219,9 @@ Result<Exit> LabEval::run(Context& context) {
       one["metrics"] = measured.value().metrics;
       one["differences"] = LabMetrics::differences(model.value(), measured.value());
       for (const auto& [name, d] : one["differences"].as_object())
-        if (d.contains("p_value"))
+        if (!d.contains("p_value"))
+          context.print(format_text("  %-16s %.5g less %.5g: %+.5g", name.c_str(), d.get_double("model", 0), d.get_double("baseline", 0), d.get_double("difference", 0)));
+        else
           context.print(format_text("  %-16s %.5g less %.5g: %+.5g (%+.5g to %+.5g), p %.4f: %s", name.c_str(), d.get_double("model", 0), d.get_double("baseline", 0),
                                     d.get_double("difference", 0), d.get_double("low", 0), d.get_double("high", 0), d.get_double("p_value", 1),
                                     d.get_bool("differs", false) ? "differs" : "not distinguishable"));

@@ -49,9 +49,12 @@ Result<fs::path> place(const Context& context, const std::string& given, const c
 
 Json file_json(const fs::path& path, const std::string& sha256) { return Json(Json::Object{{"path", path.string()}, {"sha256", sha256}}); }
 
+// One item says nothing of how sure the difference is.
 Json comparison(const eval::PairedComparison& c) {
-  return Json(Json::Object{{"n", c.n}, {"baseline", c.mean_a}, {"model", c.mean_b}, {"difference", c.difference}, {"low", c.interval.low},
-                           {"high", c.interval.high}, {"p_value", c.p_value}, {"differs", c.differs()}});
+  Json out(Json::Object{{"n", c.n}, {"baseline", c.mean_a}, {"model", c.mean_b}, {"difference", c.difference}});
+  if (c.n < 2) return out;
+  for (auto& [name, value] : Json::Object{{"low", c.interval.low}, {"high", c.interval.high}, {"p_value", c.p_value}, {"differs", c.differs()}}) out[name] = value;
+  return out;
 }
 
 std::string percent(const Json& figure, const char* key) { return format_text("%.2f %%", 100 * figure.get_double(key, 0)); }
@@ -261,7 +264,7 @@ Status LabMetrics::perplexity(Context& context, const LabSubject& subject, LabMe
   figure["data"] = data_.at("perplexity");
   figure["settings"] = Json(Json::Object{{"context", score.context}, {"stride", score.stride}, {"windows", score.windows}, {"text_start", protocol_.at("text_start")},
                                          {"protocol", "the file encoded once; windows of the context, a stride apart; each token scored once; exp of the token-weighted mean"}});
-  context.print(format_text("Perplexity on %s: %.3f (%.3f to %.3f) of %s tokens, %.4f bits per byte, %.2f per word; windows of %lld, stride %lld%s",
+  context.print(format_text("Perplexity on %s: %.3f (%.3f to %.3f) of %s tokens, %.4f bits per byte, %.5g per word; windows of %lld, stride %lld%s",
                             eval::form_of_text(text_hash_).name.c_str(), figure.get_double("value", 0), figure.get_double("low", 0), figure.get_double("high", 0),
                             with_thousands(score.tokens).c_str(), score.bits_per_byte(), score.word_perplexity(), static_cast<long long>(score.context),
                             static_cast<long long>(score.stride),
@@ -319,13 +322,16 @@ Status LabMetrics::validation(Context& context, const LabSubject& subject, LabMe
   Json figure = Json::object();
   figure["value"] = std::exp(total.mean());
   figure["n"] = total.targets;
-  figure["low"] = std::exp(range.low);
-  figure["high"] = std::exp(range.high);
+  if (sums.size() > 1) {
+    figure["low"] = std::exp(range.low);
+    figure["high"] = std::exp(range.high);
+  }
   figure["loss"] = total.mean();
   figure["data"] = data_.at("validation");
   figure["settings"] = protocol_.at("validation");
-  context.print(format_text("Validation: loss %.5f, perplexity %.3f (%.3f to %.3f) over %s ", total.mean(), std::exp(total.mean()), std::exp(range.low), std::exp(range.high),
-                            with_thousands(total.targets).c_str()), settings_.stage == "pretrain" ? "tokens" : "tokens of the assistant");
+  context.print(format_text("Validation: loss %.5f, perplexity %.3f", total.mean(), std::exp(total.mean())),
+                sums.size() > 1 ? format_text(" (%.3f to %.3f)", std::exp(range.low), std::exp(range.high)) : " (one batch: no interval)", " over ",
+                with_thousands(total.targets), settings_.stage == "pretrain" ? " tokens" : " tokens of the assistant");
   out.metrics["validation"] = std::move(figure);
   return {};
 }

@@ -22,6 +22,7 @@ std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_lab_dpo();
+std::unique_ptr<Verb> make_lab_eval();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_base();
@@ -86,6 +87,7 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_core());
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
+  verbs.push_back(make_lab_eval());
   verbs.push_back(make_generate());
   verbs.push_back(make_inspect());
   verbs.push_back(make_plan());
@@ -118,6 +120,9 @@ const std::vector<Alias>& aliases() {
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"50_evaluate_pretrain", "eval lab", false},
+      {"80_evaluate_sft", "eval lab", false},
+      {"98_evaluate_dpo", "eval lab", false},
       {"60_prepare_sft_corpus", "corpus sft", false},
       {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},

@@ -26,7 +26,9 @@ std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_tasks();
+std::unique_ptr<Verb> make_export();
 std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_import();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
@@ -55,6 +57,8 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
+  verbs.push_back(make_import());
+  verbs.push_back(make_export());
   verbs.push_back(make_merge());
   verbs.push_back(make_repackage());
   verbs.push_back(make_preview());

@@ -32,6 +32,7 @@ std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
 std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_merge();
+std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
@@ -56,6 +57,7 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
   verbs.push_back(make_merge());
+  verbs.push_back(make_quantize());
   verbs.push_back(make_repackage());
   verbs.push_back(make_preview());
   verbs.push_back(make_augment());

@@ -39,6 +39,7 @@ std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
 std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_merge();
+std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
@@ -67,6 +68,7 @@ VerbList make_verbs() {
   verbs.push_back(make_import());
   verbs.push_back(make_export());
   verbs.push_back(make_merge());
+  verbs.push_back(make_quantize());
   verbs.push_back(make_repackage());
   verbs.push_back(make_preview());
   verbs.push_back(make_augment());

@@ -25,6 +25,7 @@ std::unique_ptr<Verb> make_lab_dpo();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_bpb();
+std::unique_ptr<Verb> make_eval_chat();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_pack();
@@ -76,6 +77,7 @@ VerbList make_verbs() {
   verbs.push_back(make_doctor());
   verbs.push_back(make_chat());
   verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_chat());
   verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
   verbs.push_back(make_plan());
@@ -101,6 +103,7 @@ const std::vector<Alias>& aliases() {
       {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
       {"chat_rl", "rl", false},
+      {"chat_eval", "eval chat", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},

@@ -1,5 +1,7 @@
 #include "eval/results.h"
 
+#include "core/sha256.h"
+
 namespace lathe::eval {
 
 Status update_summary(const fs::path& folder, const Json& about, const std::string& section,
@@ -17,6 +19,18 @@ Status write_answers(const fs::path& file, std::span<const Json> answers) {
   std::string lines;
   for (const Json& answer : answers) lines += answer.dump() + "\n";
   return write_file_atomic(file, lines);
+}
+
+Result<Json> data_of(std::span<const fs::path> files) {
+  Json out = Json::array();
+  for (const fs::path& file : files) {
+    LATHE_TRY(std::string hash, sha256_file(file));
+    Json entry = Json::object();
+    entry["file"] = file.filename().string();
+    entry["sha256"] = std::move(hash);
+    out.push_back(std::move(entry));
+  }
+  return out;
 }
 
 Json not_run(const std::string& why) {

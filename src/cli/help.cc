@@ -75,15 +75,35 @@ std::vector<std::string> groups_of(const SettingsTable& table) {
   return groups;
 }
 
+constexpr size_t kLargeFamily = 5;  // as many verbs with one first word share a line of the program's help
+
+// The second words of the verbs of a group that begin with `first`.
+std::vector<std::string> family(const VerbList& verbs, std::string_view group, const std::string& first) {
+  std::vector<std::string> words;
+  for (const auto& verb : verbs)
+    if (const VerbInfo info = verb->info(); info.group == group && info.name.starts_with(first + " ")) words.push_back(info.name.substr(first.size() + 1));
+  return words;
+}
+
 std::string verb_lines(const VerbList& verbs, const std::string& prefix) {
   std::string out;
   for (const std::string_view group : kGroups) {
-    bool first = true;
+    bool first_line = true;
+    std::string told;  // the family that has its line already
     for (const auto& verb : verbs) {
       const VerbInfo info = verb->info();
       if (info.group != group || !info.name.starts_with(prefix)) continue;
-      out += padded("  " + std::string(first ? group : ""), 11) + padded(info.name, 20) + cut(info.summary, kWidth - 31) + "\n";
-      first = false;
+      std::string name = info.name, summary = info.summary;
+      const std::string first = name.substr(0, name.find(' '));
+      if (const auto words = family(verbs, group, first); prefix.empty() && first != name && words.size() >= kLargeFamily) {
+        if (told == first) continue;
+        told = first;
+        name = first + " ...";
+        summary.clear();
+        for (const std::string& word : words) summary += (summary.empty() ? "" : ", ") + word;
+      }
+      out += padded("  " + std::string(first_line ? group : ""), 11) + padded(name, 20) + cut(summary, kWidth - 31) + "\n";
+      first_line = false;
     }
   }
   return out;
@@ -100,7 +120,7 @@ std::string flag_spelling(const std::string& name, bool underscores) {
 std::string help_of_program(const VerbList& verbs) {
   return "lathe: trains a language model from raw text and talks to it, in one native program.\n\n"
          "usage: lathe VERB [flags]\n\n" + verb_lines(verbs, "") +
-         "\n`lathe VERB --help` explains a verb; `lathe --version` and `lathe doctor` this installation.\n"
+         "\n`lathe VERB --help` explains a verb or a family of them (...); `lathe --version` and `lathe doctor` this installation.\n"
          "Every verb takes --config FILE, --print-config, --json, --quiet, --threads N, --seed N, --base-dir DIR.\n"
          "Exit status: 0 done, 1 data or settings wrong, 2 wrong usage, 3 interrupted with a valid checkpoint.\n";
 }

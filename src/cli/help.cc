@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <sstream>
 
 #include "cli/command_line.h"
@@ -75,35 +76,43 @@ std::vector<std::string> groups_of(const SettingsTable& table) {
   return groups;
 }
 
-constexpr size_t kLargeFamily = 5;  // as many verbs with one first word share a line of the program's help
-
-// The second words of the verbs of a group that begin with `first`.
-std::vector<std::string> family(const VerbList& verbs, std::string_view group, const std::string& first) {
-  std::vector<std::string> words;
-  for (const auto& verb : verbs)
-    if (const VerbInfo info = verb->info(); info.group == group && info.name.starts_with(first + " ")) words.push_back(info.name.substr(first.size() + 1));
-  return words;
+std::string verb_line(std::string_view group, const std::string& name, const std::string& summary) {
+  return padded("  " + std::string(group), 11) + padded(name, 20) + cut(summary, kWidth - 31) + "\n";
 }
 
-std::string verb_lines(const VerbList& verbs, const std::string& prefix) {
+// "tokenizer" of "tokenizer train"; empty: the name is one word.
+std::string family_of(const std::string& name) {
+  const size_t space = name.find(' ');
+  return space == std::string::npos ? "" : name.substr(0, space);
+}
+
+// The last words of a large family's verbs, as one line stands for them; empty for a small one.
+std::string members_in_one_line(const VerbList& verbs, const std::string& family) {
+  std::string members;
+  int64_t count = 0;
+  for (const auto& verb : verbs) {
+    const std::string name = verb->info().name;
+    if (family_of(name) != family) continue;
+    members += (members.empty() ? "" : ", ") + name.substr(family.size() + 1);
+    ++count;
+  }
+  return count > 2 ? members : "";
+}
+
+// Of all verbs, large families in one line each; or of one family, all in full.
+std::string verb_lines(const VerbList& verbs, const std::string& only) {
   std::string out;
+  std::set<std::string> told;
   for (const std::string_view group : kGroups) {
-    bool first_line = true;
-    std::string told;  // the family that has its line already
+    bool first = true;
     for (const auto& verb : verbs) {
       const VerbInfo info = verb->info();
-      if (info.group != group || !info.name.starts_with(prefix)) continue;
-      std::string name = info.name, summary = info.summary;
-      const std::string first = name.substr(0, name.find(' '));
-      if (const auto words = family(verbs, group, first); prefix.empty() && first != name && words.size() >= kLargeFamily) {
-        if (told == first) continue;
-        told = first;
-        name = first + " ...";
-        summary.clear();
-        for (const std::string& word : words) summary += (summary.empty() ? "" : ", ") + word;
-      }
-      out += padded("  " + std::string(first_line ? group : ""), 11) + padded(name, 20) + cut(summary, kWidth - 31) + "\n";
-      first_line = false;
+      const std::string family = family_of(info.name);
+      if (info.group != group || (!only.empty() && family != only && info.name != only)) continue;
+      const std::string members = only.empty() && !family.empty() ? members_in_one_line(verbs, family) : "";
+      if (!members.empty() && !told.insert(family).second) continue;
+      out += members.empty() ? verb_line(first ? group : "", info.name, info.summary) : verb_line(first ? group : "", family + " ...", members);
+      first = false;
     }
   }
   return out;
@@ -120,13 +129,13 @@ std::string flag_spelling(const std::string& name, bool underscores) {
 std::string help_of_program(const VerbList& verbs) {
   return "lathe: trains a language model from raw text and talks to it, in one native program.\n\n"
          "usage: lathe VERB [flags]\n\n" + verb_lines(verbs, "") +
-         "\n`lathe VERB --help` explains a verb or a family of them (...); `lathe --version` and `lathe doctor` this installation.\n"
+         "\n`lathe VERB --help` explains a verb; `lathe --version` and `lathe doctor` this installation.\n"
          "Every verb takes --config FILE, --print-config, --json, --quiet, --threads N, --seed N, --base-dir DIR.\n"
          "Exit status: 0 done, 1 data or settings wrong, 2 wrong usage, 3 interrupted with a valid checkpoint.\n";
 }
 
 std::string help_of_family(const VerbList& verbs, const std::string& first) {
-  const std::string lines = verb_lines(verbs, first + " ");
+  const std::string lines = verb_lines(verbs, first);
   return lines.empty() ? "" : "usage: lathe " + first + " VERB [flags]\n\n" + lines;
 }
 

@@ -27,6 +27,7 @@ std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
+std::unique_ptr<Verb> make_eval_chat();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
@@ -90,6 +91,7 @@ VerbList make_verbs() {
   verbs.push_back(make_chat());
   verbs.push_back(make_eval_base());
   verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_chat());
   verbs.push_back(make_eval_core());
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
@@ -121,6 +123,7 @@ const std::vector<Alias>& aliases() {
       {"base_loss", "eval bpb", true},         {"base_eval", "eval base", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
       {"chat_rl", "rl", false},
+      {"chat_eval", "eval chat", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},

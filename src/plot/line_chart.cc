@@ -7,6 +7,8 @@
 namespace lathe::plot {
 namespace {
 
+constexpr double kPixelsPerTick = 70;
+
 using Run = std::vector<Point>;  // points of the picture that are joined
 
 bool is_drawn(const Point& p, Scale x_scale) {
@@ -56,24 +58,13 @@ void draw_run(Svg& svg, const Run& full, bool markers, const std::string& colour
   svg.path(d, colour);
 }
 
-// Names in rows below the title; nothing for a single series. Returns the number of rows that `draw` used or would use.
-int legend(const LineChart& chart, Svg* svg) {
-  if (chart.series.size() < 2) return 0;
-  double x = 20;
-  int row = 0;
-  for (size_t i = 0; i < chart.series.size(); ++i) {
-    const double width = 30 + text_width(chart.series[i].name);
-    if (x + width > chart.width && x > 20) {
-      x = 20;
-      ++row;
-    }
-    if (svg != nullptr) {
-      svg->rect(x, 40 + 20 * row, 12, 12, colour_class(static_cast<int>(i)));
-      svg->text(x + 18, 50.5 + 20 * row, chart.series[i].name, Anchor::kStart);
-    }
-    x += width;
-  }
-  return row + 1;
+// A single series is named by the picture's title.
+std::vector<LegendEntry> legend_of(const LineChart& chart) {
+  std::vector<LegendEntry> entries;
+  if (chart.series.size() + chart.levels.size() < 2) return entries;
+  for (size_t i = 0; i < chart.series.size(); ++i) entries.push_back({chart.series[i].name, colour_class(static_cast<int>(i))});
+  for (const Level& level : chart.levels) entries.push_back({level.name, "level"});
+  return entries;
 }
 
 }  // namespace
@@ -92,14 +83,22 @@ std::string line_chart(const LineChart& chart) {
     draw_no_data(svg, chart.width, chart.height);
     return svg.finish();
   }
-  const Frame f = frame_of(chart.width, chart.height, legend(chart, nullptr));
+  for (const Level& level : chart.levels)
+    if (std::isfinite(level.y)) ys.push_back(level.y);
+  const std::vector<LegendEntry> legend = legend_of(chart);
+  const Frame f = frame_of(chart.width, chart.height, draw_legend(legend, chart.width, nullptr));
   Range y_range = range_of(ys);
+  const bool at_zero = chart.from_zero && y_range.low >= 0;
+  if (at_zero) y_range.low = 0;
   const double air = (y_range.high - y_range.low) * 0.04;
-  y_range = {y_range.low - air, y_range.high + air};
-  const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, 8);
+  y_range = {at_zero ? 0 : y_range.low - air, y_range.high + air};
+  const int columns = std::clamp(static_cast<int>((f.right - f.left) / kPixelsPerTick), 3, 8);
+  const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, columns);
   const Axis y(y_range, Scale::kLinear, f.bottom, f.top, 5);
   draw_axes(svg, f, x, y, chart.x_label, chart.y_label);
-  legend(chart, &svg);
+  draw_legend(legend, chart.width, &svg);
+  for (const Level& level : chart.levels)
+    if (y.holds(level.y)) svg.line(f.left, y.at(level.y), f.right, y.at(level.y), "level");
   for (size_t i = 0; i < chart.series.size(); ++i)
     for (const Run& run : runs_of(chart.series[i], chart.x_scale, x, y))
       draw_run(svg, run, chart.series[i].markers, colour_class(static_cast<int>(i)));

@@ -39,7 +39,7 @@ void add_overview(const ReportFindings& findings, plot::HtmlPage& page) {
   card("base-model-evaluation", "CORE", "CORE metric", plain);
   for (const char* source : {"sft", "dpo", "rl"})
     card(("chat-evaluation-" + std::string(source)).c_str(), "ChatCORE", ("ChatCORE, " + std::string(source)).c_str(), plain);
-  if (findings.wall_seconds) cards.emplace_back("wall clock", findings.wall_clock);
+  if (findings.wall_seconds) cards.emplace_back("wall clock", duration_text(*findings.wall_seconds));
   if (findings.dollars_per_hour && findings.wall_seconds)
     cards.emplace_back("US dollars", format_text("%.2f", *findings.dollars_per_hour * *findings.wall_seconds / 3600));
   page.cards(cards);

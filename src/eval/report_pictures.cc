@@ -55,6 +55,7 @@ std::string curves_picture(const std::string& title, const std::string& x_label,
   chart.height = kHeight;
   for (const NamedPoints& curve : curves)
     if (!curve.points->empty()) chart.series.push_back({curve.name, *curve.points, curve.points->size() <= kFewPoints});
+  if (chart.series.size() == 1 && curves.size() > 1) chart.title += ", " + chart.series[0].name;  // one curve has no legend
   return chart.series.empty() ? "" : plot::line_chart(chart);
 }
 
@@ -65,7 +66,9 @@ std::vector<std::string> training_pictures(const std::vector<RunCurves>& runs) {
     if (run.stage != "dpo" && run.stage != "rl") {
       const auto& loss = run.points("train/loss");
       out.push_back(curves_picture("Training loss, " + run.stage, "step", "loss (nats per token)",
-                                   {{"training", &loss}, {"validation", &run.points("val/loss")}}, loss.size() > kManyPoints));
+                                   run.points("val/loss").empty() ? std::vector<NamedPoints>{{"training", &loss}}
+                                                                  : std::vector<NamedPoints>{{"training", &loss}, {"validation", &run.points("val/loss")}},
+                                   loss.size() > kManyPoints));
     }
     bpb.push_back({run.stage, &run.points("val/bpb")});
   }

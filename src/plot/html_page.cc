@@ -24,17 +24,17 @@ pre{background:var(--panel);padding:12px 14px;border-radius:6px;white-space:pre-
 code{background:var(--panel);padding:.1em .3em;border-radius:4px;font-size:.9em}pre code{padding:0;background:none}
 hr{border:0;border-top:1px solid var(--rule);margin:1.6em 0}
 svg.chart{display:block;max-width:100%;height:auto;margin:1em 0}
-body.broad{max-width:1120px}.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px;margin:1em 0;align-items:start}
+body.broad{max-width:1120px;padding-top:8px}.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px;margin:1em 0;align-items:start}
 .pictures svg.chart{width:100%;margin:0;padding:6px;border:1px solid var(--rule);border-radius:10px;background:var(--ground)}
 .pictures>svg.chart:only-child{max-width:560px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:1.2em 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px;margin:1.2em 0}
 .cards div{background:var(--panel);border-radius:10px;padding:12px 14px}.cards b{display:block;font-size:1.35rem;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}
 .cards span{color:var(--soft);font-size:.85rem}
-nav{position:sticky;top:0;z-index:1;display:flex;gap:6px 18px;overflow-x:auto;white-space:nowrap;margin:0 -24px;padding:10px 24px;background:var(--ground);border-bottom:1px solid var(--rule);font-size:.9rem}
+nav{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:4px 18px;white-space:nowrap;margin:0 -24px 20px;padding:10px 24px;background:var(--ground);border-bottom:1px solid var(--rule);font-size:.9rem}
 nav a{color:var(--soft);text-decoration:none}nav a:hover{color:var(--text);text-decoration:underline}h2[id]{scroll-margin-top:48px}
 details{margin:.8em 0;border:1px solid var(--rule);border-radius:10px;padding:.55em 14px}summary{cursor:pointer;font-weight:600}details h2{border:0;margin:.8em 0 .2em;padding:0}
 figure{margin:1em 0}figcaption{color:var(--soft);font-size:.85rem;margin-bottom:.2em}figure pre{margin:0}
-@media (max-width:480px){body{padding:20px 14px 48px}nav{margin:0 -14px;padding:10px 14px}table{font-size:.88rem}}
+@media (max-width:720px){body{padding:8px 14px 48px}nav{margin:0 -14px 16px;padding:10px 14px;flex-wrap:nowrap;overflow-x:auto;scrollbar-width:none}nav::-webkit-scrollbar{display:none}table{font-size:.88rem}}
 )";
 
 bool is_number(std::string_view cell) {

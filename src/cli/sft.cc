@@ -229,7 +229,7 @@ Result<Exit> Sft::run(Context& context) {
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;
-    outcome["World size"] = int64_t{world->size()};
+    outcome["DDP world size"] = int64_t{world->size()};
     outcome["Minimum validation " + loop_settings.validation] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
     LATHE_TRY(const fs::path written, write_report_section(base, names_.section, {context.settings(), outcome, report_items(result.performance)}));
     log_debug("report", "wrote ", written.string());

@@ -11,15 +11,15 @@ constexpr double kPixelsPerTick = 70;
 
 using Run = std::vector<Point>;  // points of the picture that are joined
 
-bool is_drawn(const Point& p, Scale x_scale) {
-  return std::isfinite(p.x) && std::isfinite(p.y) && (x_scale == Scale::kLinear || p.x > 0);
+bool is_drawn(const Point& p, const LineChart& chart) {
+  return std::isfinite(p.x) && std::isfinite(p.y) && (chart.x_scale == Scale::kLinear || p.x > 0) && (chart.y_scale == Scale::kLinear || p.y > 0);
 }
 
-std::vector<Run> runs_of(const Series& series, Scale x_scale, const Axis& x, const Axis& y) {
+std::vector<Run> runs_of(const Series& series, const LineChart& chart, const Axis& x, const Axis& y) {
   std::vector<Run> runs;
   bool broken = true;
   for (const Point& p : series.points) {
-    if (!is_drawn(p, x_scale)) {
+    if (!is_drawn(p, chart)) {
       broken = true;
       continue;
     }
@@ -48,22 +48,40 @@ Run thinned(const Run& run) {
   return out;
 }
 
-void draw_run(Svg& svg, const Run& full, bool markers, const std::string& colour) {
+void draw_run(Svg& svg, const Run& full, const Series& series, const std::string& colour) {
   const Run run = thinned(full);
-  if (run.size() == 1 || markers)
+  if (run.size() == 1 || series.markers || !series.joined)
     for (const Point& p : run) svg.circle(p.x, p.y, 3.5, colour);
-  if (run.size() == 1) return;
+  if (run.size() == 1 || !series.joined) return;
   std::string d;
   for (const Point& p : run) d += (d.empty() ? "M" : "L") + coordinate(p.x) + " " + coordinate(p.y);
   svg.path(d, colour);
 }
 
-// A single series is named by the picture's title.
+std::string colour_of(const LineChart& chart, size_t i) {
+  const int given = chart.series[i].colour;
+  return colour_class(given >= 0 ? given : static_cast<int>(i));
+}
+
+// Of the values with a little air at both ends; from_zero: none below.
+Range airy_range(const std::vector<double>& values, Scale scale, bool from_zero) {
+  const Range range = range_of(values, scale);
+  if (scale == Scale::kLog) {
+    const double factor = std::pow(range.high / range.low, 0.04);
+    return {range.low / factor, range.high * factor};
+  }
+  const bool at_zero = from_zero && range.low >= 0;
+  const double low = at_zero ? 0 : range.low, air = (range.high - low) * 0.04;
+  return {at_zero ? 0 : low - air, range.high + air};
+}
+
+// A single name is nothing that the picture's title does not say.
 std::vector<LegendEntry> legend_of(const LineChart& chart) {
   std::vector<LegendEntry> entries;
-  if (chart.series.size() + chart.levels.size() < 2) return entries;
-  for (size_t i = 0; i < chart.series.size(); ++i) entries.push_back({chart.series[i].name, colour_class(static_cast<int>(i))});
+  for (size_t i = 0; i < chart.series.size(); ++i)
+    if (!chart.series[i].name.empty()) entries.push_back({chart.series[i].name, colour_of(chart, i)});
   for (const Level& level : chart.levels) entries.push_back({level.name, "level"});
+  if (entries.size() < 2) entries.clear();
   return entries;
 }
 
@@ -75,7 +93,7 @@ std::string line_chart(const LineChart& chart) {
   std::vector<double> xs, ys;
   for (const Series& series : chart.series)
     for (const Point& p : series.points)
-      if (is_drawn(p, chart.x_scale)) {
+      if (is_drawn(p, chart)) {
         xs.push_back(p.x);
         ys.push_back(p.y);
       }
@@ -87,21 +105,15 @@ std::string line_chart(const LineChart& chart) {
     if (std::isfinite(level.y)) ys.push_back(level.y);
   const std::vector<LegendEntry> legend = legend_of(chart);
   const Frame f = frame_of(chart.width, chart.height, draw_legend(legend, chart.width, nullptr));
-  Range y_range = range_of(ys);
-  const bool at_zero = chart.from_zero && y_range.low >= 0;
-  if (at_zero) y_range.low = 0;
-  const double air = (y_range.high - y_range.low) * 0.04;
-  y_range = {at_zero ? 0 : y_range.low - air, y_range.high + air};
   const int columns = std::clamp(static_cast<int>((f.right - f.left) / kPixelsPerTick), 3, 8);
   const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, columns);
-  const Axis y(y_range, Scale::kLinear, f.bottom, f.top, 5);
+  const Axis y(airy_range(ys, chart.y_scale, chart.from_zero), chart.y_scale, f.bottom, f.top, 5);
   draw_axes(svg, f, x, y, chart.x_label, chart.y_label);
   draw_legend(legend, chart.width, &svg);
   for (const Level& level : chart.levels)
     if (y.holds(level.y)) svg.line(f.left, y.at(level.y), f.right, y.at(level.y), "level");
   for (size_t i = 0; i < chart.series.size(); ++i)
-    for (const Run& run : runs_of(chart.series[i], chart.x_scale, x, y))
-      draw_run(svg, run, chart.series[i].markers, colour_class(static_cast<int>(i)));
+    for (const Run& run : runs_of(chart.series[i], chart, x, y)) draw_run(svg, run, chart.series[i], colour_of(chart, i));
   return svg.finish();
 }
 

@@ -221,8 +221,10 @@ Result<Exit> Sft::run(Context& context) {
     const data::PackerProgress& p = packer->progress();
     return train::StageProgress{p.progress, p.epoch, horizon.iterations <= 0 && p.last_step};
   });
+  std::vector<fs::path> sources = loaded.files;
+  sources.insert(sources.end(), data.files.begin(), data.files.end());
   LATHE_TRY(const train::LoopResult result, training_.go(context, {names_.verb, loop_settings, hooks, model, tokenizer, *optimizer, objective, weights,
-                                                                   *world, user_config, run, nullptr, 4}));
+                                                                   *world, user_config, run, nullptr, 4, sources}));
 
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();

@@ -193,6 +193,8 @@ Result<Exit> Train::run(Context& context) {
                                         : data::best_fit_loader(corpus, split, encoder, loader_options);
   };
   LATHE_TRY(std::unique_ptr<data::TokenLoader> batches, make_loader(data::Split::kTrain));
+  std::vector<fs::path> sources(settings_.data_dirs.begin(), settings_.data_dirs.end());
+  if (sources.empty()) sources.push_back(data_path);
   const auto* mixed = dynamic_cast<const data::PackedLoader*>(batches.get());  // it reads ahead by itself
   const std::unique_ptr<data::TokenLoader> loader = mixed != nullptr ? std::move(batches) : data::prefetch(std::move(batches));
   if (packed) print_packed(context, *packed, horizon.plan.total_batch_size / settings_.max_seq_len);
@@ -243,7 +245,7 @@ Result<Exit> Train::run(Context& context) {
     return progress;
   });
   LATHE_TRY(const train::LoopResult result, training_.go(context, {"train", loop_settings, hooks, model, tokenizer, *optimizer, objective,
-                                                                   weights, *world, user_settings, run}));
+                                                                   weights, *world, user_settings, run, nullptr, 6, sources}));
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
   Json figures = Json::object();
   figures["flops_per_token"] = model.flops_per_token();

@@ -187,7 +187,7 @@ TEST_F(EvalBase, TasksAreChosenByNameAndAddedByAList) {
 TEST_F(EvalBase, TrainingMeasuresCore) {
   write_bundle();
   write_corpus();
-  const Outcome run = lathe({"train", "--tag", "new", "--depth", "1", "--head-dim", "8", "--aspect-ratio", "16", "--max-seq-len", "64", "--device-batch-size", "2",
+  const Outcome run = lathe({"train", "--tag", "new", "--depth", "1", "--head-dim", "8", "--aspect-ratio", "32", "--max-seq-len", "64", "--device-batch-size", "2",
                              "--total-batch-size", "128", "--num-iterations", "3", "--eval-every", "-1", "--sample-every", "-1", "--core-metric-every", "2",
                              "--core-metric-max-per-task", "3"});
   ASSERT_EQ(run.exit, Exit::kDone) << run.err;

@@ -99,6 +99,7 @@ Result<Json> read_tasks(const fs::path& base, const std::string& tag) {
     if (tag.empty() || !fs::exists(path, code)) continue;
     LATHE_TRY(const Json summary, read_json(path));
     const Json* tasks = summary.find("tasks");
+    if (tasks == nullptr && summary.is_object() && summary.contains("about")) continue;  // evaluations of other kinds alone
     if (tasks == nullptr || !tasks->is_object()) return error_at(path.string(), -1, "holds no \"tasks\"; run `lathe eval tasks` again");
     for (const auto& [task, score] : tasks->as_object())
       if (!score.is_object()) return error_at(path.string(), -1, "the score of \"", task, "\" is no object; run `lathe eval tasks` again");

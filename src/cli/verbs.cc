@@ -7,6 +7,7 @@ namespace lathe::cli {
 
 std::unique_ptr<Verb> make_bench_data();
 std::unique_ptr<Verb> make_augment();
+std::unique_ptr<Verb> make_bench_eval();
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
@@ -85,6 +86,7 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
+  verbs.push_back(make_bench_eval());
   verbs.push_back(make_bench_data());
   verbs.push_back(make_bench_tokenizer());
   verbs.push_back(make_doctor());

@@ -1,6 +1,7 @@
 #include "train/open_model.h"
 
 #include "model/hugging_face.h"
+#include "train/open_gguf.h"
 
 namespace lathe::train {
 namespace {
@@ -34,6 +35,7 @@ Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
 }  // namespace
 
 Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
+  if (path.extension() == ".gguf") return open_gguf(path, dtype);
   std::error_code code;
   if (fs::exists(path / "config.json", code)) return open_hugging_face(path, dtype);
   if (!fs::exists(path, code)) return error_at(path.string(), -1, "does not exist");

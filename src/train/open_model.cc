@@ -35,6 +35,7 @@ Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
 }  // namespace
 
 Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
+  if (path.extension() == ".gguf") return open_gguf(path, dtype);
   std::error_code code;
   if (path.extension() == ".gguf") return open_gguf(path, dtype);
   if (fs::exists(path / "config.json", code)) return open_hugging_face(path, dtype);

@@ -2,11 +2,13 @@
 
 #include "model/hugging_face.h"
 #include "train/open_gguf.h"
+#include "train/origin_checkpoint.h"
 
 namespace lathe::train {
 
 Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
   if (path.extension() == ".gguf") return open_gguf(path, dtype);
+  if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
   std::error_code code;
   if (!fs::exists(path / "config.json", code))
     return error_at(path.string(), -1, "is no folder of a model: there is no config.json in it");

@@ -181,9 +181,12 @@ Result<Exit> Dpo::run(Context& context) {
     hooks.figures = [&](int64_t, Json& values) {
       for (const auto& [name, share] : stage->objective().mix()) values["mixture/" + name] = share;
     };
+  std::vector<fs::path> sources = loaded.files;
+  sources.insert(sources.end(), data.dirs.begin(), data.dirs.end());
+  if (!data.validation.empty()) sources.push_back(data.validation);
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(),
-                                   weights, *world, user_config, run, nullptr, 4}));
+                                   weights, *world, user_config, run, nullptr, 4, sources}));
   if (!result.interrupted && !s_.dry_run) {
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;

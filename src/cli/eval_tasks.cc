@@ -1,4 +1,5 @@
 // lathe eval tasks: the built-in tasks, scored exactly, with 95 % intervals beside the baselines.
+#include "cli/evaluated_model.h"
 #include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
@@ -98,10 +99,9 @@ Result<Exit> EvalTasks::run(Context& context) {
     if (score.n == static_cast<int64_t>(job.cases.size())) scores.push_back(std::move(score));
   }
 
-  Json about = Json::object();
-  about["source"] = source_;
-  about["tag"] = loaded.tag;
-  about["step"] = loaded.meta.step;
+  EvaluatedModel judged;
+  judged.source = source_;
+  LATHE_TRY(const Json about, judged.about(context, loaded));
   const fs::path folder = base / "eval_results" / loaded.tag / source_;
   LATHE_TRY_STATUS(eval::write_scores(folder, about, scores));
   context.print(format_text("%-28s %7s   %16s   %7s   %7s   %5s", "task", "right", "95 % interval", "majority", "random", "cases"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <sstream>
 
 #include "cli/command_line.h"
@@ -75,14 +76,42 @@ std::vector<std::string> groups_of(const SettingsTable& table) {
   return groups;
 }
 
-std::string verb_lines(const VerbList& verbs, const std::string& prefix) {
+std::string verb_line(std::string_view group, const std::string& name, const std::string& summary) {
+  return padded("  " + std::string(group), 11) + padded(name, 20) + cut(summary, kWidth - 31) + "\n";
+}
+
+// "tokenizer" of "tokenizer train"; empty: the name is one word.
+std::string family_of(const std::string& name) {
+  const size_t space = name.find(' ');
+  return space == std::string::npos ? "" : name.substr(0, space);
+}
+
+// The last words of a large family's verbs, as one line stands for them; empty for a small one.
+std::string members_in_one_line(const VerbList& verbs, const std::string& family) {
+  std::string members;
+  int64_t count = 0;
+  for (const auto& verb : verbs) {
+    const std::string name = verb->info().name;
+    if (family_of(name) != family) continue;
+    members += (members.empty() ? "" : ", ") + name.substr(family.size() + 1);
+    ++count;
+  }
+  return count > 2 ? members : "";
+}
+
+// Of all verbs, large families in one line each; or of one family, all in full.
+std::string verb_lines(const VerbList& verbs, const std::string& only) {
   std::string out;
+  std::set<std::string> told;
   for (const std::string_view group : kGroups) {
     bool first = true;
     for (const auto& verb : verbs) {
       const VerbInfo info = verb->info();
-      if (info.group != group || !info.name.starts_with(prefix)) continue;
-      out += padded("  " + std::string(first ? group : ""), 11) + padded(info.name, 20) + cut(info.summary, kWidth - 31) + "\n";
+      const std::string family = family_of(info.name);
+      if (info.group != group || (!only.empty() && family != only && info.name != only)) continue;
+      const std::string members = only.empty() && !family.empty() ? members_in_one_line(verbs, family) : "";
+      if (!members.empty() && !told.insert(family).second) continue;
+      out += members.empty() ? verb_line(first ? group : "", info.name, info.summary) : verb_line(first ? group : "", family + " ...", members);
       first = false;
     }
   }
@@ -106,7 +135,7 @@ std::string help_of_program(const VerbList& verbs) {
 }
 
 std::string help_of_family(const VerbList& verbs, const std::string& first) {
-  const std::string lines = verb_lines(verbs, first + " ");
+  const std::string lines = verb_lines(verbs, first);
   return lines.empty() ? "" : "usage: lathe " + first + " VERB [flags]\n\n" + lines;
 }
 

@@ -244,7 +244,7 @@ Status LabTraining::complete(Context& context, const Stage& stage, const train::
     LATHE_TRY(FileRecord record, record_file(input));
     manifest.inputs.push_back(std::move(record));
   }
-  LATHE_TRY(const std::vector<fs::path> files, list_files(run_ / "final", {}, false));
+  LATHE_TRY(const std::vector<fs::path> files, list_files(run_ / "final", {""}, false));
   for (const fs::path& file : files) {
     LATHE_TRY(FileRecord record, record_file(file, (fs::path("final") / file.filename()).string()));
     manifest.outputs.push_back(std::move(record));
@@ -280,6 +280,7 @@ Result<Exit> LabTraining::go(Context& context, const Stage& stage) {
                       user_config(context, stage), run_};
   parts.new_phase = true;  // what decides the course was compared by plan_course()
   parts.digits = 0;
+  parts.made_from = stage.inputs;
   parts.go_on = "the same command goes on";
   LATHE_TRY(const train::LoopResult result, training_.go(context, std::move(parts)));
   if (!result.interrupted && result.state.min_val_bpb)

@@ -267,9 +267,11 @@ Result<Exit> Rl::run(Context& context) {
     }
     values["samples"] = std::move(samples);
   };
+  std::vector<fs::path> sources = loaded.files;
+  if (!s_.data.empty()) sources.push_back(s_.data);
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"rl", loop_settings(context, model, steps, resume), hooks, model, loaded.tokenizer, *optimizer, objective,
-                                   weights, *world, user_config, run, nullptr, 0}));
+                                   weights, *world, user_config, run, nullptr, 0, sources}));
 
   Json outcome = Json::object();
   if (first && !first->pass.empty()) {

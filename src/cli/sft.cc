@@ -221,13 +221,15 @@ Result<Exit> Sft::run(Context& context) {
     const data::PackerProgress& p = packer->progress();
     return train::StageProgress{p.progress, p.epoch, horizon.iterations <= 0 && p.last_step};
   });
+  std::vector<fs::path> sources = loaded.files;
+  sources.insert(sources.end(), data.files.begin(), data.files.end());
   LATHE_TRY(const train::LoopResult result, training_.go(context, {names_.verb, loop_settings, hooks, model, tokenizer, *optimizer, objective, weights,
-                                                                   *world, user_config, run, nullptr, 4}));
+                                                                   *world, user_config, run, nullptr, 4, sources}));
 
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;
-    outcome["World size"] = int64_t{world->size()};
+    outcome["DDP world size"] = int64_t{world->size()};
     outcome["Minimum validation " + loop_settings.validation] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
     LATHE_TRY(const fs::path written, write_report_section(base, names_.section, {context.settings(), outcome, report_items(result.performance)}));
     log_debug("report", "wrote ", written.string());

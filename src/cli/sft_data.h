@@ -15,6 +15,7 @@ struct SftData {
   std::unique_ptr<train::RenderedSet> train;
   std::unique_ptr<train::RenderedSet> validation;  // null: without
   Json description;                                // of a mixture, to be recorded with the run; else null
+  std::vector<fs::path> files;                     // that it was read from; of a mixture its description
 };
 
 // Prints warnings and what was opened. Validation that is the training file itself is an error (trap L5).

@@ -91,21 +91,22 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
   const int64_t tokens = horizon.plan.total_batch_size * horizon.plan.num_iterations;
   Json setup = Json::object();
   setup["Number of parameters"] = model.counts().total;
-  setup["Number of FLOPs per token"] = model.flops_per_token();
+  setup["Number of FLOPs per token"] = format_text("%e", model.flops_per_token());
   setup["Calculated number of iterations"] = horizon.plan.num_iterations;
   setup["Number of training tokens"] = tokens;
-  setup["Tokens : parameters ratio"] = static_cast<double>(tokens) / static_cast<double>(horizon.scaling_parameters);
-  setup["World size"] = int64_t{1};
+  setup["Tokens : Scaling params ratio"] = static_cast<double>(tokens) / static_cast<double>(horizon.scaling_parameters);
+  setup["DDP world size"] = int64_t{1};
   setup["warmup_ratio"] = settings_.warmup_ratio;
   setup["warmdown_ratio"] = settings_.warmdown_ratio;
   setup["final_lr_frac"] = settings_.final_lr_frac;
   Json outcome = Json::object();
   outcome["Minimum validation bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
   outcome["Final validation bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
-  outcome["Total training flops"] = model.flops_per_token() * static_cast<double>(tokens);
+  outcome["CORE metric estimate"] = Json();
+  outcome["MFU %"] = format_text("%.2f%%", 100 * result.performance.mfu());
+  outcome["Total training flops"] = format_text("%e", model.flops_per_token() * static_cast<double>(tokens));
   outcome["Total training time"] = format_text("%.2fm", result.state.total_training_time / 60);
   outcome["Tokens per second"] = result.tokens_per_second;
-  outcome["Model FLOPs utilisation"] = result.performance.mfu();
   outcome["Peak memory usage"] = format_text("%.2fMiB", peak_rss_mb());
   LATHE_TRY(const fs::path written, write_report_section(base, "Base model training", {context.settings(), setup, outcome, report_items(result.performance)}));
   log_debug("report", "wrote ", written.string());
@@ -192,6 +193,8 @@ Result<Exit> Train::run(Context& context) {
                                         : data::best_fit_loader(corpus, split, encoder, loader_options);
   };
   LATHE_TRY(std::unique_ptr<data::TokenLoader> batches, make_loader(data::Split::kTrain));
+  std::vector<fs::path> sources(settings_.data_dirs.begin(), settings_.data_dirs.end());
+  if (sources.empty()) sources.push_back(data_path);
   const auto* mixed = dynamic_cast<const data::PackedLoader*>(batches.get());  // it reads ahead by itself
   const std::unique_ptr<data::TokenLoader> loader = mixed != nullptr ? std::move(batches) : data::prefetch(std::move(batches));
   if (packed) print_packed(context, *packed, horizon.plan.total_batch_size / settings_.max_seq_len);
@@ -242,11 +245,17 @@ Result<Exit> Train::run(Context& context) {
     return progress;
   });
   LATHE_TRY(const train::LoopResult result, training_.go(context, {"train", loop_settings, hooks, model, tokenizer, *optimizer, objective,
-                                                                   weights, *world, user_settings, run}));
+                                                                   weights, *world, user_settings, run, nullptr, 6, sources}));
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
   Json figures = Json::object();
   figures["flops_per_token"] = model.flops_per_token();
   figures["parameters"] = model.counts().total;
+  figures["parameter_counts"] = train::counts_json(model.counts());
+  figures["scaling_parameters"] = horizon.scaling_parameters;
+  figures["model_dim"] = config.n_embd;
+  figures["num_iterations"] = horizon.plan.num_iterations;
+  figures["total_batch_size"] = horizon.plan.total_batch_size;
+  figures["tokens"] = horizon.plan.total_batch_size * horizon.plan.num_iterations;
   figures["checkpoint"] = train::checkpoint_folder(run, result.state.step).string();
   return finish_training(context, result, std::move(figures));
 }

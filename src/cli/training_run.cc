@@ -1,9 +1,11 @@
 #include "cli/training_run.h"
 
 #include "cli/training.h"
+#include "core/log.h"
 #include "core/signals.h"
 #include "serve/dashboard.h"
 #include "train/metrics.h"
+#include "train/provenance.h"
 #include "train/retention.h"
 
 namespace lathe::cli {
@@ -111,6 +113,15 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   }
 
   train::CheckpointMeta meta;
+  if (saves) {
+    LATHE_TRY(const fs::path tokenizer, given_or_base(context, parts.user_config.get_string("tokenizer", ""), "tokenizer"));
+    parts.made_from.push_back(tokenizer);
+    LATHE_TRY(train::MadeFrom made_from, train::record_sources(run.parent_path().parent_path(), train::checkpoint_folder(run, 0), parts.made_from));
+    for (const std::string& source : made_from.not_recorded)
+      log_info(parts.module, source, " has no manifest.json and is too large to be hashed now: the checkpoints do not record it");
+    meta.inputs = std::move(made_from.inputs);
+    meta.not_recorded = std::move(made_from.not_recorded);
+  }
   meta.tokenizer_hash = parts.tokenizer.hash();
   meta.model_config = parts.model.config().to_json();
   meta.user_config = parts.user_config;

@@ -34,6 +34,7 @@ struct TrainingParts {
   fs::path run;                           // folder of checkpoints and metrics; the verb holds its FolderLock
   optim::Ema* ema = nullptr;
   int digits = 6;                         // of the best validation in the last lines; 0: not told there
+  std::vector<fs::path> made_from = {};  // data and weights, for the checkpoints' manifests; the tokenizer is found here
   const char* go_on = "go on with --resume";  // after a signal
   bool new_phase = false;                 // settings may differ from the checkpoint's: no warnings of them
 };

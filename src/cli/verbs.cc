@@ -24,9 +24,13 @@ std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_lab_dpo();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
+std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
+std::unique_ptr<Verb> make_eval_core();
+std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_inspect();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
@@ -36,7 +40,9 @@ std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
+std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_rl();
+std::unique_ptr<Verb> make_scaling();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -77,13 +83,19 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_tokenizer());
   verbs.push_back(make_doctor());
   verbs.push_back(make_chat());
+  verbs.push_back(make_eval_base());
   verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_core());
+  verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
   verbs.push_back(make_generate());
+  verbs.push_back(make_inspect());
   verbs.push_back(make_plan());
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
+  verbs.push_back(make_scaling());
+  verbs.push_back(make_miniseries());
   verbs.push_back(make_mid());
   verbs.push_back(make_rl());
   verbs.push_back(make_sft());
@@ -100,7 +112,7 @@ VerbList make_verbs() {
 const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
       {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
-      {"base_loss", "eval bpb", true},         {"base_eval", "eval", false},          {"chat_sft", "sft", false},
+      {"base_loss", "eval bpb", true},         {"base_eval", "eval base", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
       {"chat_rl", "rl", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},

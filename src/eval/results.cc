@@ -1,5 +1,7 @@
 #include "eval/results.h"
 
+#include "core/sha256.h"
+
 namespace lathe::eval {
 
 Status update_summary(const fs::path& folder, const Json& about, const std::string& section,
@@ -9,7 +11,12 @@ Status update_summary(const fs::path& folder, const Json& about, const std::stri
     if (const Json* same = before.value().find("about"); same != nullptr && *same == about) summary = before.value();
   summary["about"] = about;
   if (const Json* there = summary.find(section); there == nullptr || !there->is_object()) summary[section] = Json::object();
-  for (const auto& [name, figure] : figures) summary[section][name] = figure;
+  for (const auto& [name, figure] : figures) {
+    summary[section][name] = figure;
+    const std::string answers = figure.is_object() ? figure.get_string("answers", "") : "";
+    if (answers.empty()) continue;
+    if (Result<std::string> hash = sha256_file(folder / answers); hash.ok()) summary[section][name]["answers_sha256"] = std::move(hash.value());
+  }
   return write_json_atomic(folder / kSummaryFile, summary);
 }
 

@@ -4,7 +4,7 @@
 //
 // A figure is an object. Of a share: "accuracy"; of anything else: "value"; with "n", "low", "high" (95 %), where there are any
 // "majority_baseline", "random_baseline", "verdict", then "seconds", "settings", "data" (files with their SHA-256) and "answers"
-// (the file's name). What could not be run has {"not_run": "why"} and no number.
+// (the file's name, which update_summary completes by "answers_sha256"). What could not be run has {"not_run": "why"} and no number.
 #pragma once
 
 #include <span>

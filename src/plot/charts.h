@@ -18,15 +18,17 @@ struct Series {
   std::string name;
   std::vector<Point> points;  // in the order in which they are joined; one that is not finite breaks the line
   bool markers = false;       // a dot at every point as well, for curves of few points
+  bool joined = true;         // false: the dots alone
+  int colour = -1;            // that of the series of this index; -1: its own
 };
 
 struct LineChart {
   std::string title, x_label, y_label;
   std::vector<Series> series;
-  Scale x_scale = Scale::kLinear;  // kLog leaves out points at x <= 0
+  Scale x_scale = Scale::kLinear, y_scale = Scale::kLinear;  // kLog leaves out points that are not positive
   double width = 760, height = 380;
 };
-// Long series are thinned to the extremes of every pixel column, so spikes stay. A single point is a dot.
+// Series without a name are not in the legend. Long series are thinned to the extremes of every pixel column, so spikes stay. A single point is a dot.
 std::string line_chart(const LineChart& chart);
 
 struct Bar {

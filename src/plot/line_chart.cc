@@ -9,15 +9,15 @@ namespace {
 
 using Run = std::vector<Point>;  // points of the picture that are joined
 
-bool is_drawn(const Point& p, Scale x_scale) {
-  return std::isfinite(p.x) && std::isfinite(p.y) && (x_scale == Scale::kLinear || p.x > 0);
+bool is_drawn(const Point& p, const LineChart& chart) {
+  return std::isfinite(p.x) && std::isfinite(p.y) && (chart.x_scale == Scale::kLinear || p.x > 0) && (chart.y_scale == Scale::kLinear || p.y > 0);
 }
 
-std::vector<Run> runs_of(const Series& series, Scale x_scale, const Axis& x, const Axis& y) {
+std::vector<Run> runs_of(const Series& series, const LineChart& chart, const Axis& x, const Axis& y) {
   std::vector<Run> runs;
   bool broken = true;
   for (const Point& p : series.points) {
-    if (!is_drawn(p, x_scale)) {
+    if (!is_drawn(p, chart)) {
       broken = true;
       continue;
     }
@@ -46,29 +46,46 @@ Run thinned(const Run& run) {
   return out;
 }
 
-void draw_run(Svg& svg, const Run& full, bool markers, const std::string& colour) {
+void draw_run(Svg& svg, const Run& full, const Series& series, const std::string& colour) {
   const Run run = thinned(full);
-  if (run.size() == 1 || markers)
+  if (run.size() == 1 || series.markers || !series.joined)
     for (const Point& p : run) svg.circle(p.x, p.y, 3.5, colour);
-  if (run.size() == 1) return;
+  if (run.size() == 1 || !series.joined) return;
   std::string d;
   for (const Point& p : run) d += (d.empty() ? "M" : "L") + coordinate(p.x) + " " + coordinate(p.y);
   svg.path(d, colour);
 }
 
+std::string colour_of(const LineChart& chart, size_t i) {
+  const int given = chart.series[i].colour;
+  return colour_class(given >= 0 ? given : static_cast<int>(i));
+}
+
+// Of the values with a little air at both ends.
+Range airy_range(const std::vector<double>& values, Scale scale) {
+  const Range range = range_of(values, scale);
+  if (scale == Scale::kLog) {
+    const double factor = std::pow(range.high / range.low, 0.04);
+    return {range.low / factor, range.high * factor};
+  }
+  const double air = (range.high - range.low) * 0.04;
+  return {range.low - air, range.high + air};
+}
+
 // Names in rows below the title; nothing for a single series. Returns the number of rows that `draw` used or would use.
 int legend(const LineChart& chart, Svg* svg) {
-  if (chart.series.size() < 2) return 0;
+  if (std::count_if(chart.series.begin(), chart.series.end(), [](const Series& s) { return !s.name.empty(); }) < 2) return 0;
   double x = 20;
   int row = 0;
   for (size_t i = 0; i < chart.series.size(); ++i) {
+    if (chart.series[i].name.empty()) continue;
     const double width = 30 + text_width(chart.series[i].name);
     if (x + width > chart.width && x > 20) {
       x = 20;
       ++row;
     }
     if (svg != nullptr) {
-      svg->rect(x, 40 + 20 * row, 12, 12, colour_class(static_cast<int>(i)));
+      svg->rect(x, 40 + 20 * row, 12, 12, colour_of(chart, i));
       svg->text(x + 18, 50.5 + 20 * row, chart.series[i].name, Anchor::kStart);
     }
     x += width;
@@ -84,7 +101,7 @@ std::string line_chart(const LineChart& chart) {
   std::vector<double> xs, ys;
   for (const Series& series : chart.series)
     for (const Point& p : series.points)
-      if (is_drawn(p, chart.x_scale)) {
+      if (is_drawn(p, chart)) {
         xs.push_back(p.x);
         ys.push_back(p.y);
       }
@@ -93,16 +110,12 @@ std::string line_chart(const LineChart& chart) {
     return svg.finish();
   }
   const Frame f = frame_of(chart.width, chart.height, legend(chart, nullptr));
-  Range y_range = range_of(ys);
-  const double air = (y_range.high - y_range.low) * 0.04;
-  y_range = {y_range.low - air, y_range.high + air};
   const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, 8);
-  const Axis y(y_range, Scale::kLinear, f.bottom, f.top, 5);
+  const Axis y(airy_range(ys, chart.y_scale), chart.y_scale, f.bottom, f.top, 5);
   draw_axes(svg, f, x, y, chart.x_label, chart.y_label);
   legend(chart, &svg);
   for (size_t i = 0; i < chart.series.size(); ++i)
-    for (const Run& run : runs_of(chart.series[i], chart.x_scale, x, y))
-      draw_run(svg, run, chart.series[i].markers, colour_class(static_cast<int>(i)));
+    for (const Run& run : runs_of(chart.series[i], chart, x, y)) draw_run(svg, run, chart.series[i], colour_of(chart, i));
   return svg.finish();
 }
 

@@ -55,6 +55,25 @@ void adopt_foreign(const fs::path& file, const model::Transformer& model, Safete
   fill("x0_lambdas", 0);
 }
 
+// The files were written a moment ago and are read from memory: docs/notes/028-report.md has the cost.
+Status write_checkpoint_manifest(const fs::path& folder, const CheckpointMeta& meta) {
+  Manifest manifest;
+  manifest.kind = kCheckpointKind;
+  manifest.settings = Json::object();  // they stand in meta.json
+  manifest.config_sha256 = config_hash(meta.user_config);
+  manifest.tokenizer_sha256 = meta.tokenizer_hash;
+  manifest.inputs = meta.inputs;
+  LATHE_TRY(const std::vector<fs::path> files, list_files(folder, {""}, false));
+  for (const fs::path& file : files) {
+    LATHE_TRY(FileRecord record, record_file(file, file.filename().string()));
+    manifest.outputs.push_back(std::move(record));
+  }
+  manifest.details["stage"] = meta.stage;
+  manifest.details["step"] = meta.step;
+  if (!meta.not_recorded.empty()) manifest.details["not_recorded"] = Json(Json::Array(meta.not_recorded.begin(), meta.not_recorded.end()));
+  return write_manifest(folder, manifest);
+}
+
 Status remove_leftovers(const fs::path& run) {
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(run, code))
@@ -164,7 +183,8 @@ Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const We
     LATHE_TRY_STATUS(weights.save(temporary));
     if (optimizer != nullptr) LATHE_TRY_STATUS(write_safetensors(temporary / kOptimizerFile, optimizer->state_tensors()));
     if (ema != nullptr && ema->started()) LATHE_TRY_STATUS(write_safetensors(temporary / kEmaFile, ema->state_tensors()));
-    return write_json_atomic(temporary / "meta.json", meta.to_json());
+    LATHE_TRY_STATUS(write_json_atomic(temporary / "meta.json", meta.to_json()));
+    return write_checkpoint_manifest(temporary, meta);
   };
   std::error_code code;
   if (Status written = write_all(); !written.ok()) {
@@ -177,13 +197,25 @@ Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const We
   if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_folder.c_str(), flags) != 0)
     return error_at(final_folder.string(), -1, "cannot put the checkpoint in place: ", std::strerror(errno));
   LATHE_TRY_STATUS(sync_folder(run));
-  for (const char* name : {kModelFile, kAdapterFile, kOptimizerFile, kEmaFile, "meta.json"})
+  for (const char* name : {kModelFile, kAdapterFile, kOptimizerFile, kEmaFile, "meta.json", kManifestFile})
     if (const fs::path file = final_folder / name; fs::exists(file, code)) log_info("checkpoint", "saved ", file.string());
   return remove_leftovers(run);
 }
 
 Status update_meta(const fs::path& run, const CheckpointMeta& meta) {
-  return write_json_atomic(checkpoint_folder(run, meta.step) / "meta.json", meta.to_json());
+  const fs::path folder = checkpoint_folder(run, meta.step);
+  LATHE_TRY_STATUS(write_json_atomic(folder / "meta.json", meta.to_json()));
+  return refresh_manifest(folder);
+}
+
+Status refresh_manifest(const fs::path& folder) {
+  std::error_code code;
+  if (!fs::exists(folder / kManifestFile, code)) return {};
+  LATHE_TRY(Manifest manifest, read_manifest(folder, kCheckpointKind, "remove it"));
+  LATHE_TRY(const FileRecord now, record_file(folder / "meta.json", "meta.json"));
+  for (FileRecord& output : manifest.outputs)
+    if (output.path == now.path) output = now;
+  return write_manifest(folder, manifest);
 }
 
 Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step) {

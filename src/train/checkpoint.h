@@ -10,6 +10,7 @@
 
 #include "core/file.h"
 #include "core/json.h"
+#include "core/manifest.h"
 #include "model/transformer.h"
 #include "optim/ema.h"
 #include "optim/optimizer.h"
@@ -31,6 +32,9 @@ struct CheckpointMeta {
   Json optimizer;               // groups: initial_lr, betas, eps, steps (row C-6.7)
   int64_t ema_updates = 0;      // 0: no average of the weights
   std::optional<double> val_bpb;
+  // Of the folder's manifest.json alone (train/provenance.h).
+  std::vector<FileRecord> inputs;
+  std::vector<std::string> not_recorded;
   Json to_json() const;
   static Result<CheckpointMeta> from_json(const Json& json, const std::string& path);
 };
@@ -68,11 +72,16 @@ class ModelWeights : public Weights {
   model::Transformer& model_;
 };
 
-// optimizer may be null (a model for inference only); ema where weights are averaged.
+inline constexpr const char* kCheckpointKind = "checkpoint";
+
+// optimizer may be null (a model for inference only); ema where weights are averaged. manifest.json beside the files has
+// their hashes, and those of what the run was made from.
 Status save_checkpoint(const fs::path& run, const CheckpointMeta& meta, const Weights& weights, const optim::Optimizer* optimizer,
                        const optim::Ema* ema = nullptr);
 // Completes the metadata of a saved step (the validation figure that comes after the weights are durable: trap R9).
 Status update_meta(const fs::path& run, const CheckpointMeta& meta);
+// Brings the manifest up to date after meta.json was written again; nothing where there is none.
+Status refresh_manifest(const fs::path& folder);
 
 Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step);
 // Whose rules a file of weights follows.

@@ -329,6 +329,7 @@ Status write_final(const fs::path& run, int64_t step) {
   LATHE_TRY(Json meta, read_json(work / "meta.json"));
   meta[kFinishedKey] = true;
   LATHE_TRY_STATUS(write_json_atomic(work / "meta.json", meta));
+  LATHE_TRY_STATUS(refresh_manifest(work));
   return put_in_place(work, run / kFinal);
 }
 

@@ -137,10 +137,7 @@ const MemoryPart& Plan::largest_part() const {
                            [](const MemoryPart& a, const MemoryPart& b) { return a.bytes < b.bytes; });
 }
 
-Json Plan::to_json() const {
-  Json memory = Json::object();
-  for (const MemoryPart& part : parts) memory[part.name] = part.bytes;
-  Json out = Json::object();
+Json counts_json(const model::ParameterCounts& counts) {
   Json parameters = Json::object();
   parameters["wte"] = counts.wte;
   parameters["value_embeds"] = counts.value_embeds;
@@ -148,7 +145,14 @@ Json Plan::to_json() const {
   parameters["transformer_matrices"] = counts.transformer_matrices;
   parameters["scalars"] = counts.scalars;
   parameters["total"] = counts.total;
-  out["parameters"] = std::move(parameters);
+  return parameters;
+}
+
+Json Plan::to_json() const {
+  Json memory = Json::object();
+  for (const MemoryPart& part : parts) memory[part.name] = part.bytes;
+  Json out = Json::object();
+  out["parameters"] = counts_json(counts);
   out["flops_per_token"] = flops_per_token;
   out["memory_bytes"] = std::move(memory);
   out["total_bytes"] = total_bytes;

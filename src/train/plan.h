@@ -41,6 +41,9 @@ struct Plan {
   std::string to_text() const;
 };
 
+// wte, value_embeds, lm_head, transformer_matrices, scalars, total.
+Json counts_json(const model::ParameterCounts& counts);
+
 struct PlanRequest {
   model::ModelConfig config;
   DType dtype = DType::kFloat32;

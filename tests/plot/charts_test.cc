@@ -224,5 +224,27 @@ TEST(Histogram, HeightsAreProportionalToCounts) {
   EXPECT_TRUE(has(histogram(chart), "no data"));
 }
 
+TEST(LineChart, LogarithmicHeightDotsAloneAndSharedColours) {
+  LineChart chart;
+  chart.y_scale = Scale::kLog;
+  chart.series = {{"runs", {{1, 10}, {2, 1000}, {3, 100}, {4, -1}, {5, 0}}}, {"", {{1, 10}, {3, 100}}}};
+  chart.series[0].joined = false;
+  chart.series[1].colour = 0;
+  const std::string svg = line_chart(chart);
+  EXPECT_TRUE(is_well_formed(svg));
+  const auto count = [&](const std::string& part) {
+    int n = 0;
+    for (size_t at = svg.find(part); at != std::string::npos; at = svg.find(part, at + 1)) ++n;
+    return n;
+  };
+  EXPECT_EQ(count("<circle"), 3) << "what is not positive has no logarithm";
+  EXPECT_EQ(count("<path"), 1) << "dots are not joined";
+  EXPECT_EQ(count("class=\"s1\""), 0) << "the second series has the first one's colour, and no name for the legend";
+  // 100 lies halfway between 10 and 1000.
+  std::vector<double> heights;
+  for (size_t at = svg.find("cy=\""); at != std::string::npos; at = svg.find("cy=\"", at + 1)) heights.push_back(std::stod(svg.substr(at + 4)));
+  EXPECT_NEAR(heights.at(2), (heights.at(0) + heights.at(1)) / 2, 0.02);
+}
+
 }  // namespace
 }  // namespace lathe::plot

@@ -52,7 +52,7 @@ class Checkpoint : public ::testing::Test {
 TEST_F(Checkpoint, HoldsWeightsOptimizerAndMetadata) {
   tiny_.finish();
   EXPECT_EQ(names_in(run()), (std::vector<std::string>{"step_6"}));
-  EXPECT_EQ(names_in(tiny_.step_folder(6)), (std::vector<std::string>{"meta.json", "model.safetensors", "optimizer.safetensors"}));
+  EXPECT_EQ(names_in(tiny_.step_folder(6)), (std::vector<std::string>{"manifest.json", "meta.json", "model.safetensors", "optimizer.safetensors"}));
   const SafetensorsFile model = take(read_safetensors(tiny_.step_folder(6) / "model.safetensors"));
   const NamedTensors expected = weights();
   ASSERT_EQ(model.tensors.size(), expected.size()) << "rotary tables are not saved";

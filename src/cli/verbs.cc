@@ -29,6 +29,8 @@ std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_chat();
+std::unique_ptr<Verb> make_eval_compare();
+std::unique_ptr<Verb> make_eval_show();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
@@ -97,6 +99,8 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_core());
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
+  verbs.push_back(make_eval_show());
+  verbs.push_back(make_eval_compare());
   verbs.push_back(make_lab_eval());
   verbs.push_back(make_generate());
   verbs.push_back(make_inspect());

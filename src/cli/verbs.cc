@@ -50,6 +50,7 @@ std::unique_ptr<Verb> make_mid();
 std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_scaling();
+std::unique_ptr<Verb> make_sandbox();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -112,6 +113,7 @@ VerbList make_verbs() {
   verbs.push_back(make_miniseries());
   verbs.push_back(make_mid());
   verbs.push_back(make_rl());
+  verbs.push_back(make_sandbox());
   verbs.push_back(make_sft());
   verbs.push_back(make_dpo());
   verbs.push_back(make_train());

@@ -46,6 +46,8 @@ std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
+std::unique_ptr<Verb> make_report_card();
+std::unique_ptr<Verb> make_report_compare();
 std::unique_ptr<Verb> make_mid();
 std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_rl();
@@ -109,6 +111,8 @@ VerbList make_verbs() {
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
+  verbs.push_back(make_report_card());
+  verbs.push_back(make_report_compare());
   verbs.push_back(make_scaling());
   verbs.push_back(make_miniseries());
   verbs.push_back(make_mid());

@@ -238,7 +238,7 @@ eval::ScalingRun ScalingVerb::facts_of(const ScalingRow& row) const {
   if (const auto curves = eval::read_curves(base_, tag); curves.ok())
     for (const eval::RunCurves& stage : curves.value())
       if (stage.stage == "base")
-        for (const plot::Point& p : stage.loss) run.curve.push_back({flops_per_token * tokens_per_step * (p.x + 1), p.y});
+        for (const plot::Point& p : stage.points("train/loss")) run.curve.push_back({flops_per_token * tokens_per_step * (p.x + 1), p.y});
   return run;
 }
 

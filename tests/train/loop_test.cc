@@ -50,6 +50,39 @@ TEST_F(LoopTest, RunsOneIterationMoreThanItHasSteps) {
   EXPECT_EQ(result.state.min_val_bpb, bpb_of(2));
 }
 
+// C-5.16: at multiples of the interval but not at step 0, and at the end; -1: not even there; between validation and samples.
+TEST_F(LoopTest, MeasuresAtItsIntervalAndAtTheEnd) {
+  for (const auto& [every, expected] : std::vector<std::pair<int64_t, std::vector<std::string>>>{
+           {2, {"measure 2", "sample 2", "measure 4", "sample 4", "measure 5", "sample 5"}},
+           {1000, {"sample 2", "sample 4", "measure 5", "sample 5"}},
+           {-1, {"sample 2", "sample 4", "sample 5"}}}) {
+    SCOPED_TRACE(every);
+    TinyLoop tiny(folder() / ("every " + std::to_string(every)));
+    tiny.settings.num_iterations = 5;
+    tiny.settings.sample_every = 2;
+    tiny.settings.measure_every = every;
+    std::vector<std::string> events;
+    tiny.hooks.measure = [&](int64_t step) -> Result<Json> {
+      events.push_back("measure " + std::to_string(step));
+      if (step == 4) return Json();
+      return Json(Json::Object{{"core_metric", 0.5}});
+    };
+    tiny.hooks.sample = [&](int64_t step) -> Status {
+      events.push_back("sample " + std::to_string(step));
+      return {};
+    };
+    std::vector<int64_t> logged;
+    tiny.hooks.log = [&](int64_t step, const Json& values) -> Status {
+      if (values.contains("core_metric")) logged.push_back(step);
+      return {};
+    };
+    tiny.finish();
+    EXPECT_EQ(events, expected);
+    const std::vector<int64_t> lines = every == 2 ? std::vector<int64_t>{2, 5} : every > 0 ? std::vector<int64_t>{5} : std::vector<int64_t>();
+    EXPECT_EQ(logged, lines) << "what gave no figures leaves no line";
+  }
+}
+
 // C-5.14
 TEST(TrapR9, WeightsAreDurableBeforeTheEvaluationThatFollowsThem) {
   TemporaryFolder folder;

@@ -80,7 +80,7 @@ TEST(Doctor, ChecksOffAWholeRun) {
 
   testing::check(write_file_atomic(folder.path() / "base_data/shard_00000.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n"));
   testing::check(write_file_atomic(folder.path() / "tokenizer/tokenizer.json", "not a tokenizer"));
-  testing::check(make_folders(folder.path() / "base_checkpoints/d2/step_7"));
+  for (const char* file : {"meta.json", "model.safetensors"}) testing::check(write_file_atomic(folder.path() / "base_checkpoints/d2/step_7" / file, "{}"));
   testing::check(write_file_atomic(folder.path() / "report/chat-evaluation-sft.md", "## Chat evaluation sft\n"));
   testing::check(write_file_atomic(folder.path() / "eval_results/d2/base/summary.json", "{}"));
   testing::check(write_file_atomic(folder.path() / "report/report.md", "# Report\n"));

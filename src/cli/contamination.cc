@@ -1,5 +1,8 @@
 #include "cli/contamination.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "cli/training.h"
 #include "core/log.h"
 #include "corpus/decontaminate.h"
@@ -131,7 +134,7 @@ Result<Json> by_scan(const fs::path& path, const std::vector<fs::path>& files, c
                         {"scanned_whole", scanned.whole}, {"sets", figures}});
   if (contaminated > 0)
     out["warning"] = join_text(contaminated, " of ", items, " items share ", corpus::kDefaultNgram, " words in a row with the training text",
-                               scanned.whole ? "" : join_text(" (its first ", scanned.bytes >> 20, " MB)"), ": their score is no measure of what was learned");
+                               scanned.whole ? "" : join_text(" (its first ", scanned.bytes >> 20, " MB)"), ": a right answer to them may be memory");
   return out;
 }
 
@@ -148,7 +151,15 @@ Result<Json> check(const fs::path& path, const std::vector<fs::path>& files, int
 
 Json contamination_of_text(const fs::path& corpus, const std::vector<fs::path>& sets, int64_t most_bytes) {
   if (sets.empty()) return unknown("no evaluation set to look for");
-  const Result<Json> checked = check(corpus, sets, most_bytes);
+  for (const fs::path& set : sets) {
+    const std::string name = set.filename().string();
+    if (name.find(".jsonl") == std::string::npos && name.find(".txt") == std::string::npos) return unknown(name + " is neither .jsonl nor .txt");
+  }
+  // Tasks of different shots share a file.
+  std::vector<fs::path> files = sets;
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  const Result<Json> checked = check(corpus, files, most_bytes);
   return checked.ok() ? checked.value() : unknown(checked.error().to_string());
 }
 
@@ -158,7 +169,7 @@ Json contamination_of(const Context& context, bool foreign, const train::LoadedM
   if (loaded.meta.stage != "base") return unknown(join_text("a checkpoint of ", loaded.meta.stage, " records its conversations only; check the base model"));
   const Result<fs::path> path = given_or_base(context, trained_with.get_string("data", ""), "base_data");
   std::error_code code;
-  if (!path.ok() || !fs::exists(path.value(), code)) return unknown("the training text is not on this machine");
+  if (!path.ok() || !fs::exists(path.value(), code)) return unknown(join_text("the training text is not on this machine", path.ok() ? ": " + path.value().string() : ""));
   Json out = contamination_of_text(path.value(), sets);
   if (const Json* warning = out.find("warning")) log_warning("contamination", warning->as_string());
   return out;

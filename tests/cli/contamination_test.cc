@@ -36,7 +36,7 @@ struct Files {
 
 TEST(Contamination, AScanCountsTheItemsThatStandInTheTrainingText) {
   const Files files;
-  const Json found = contamination_of_text(files.corpus, {files.set, files.other});
+  const Json found = contamination_of_text(files.corpus, {files.set, files.other, files.set});
   EXPECT_EQ(found.at("checked").as_string(), "n-gram scan") << found.dump();
   EXPECT_TRUE(found.at("scanned_whole").as_bool());
   const Json& set = found.at("sets").at("set.jsonl");

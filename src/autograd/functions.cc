@@ -10,14 +10,15 @@
 
 namespace lathe::autograd {
 
-Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale) {
+Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale, float weight_offset) {
   ops::RmsNormSaved saved;
-  Tensor y = ops::rms_norm(tape.ctx(), x.value, compute_of(weight), eps, scale, tape.recording() ? &saved : nullptr);
+  Tensor y = ops::rms_norm(tape.ctx(), x.value, compute_of(weight), eps, scale, tape.recording() ? &saved : nullptr,
+                           weight_offset);
   Var out = tape.result(std::move(y), x.wants_grad() || learns(weight));
   if (out.wants_grad())
-    tape.record(out, [x, weight, scale, saved](Tape& t, const Tensor& dy) {
+    tape.record(out, [x, weight, scale, weight_offset, saved](Tape& t, const Tensor& dy) {
       Tensor dx = t.ctx().empty_like(x.value);
-      ops::rms_norm_backward(t.ctx(), dy, x.value, compute_of(weight), scale, saved, dx, grad_of(t.ctx(), weight));
+      ops::rms_norm_backward(t.ctx(), dy, x.value, compute_of(weight), scale, saved, dx, grad_of(t.ctx(), weight), weight_offset);
       t.add_grad(x, std::move(dx));
     });
   return out;
@@ -71,12 +72,12 @@ Var activation(Tape& tape, const Var& x, ops::Activation kind) {
   return out;
 }
 
-Var swiglu(Tape& tape, const Var& gate, const Var& up) {
-  Var out = tape.result(ops::swiglu(tape.ctx(), gate.value, up.value), gate.wants_grad() || up.wants_grad());
+Var gated(Tape& tape, const Var& gate, const Var& up, ops::Activation kind) {
+  Var out = tape.result(ops::gated(tape.ctx(), gate.value, up.value, kind), gate.wants_grad() || up.wants_grad());
   if (out.wants_grad())
-    tape.record(out, [gate, up](Tape& t, const Tensor& dy) {
+    tape.record(out, [gate, up, kind](Tape& t, const Tensor& dy) {
       Tensor dgate = t.ctx().empty_like(gate.value), dup = t.ctx().empty_like(up.value);
-      ops::swiglu_backward(t.ctx(), dy, gate.value, up.value, dgate, dup);
+      ops::gated_backward(t.ctx(), dy, gate.value, up.value, kind, dgate, dup);
       t.add_grad(gate, std::move(dgate));
       t.add_grad(up, std::move(dup));
     });
@@ -90,6 +91,13 @@ Var add(Tape& tape, const Var& a, const Var& b) {
       t.add_grad(a, dy);
       t.add_grad(b, dy);
     });
+  return out;
+}
+
+Var scaled(Tape& tape, const Var& x, float factor) {
+  Var out = tape.result(ops::scaled(tape.ctx(), x.value, factor), x.wants_grad());
+  if (out.wants_grad())
+    tape.record(out, [x = Var{Tensor(), x.slot}, factor](Tape& t, const Tensor& dy) { t.add_grad(x, ops::scaled(t.ctx(), dy, factor)); });
   return out;
 }
 

@@ -17,13 +17,14 @@ Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullpt
 // The last product of a part that recompute() runs again: only its backward is wanted, zeros stand for its value.
 Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias = nullptr, const ops::DropoutKey* dropout = nullptr);
 Var embedding(Tape& tape, const Tensor& ids, Parameter& table);
-Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale = 1);
+Var rms_norm(Tape& tape, const Var& x, Parameter* weight, float eps, float scale = 1, float weight_offset = 0);
 Var layer_norm(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, float eps);
 Var rope(Tape& tape, const Var& x, const Tensor& cosine, const Tensor& sine, const Tensor& positions, int64_t heads, int direction);
 Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, const ops::AttentionShape& shape);
 Var activation(Tape& tape, const Var& x, ops::Activation kind);
-Var swiglu(Tape& tape, const Var& gate, const Var& up);
+Var gated(Tape& tape, const Var& gate, const Var& up, ops::Activation kind);
 Var add(Tape& tape, const Var& a, const Var& b);
+Var scaled(Tape& tape, const Var& x, float factor);
 Var reshape(Tape& tape, const Var& x, Shape shape);
 Var first_columns(Tape& tape, const Var& x, int64_t columns);
 Var value_gate(Tape& tape, const Var& v, const Var& e, const Var& gate, float scale);

@@ -1,6 +1,7 @@
 // lathe doctor: what this machine and installation can do, what is missing, and the command that mends it.
 #include <string_view>
 
+#include "cli/checklist.h"
 #include "cli/training.h"
 #include "cli/verb.h"
 #include "cli/version.h"
@@ -91,9 +92,10 @@ class Doctor : public Verb {
   VerbInfo info() const override {
     return {"doctor", "help", "what this machine and installation can do, what is missing, and what mends it", "lathe doctor", "", 0};
   }
-  void describe(SettingsTable&) override {}
+  void describe(SettingsTable& table) override { table.add("run", &run_, "the checklist of a whole run instead: disk, data, stages, evaluations, report"); }
 
   Result<Exit> run(Context& context) override {
+    if (run_) return checklist(context);
     const Machine machine = read_machine();
     const std::vector<Finding> findings = {
         {State::kGood, "cpu", join_text(machine.cpu_model, ", ", machine.logical_cpus, " logical, ", num_threads(), " threads in use"), ""},
@@ -113,6 +115,20 @@ class Doctor : public Verb {
     checks["proposals"] = propose(context);
     return context.finish(checks, bad ? Exit::kBadInput : Exit::kDone);
   }
+
+ private:
+  static Result<Exit> checklist(Context& context) {
+    LATHE_TRY(const fs::path base, context.base_folder());
+    Json items = Json::object();
+    for (const ChecklistItem& item : run_checklist(base, context.common().tag)) {
+      context.print(item.done ? "[x] " : item.expected ? "[ ] " : "[-] ", format_text("%-16s ", item.name.c_str()), item.text);
+      if (!item.done && item.expected) context.print("                     next: ", item.command);
+      items[item.name] = Json(Json::Object{{"done", item.done}, {"expected", item.expected}, {"text", item.text}, {"command", item.command}});
+    }
+    return context.finish(items);
+  }
+
+  bool run_ = false;
 };
 
 }  // namespace

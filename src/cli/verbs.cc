@@ -23,20 +23,25 @@ std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_lab_dpo();
+std::unique_ptr<Verb> make_lab_eval();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
+std::unique_ptr<Verb> make_eval_chat();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
+std::unique_ptr<Verb> make_export();
 std::unique_ptr<Verb> make_generate();
 std::unique_ptr<Verb> make_inspect();
+std::unique_ptr<Verb> make_import();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
 std::unique_ptr<Verb> make_serve();
 std::unique_ptr<Verb> make_merge();
+std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_mid();
@@ -62,7 +67,10 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
+  verbs.push_back(make_import());
+  verbs.push_back(make_export());
   verbs.push_back(make_merge());
+  verbs.push_back(make_quantize());
   verbs.push_back(make_repackage());
   verbs.push_back(make_preview());
   verbs.push_back(make_augment());
@@ -85,9 +93,11 @@ VerbList make_verbs() {
   verbs.push_back(make_chat());
   verbs.push_back(make_eval_base());
   verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_chat());
   verbs.push_back(make_eval_core());
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
+  verbs.push_back(make_lab_eval());
   verbs.push_back(make_generate());
   verbs.push_back(make_inspect());
   verbs.push_back(make_plan());
@@ -115,11 +125,15 @@ const std::vector<Alias>& aliases() {
       {"base_loss", "eval bpb", true},         {"base_eval", "eval base", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
       {"chat_rl", "rl", false},
+      {"chat_eval", "eval chat", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"50_evaluate_pretrain", "eval lab", false},
+      {"80_evaluate_sft", "eval lab", false},
+      {"98_evaluate_dpo", "eval lab", false},
       {"60_prepare_sft_corpus", "corpus sft", false},
       {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},

@@ -64,6 +64,8 @@ std::string peft_layer_name(Part part) {
     case Part::kValueGate:
     case Part::kNorm1:
     case Part::kNorm2:
+    case Part::kPostNorm1:
+    case Part::kPostNorm2:
     case Part::kQueryNorm:
     case Part::kKeyNorm: break;
   }
@@ -108,7 +110,7 @@ Result<std::unique_ptr<Adapter>> Adapter::create(Transformer& model, const Adapt
 }
 
 Status Adapter::attach_targets(uint64_t seed, bool trainable) {
-  const Names names(model_.config().family);
+  const Names names(model_.config());
   std::vector<bool> used(config_.targets.size());
   std::string known;
   for (int64_t i = 0; i < model_.config().n_layer; ++i) {
@@ -168,7 +170,7 @@ Status Adapter::attach_rows(bool trainable) {
   if (ids.empty()) return {};
   if (ids.front() < 0 || ids.back() >= model_.config().vocab_size)
     return error_at("token_rows", -1, "token ", ids.front() < 0 ? ids.front() : ids.back(), " is outside the vocabulary of ", model_.config().vocab_size);
-  std::vector<Parameter*> tables = {model_.find(Names(model_.config().family).embedding())};
+  std::vector<Parameter*> tables = {model_.find(Names(model_.config()).embedding())};
   if (&model_.head_weight() != tables.front()) tables.push_back(&model_.head_weight());
   const int64_t count = static_cast<int64_t>(ids.size());
   for (Parameter* table : tables) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
+#include <utility>
 
 #include "core/log.h"
 #include "core/settings.h"
@@ -19,8 +21,12 @@ struct Named {
 constexpr std::array<Named<Family>, 3> kFamilies = {{{Family::kChat, "chat"}, {Family::kLlama, "llama"}, {Family::kGpt2, "gpt2"}}};
 constexpr std::array<Named<Norm>, 2> kNorms = {{{Norm::kRms, "rms"}, {Norm::kLayer, "layer"}}};
 constexpr std::array<Named<Positions>, 2> kPositions = {{{Positions::kRope, "rope"}, {Positions::kLearned, "learned"}}};
-constexpr std::array<Named<Mlp>, 4> kMlps = {
-    {{Mlp::kReluSquared, "relu_squared"}, {Mlp::kGelu, "gelu"}, {Mlp::kGeluTanh, "gelu_tanh"}, {Mlp::kSwiglu, "swiglu"}}};
+constexpr std::array<Named<Mlp>, 5> kMlps = {{{Mlp::kReluSquared, "relu_squared"},
+                                              {Mlp::kGelu, "gelu"},
+                                              {Mlp::kGeluTanh, "gelu_tanh"},
+                                              {Mlp::kSwiglu, "swiglu"},
+                                              {Mlp::kGeglu, "geglu"}}};
+constexpr std::array<Named<RopeStretch>, 2> kStretches = {{{RopeStretch::kLlama3, "llama3"}, {RopeStretch::kLinear, "linear"}}};
 constexpr std::array<Named<ShortWindow>, 2> kShortWindows = {{{ShortWindow::kHalf, "half"}, {ShortWindow::kQuarter, "quarter"}}};
 constexpr std::array<Named<ChatState>, 3> kStates = {{{ChatState::kSeed, "seed"}, {ChatState::kNewest, "newest"}, {ChatState::kOld, "old"}}};
 
@@ -33,7 +39,7 @@ std::string name_of(const Table& table, E value) {
 
 // The enums as text, so that one settings table reads and writes a config.
 struct Texts {
-  std::string family, norm, positions, mlp, short_window, chat_state;
+  std::string family, norm, positions, mlp, short_window, chat_state, rope_stretch;
   int64_t rope_direction = 1;
 };
 
@@ -55,17 +61,19 @@ void describe(SettingsTable& table, ModelConfig& c, Texts& t) {
   table.add("norm_weight", &c.norm_weight, "learned scale");
   table.add("norm_bias", &c.norm_bias, "learned shift");
   table.add("norm_eps", &c.norm_eps, "added to the mean square");
-  table.add("mlp", &t.mlp, "activation").choices = {"relu_squared", "gelu", "gelu_tanh", "swiglu"};
+  table.add("mlp", &t.mlp, "activation").choices = {"relu_squared", "gelu", "gelu_tanh", "swiglu", "geglu"};
   table.add("positions", &t.positions, "rope or learned").choices = {"rope", "learned"};
   table.add("rope_base", &c.rope_base, "base of the frequencies");
   table.add("rope_bf16_tables", &c.rope_bf16_tables, "tables rounded to bfloat16");
   table.add("rope_direction", &t.rope_direction, "1 chat, -1 llama");
   table.add("rope_length", &c.rope_length, "0 = 10 * sequence_len");
+  table.add("rope_scaling_type", &t.rope_stretch, "llama3 or linear").choices = {"llama3", "linear"};
   table.add("rope_scaling_factor", &c.rope_scaling.factor, "0 = none");
   table.add("rope_scaling_low", &c.rope_scaling.low_freq_factor, "");
   table.add("rope_scaling_high", &c.rope_scaling.high_freq_factor, "");
   table.add("rope_scaling_original", &c.rope_scaling.original_length, "");
   table.add("attention_bias", &c.attention_bias, "");
+  table.add("qkv_bias", &c.qkv_bias, "");
   table.add("mlp_bias", &c.mlp_bias, "");
   table.add("tied_embeddings", &c.tied_embeddings, "");
   table.add("dropout", &c.dropout, "");
@@ -73,6 +81,13 @@ void describe(SettingsTable& table, ModelConfig& c, Texts& t) {
   table.add("sliding_window", &c.sliding_window, "0 = none");
   table.add("scaled_init", &c.scaled_init, "");
   table.add("softcap", &c.softcap, "0 = none");
+  table.add("layer_kinds", &c.layer_kinds, "S, G and N per layer");
+  table.add("rope_local_base", &c.rope_local_base, "of layers S; 0 = rope_base");
+  table.add("attention_softcap", &c.attention_softcap, "0 = none");
+  table.add("query_scalar", &c.query_scalar, "0 = head width");
+  table.add("norm_plus_one", &c.norm_plus_one, "");
+  table.add("post_norms", &c.post_norms, "");
+  table.add("scaled_embedding", &c.scaled_embedding, "");
   table.add("embedding_norm", &c.embedding_norm, "");
   table.add("qk_norm", &c.qk_norm, "");
   table.add("qk_norm_eps", &c.qk_norm_eps, "0 = norm_eps");
@@ -87,7 +102,7 @@ void describe(SettingsTable& table, ModelConfig& c, Texts& t) {
 
 Texts texts_of(const ModelConfig& c) {
   return {name_of(kFamilies, c.family), name_of(kNorms, c.norm), name_of(kPositions, c.positions), name_of(kMlps, c.mlp),
-          name_of(kShortWindows, c.short_window), name_of(kStates, c.chat_state), c.rope_direction};
+          name_of(kShortWindows, c.short_window), name_of(kStates, c.chat_state), name_of(kStretches, c.rope_scaling.stretch), c.rope_direction};
 }
 
 template <class Table, class E>
@@ -98,9 +113,20 @@ void set_enum(const Table& table, const std::string& name, E& out) {
 
 }  // namespace
 
+char ModelConfig::layer_kind(int64_t layer) const {
+  return layer_kinds.empty() ? 'S' : layer_kinds[static_cast<size_t>(layer) % layer_kinds.size()];
+}
+
+void ModelConfig::pad_vocabulary(int64_t tokens) {
+  const int64_t rows = padded_vocab();
+  if (tokens == vocab_size) return;
+  vocab_size = tokens;
+  vocab_multiple = rows;
+}
+
 int64_t ModelConfig::window(int64_t layer) const {
   const int64_t limit = sliding_window > 0 ? sliding_window - 1 : -1;  // the own position is not an earlier one
-  if (family != Family::kChat) return limit;
+  if (family != Family::kChat) return layer_kind(layer) == 'S' ? limit : -1;
   const int64_t pattern = static_cast<int64_t>(window_pattern.size());
   const char letter = static_cast<char>(std::toupper(static_cast<unsigned char>(window_pattern[static_cast<size_t>(layer % pattern)])));
   int64_t own = sequence_len;
@@ -133,6 +159,26 @@ Status ModelConfig::validate() const {
   for (const char c : window_pattern)
     if (std::string_view("SsLl").find(c) == std::string_view::npos)
       return error_at("window_pattern", -1, "letter '", c, "' in \"", window_pattern, "\"; use S and L");
+  for (const char c : layer_kinds)
+    if (std::string_view("SGN").find(c) == std::string_view::npos)
+      return error_at("layer_kinds", -1, "letter '", c, "' in \"", layer_kinds, "\"; use S, G and N");
+  const auto finite = [](const char* key, double value, bool above) -> Status {
+    if (!std::isfinite(value) || value < 0 || (above && value == 0))
+      return error_at(key, -1, "must be a number ", above ? "above 0" : "of at least 0", ", is ", value);
+    return {};
+  };
+  LATHE_TRY_STATUS(finite("attention_softcap", attention_softcap, false));
+  LATHE_TRY_STATUS(finite("softcap", softcap, false));
+  LATHE_TRY_STATUS(finite("query_scalar", query_scalar, false));
+  LATHE_TRY_STATUS(finite("rope_local_base", rope_local_base, false));
+  LATHE_TRY_STATUS(finite("rope_base", rope_base, true));
+  LATHE_TRY_STATUS(finite("norm_eps", norm_eps, true));
+  LATHE_TRY_STATUS(finite("rope_scaling_factor", rope_scaling.factor, false));
+  if (rope_scaling.factor > 0 && rope_scaling.stretch == RopeStretch::kLlama3)
+    for (const auto& [key, value] : {std::pair{"rope_scaling_low", rope_scaling.low_freq_factor},
+                                     std::pair{"rope_scaling_high", rope_scaling.high_freq_factor},
+                                     std::pair{"rope_scaling_original", static_cast<double>(rope_scaling.original_length)}})
+      LATHE_TRY_STATUS(finite(key, value, true));
   if (value_embeds && n_embd < gate_channels)
     return error_at("n_embd", -1, "value embeddings need a width of at least ", gate_channels, ", it is ", n_embd);
   if (smear && n_embd < 24) return error_at("n_embd", -1, "smear needs a width of at least 24, it is ", n_embd);
@@ -141,7 +187,6 @@ Status ModelConfig::validate() const {
   if (sliding_window < 0) return error_at("sliding_window", -1, "must be at least 1, or 0 for none, is ", sliding_window);
   if (!(qk_norm_eps >= 0)) return error_at("qk_norm_eps", -1, "must be above 0, or 0 for norm_eps, is ", qk_norm_eps);
   if (rope_direction != 1 && rope_direction != -1) return error_at("rope_direction", -1, "must be 1 or -1");
-  if (norm_eps <= 0) return error_at("norm_eps", -1, "must be above 0");
   if (family == Family::kChat && (smear != backout || smear != (chat_state == ChatState::kNewest)))
     return error_at("smear", -1, "smear and backout belong together (the newest state)");
   return {};
@@ -179,6 +224,7 @@ Result<ModelConfig> ModelConfig::from_json(const Json& json, const std::string& 
   set_enum(kMlps, texts.mlp, config.mlp);
   set_enum(kShortWindows, texts.short_window, config.short_window);
   set_enum(kStates, texts.chat_state, config.chat_state);
+  set_enum(kStretches, texts.rope_stretch, config.rope_scaling.stretch);
   config.rope_direction = static_cast<int>(texts.rope_direction);
   if (const Status status = config.validate(); !status.ok())
     return error_at(path, -1, "model_config: ", status.error().to_string());

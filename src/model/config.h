@@ -1,5 +1,5 @@
-// The shape of a transformer, as values: the chat family (seed state, newest state, older state) and the LLaMA / GPT-2
-// family are settings of one model, not classes.
+// The shape of a transformer, as values: the chat family (seed state, newest state, older state), LLaMA and its kin (Mistral,
+// Qwen, Gemma, SmolLM) and GPT-2 are settings of one model, not classes.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,14 @@ namespace lathe::model {
 enum class Family { kChat, kLlama, kGpt2 };            // which tensor names and which initialisation
 enum class Norm { kRms, kLayer };
 enum class Positions { kRope, kLearned };
-enum class Mlp { kReluSquared, kGelu, kGeluTanh, kSwiglu };
+enum class Mlp { kReluSquared, kGelu, kGeluTanh, kSwiglu, kGeglu };  // the last two are gated: silu, tanh GELU
 enum class ShortWindow { kHalf, kQuarter };             // row C-3.17, row C-3.44
 enum class ChatState { kSeed, kNewest, kOld };          // rows C-3.1, C-3.38, C-3.35
 
-struct RopeScaling {                                    // LLaMA 3's frequency scaling; factor 0 = none
+enum class RopeStretch { kLlama3, kLinear };            // by wavelength, or all frequencies alike
+
+struct RopeScaling {                                    // factor 0 = none
+  RopeStretch stretch = RopeStretch::kLlama3;
   double factor = 0, low_freq_factor = 1, high_freq_factor = 4;
   int64_t original_length = 8192;
 };
@@ -51,12 +54,24 @@ struct ModelConfig {
   int64_t rope_length = 0;        // positions in the tables; 0 = 10 * sequence_len
   RopeScaling rope_scaling;
   bool attention_bias = false, mlp_bias = false;
+  bool qkv_bias = false;          // biases of queries, keys and values alone (Qwen 2)
   bool tied_embeddings = false;
   double dropout = 0;             // embedding, attention weights (not in the chat family), residual branches
   double layerdrop = 0;           // chance that training skips a block (Fan et al. 2019, arXiv:1909.11556; row L-11.86)
   int64_t sliding_window = 0;     // every layer sees at most this many positions, its own included; 0 = no such limit
   bool scaled_init = true;        // not the chat family: row L-11.94
-  double softcap = 15;            // 0 = none
+  double softcap = 15;            // of the logits, 0 = none
+
+  // Not the chat family (arXiv:2408.00118, arXiv:2503.19786). layer_kinds: a letter for each layer, repeated: S has the
+  // sliding window and, where it is set, its own rope base (unscaled); G sees all; N sees all without positions. Empty: every
+  // layer has the window, if there is one.
+  std::string layer_kinds;
+  double rope_local_base = 0;     // of layers S; 0 = rope_base
+  double attention_softcap = 0;   // of the scaled scores, 0 = none
+  double query_scalar = 0;        // scores are divided by its root; 0 = head width
+  bool norm_plus_one = false;     // norms multiply by 1 + weight
+  bool post_norms = false;        // each half's output is normed before it is added
+  bool scaled_embedding = false;  // embeddings times the root of the width, rounded to the activation dtype
 
   // RMSNorm of queries and keys per head. Chat family: after rope, without a weight (row C-3.11). Others: before rope, with a
   // weight per channel of a head (row L-11.92).
@@ -77,6 +92,11 @@ struct ModelConfig {
   int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
   int64_t padded_vocab() const { return (vocab_size + vocab_multiple - 1) / vocab_multiple * vocab_multiple; }
   int64_t table_length() const { return rope_length > 0 ? rope_length : 10 * sequence_len; }
+  bool gated_mlp() const { return mlp == Mlp::kSwiglu || mlp == Mlp::kGeglu; }
+  // 'S', 'G' or 'N'; without layer_kinds 'S'.
+  char layer_kind(int64_t layer) const;
+  // The vocabulary becomes `tokens`, at most what it is; the rows of the tables stay as they are, without a logit (row C-3.4).
+  void pad_vocabulary(int64_t tokens);
   bool has_value_embed(int64_t layer) const { return value_embeds && layer % 2 == (n_layer - 1) % 2; }
 
   // All constraints (rows C-3.3, C-3.16, C-3.17, ...); call before building a model from outside data.
@@ -104,7 +124,7 @@ struct PlainSize {
   int64_t n_layer = 12, n_head = 12, n_kv_head = 12, n_embd = 768, mlp_hidden = 0, sequence_len = 1024, vocab_size = 50257;
   bool tied = false;
 };
-ModelConfig llama_config(const PlainSize& size);  // RMSNorm, rope, SwiGLU, no biases
+ModelConfig llama_config(const PlainSize& size);  // RMSNorm, rope, SwiGLU, no biases; Mistral, Qwen and Gemma are settings of it
 ModelConfig gpt2_config(const PlainSize& size);   // LayerNorm, learned positions, tanh GELU, biases
 
 }  // namespace lathe::model

@@ -74,7 +74,7 @@ void initialise_chat(const ModelConfig& c, Parameter& p, uint64_t seed) {
 
 void initialise_plain(const ModelConfig& c, Parameter& p, uint64_t seed) {
   if (p.value.rank() == 1) {
-    constant(p, ends(p, ".bias") ? 0.0f : 1.0f);
+    constant(p, ends(p, ".bias") || c.norm_plus_one ? 0.0f : 1.0f);
   } else {
     // Projections back into the residual stream are scaled down by the number of them (GPT-2; row L-11.94).
     const bool residual = c.scaled_init && (ends(p, "c_proj.weight") || ends(p, "o_proj.weight") || ends(p, "down_proj.weight"));

@@ -19,13 +19,15 @@ const char* chat_part(Part part) {
     case Part::kMlpOut: return "mlp.c_proj";
     case Part::kNorm1: return "ln_1";
     case Part::kNorm2: return "ln_2";
+    case Part::kPostNorm1: return "post_ln_1";
+    case Part::kPostNorm2: return "post_ln_2";
     case Part::kQueryNorm: return "attn.q_norm";
     case Part::kKeyNorm: return "attn.k_norm";
   }
   return "?";
 }
 
-const char* llama_part(Part part) {
+const char* llama_part(Part part, bool post_norms) {
   switch (part) {
     case Part::kQuery: return "self_attn.q_proj";
     case Part::kKey: return "self_attn.k_proj";
@@ -36,7 +38,9 @@ const char* llama_part(Part part) {
     case Part::kUp: return "mlp.up_proj";
     case Part::kMlpOut: return "mlp.down_proj";
     case Part::kNorm1: return "input_layernorm";
-    case Part::kNorm2: return "post_attention_layernorm";
+    case Part::kNorm2: return post_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+    case Part::kPostNorm1: return "post_attention_layernorm";
+    case Part::kPostNorm2: return "post_feedforward_layernorm";
     case Part::kQueryNorm: return "self_attn.q_norm";
     case Part::kKeyNorm: return "self_attn.k_norm";
   }
@@ -53,7 +57,7 @@ std::string Names::final_norm(Kind kind) const {
 }
 std::string Names::value_embed(int64_t layer) const { return join_text("value_embeds.", layer, ".weight"); }
 std::string Names::layer(int64_t layer, Part part, Kind kind) const {
-  if (family_ == Family::kLlama) return join_text("model.layers.", layer, ".", llama_part(part), ending(kind));
+  if (family_ == Family::kLlama) return join_text("model.layers.", layer, ".", llama_part(part, post_norms_), ending(kind));
   return join_text("transformer.h.", layer, ".", chat_part(part), ending(kind));
 }
 

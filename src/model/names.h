@@ -8,12 +8,12 @@
 
 namespace lathe::model {
 
-enum class Part { kQuery, kKey, kValue, kAttentionOut, kValueGate, kFc, kUp, kMlpOut, kNorm1, kNorm2, kQueryNorm, kKeyNorm };
+enum class Part { kQuery, kKey, kValue, kAttentionOut, kValueGate, kFc, kUp, kMlpOut, kNorm1, kNorm2, kPostNorm1, kPostNorm2, kQueryNorm, kKeyNorm };
 enum class Kind { kWeight, kBias };
 
 class Names {
  public:
-  explicit Names(Family family) : family_(family) {}
+  explicit Names(const ModelConfig& config) : family_(config.family), post_norms_(config.post_norms) {}
   std::string embedding() const;
   std::string positions() const;
   std::string head() const;
@@ -23,6 +23,7 @@ class Names {
 
  private:
   Family family_;
+  bool post_norms_;  // the published name of the second norm changes its place with them
 };
 
 }  // namespace lathe::model

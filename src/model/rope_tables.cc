@@ -7,14 +7,16 @@
 
 namespace lathe::model {
 
-std::vector<float> rope_inverse_frequencies(const ModelConfig& config) {
+std::vector<float> rope_inverse_frequencies(const ModelConfig& config, double base, const RopeScaling& s) {
   const int64_t d = config.head_width();
   std::vector<float> out(static_cast<size_t>(d / 2));
   for (int64_t j = 0; j < d / 2; ++j) {
     const float exponent = static_cast<float>(2 * j) / static_cast<float>(d);
-    const float power = static_cast<float>(std::pow(config.rope_base, static_cast<double>(exponent)));
+    const float power = static_cast<float>(std::pow(base, static_cast<double>(exponent)));
     float inverse = 1.0f / power;
-    if (const RopeScaling& s = config.rope_scaling; s.factor > 0) {
+    if (s.factor > 0 && s.stretch == RopeStretch::kLinear) {
+      inverse = inverse / static_cast<float>(s.factor);
+    } else if (s.factor > 0) {
       // Long wavelengths are stretched by `factor`, short ones kept, the band between interpolated.
       const double length = static_cast<double>(s.original_length);
       const double wavelength = 2 * std::numbers::pi / static_cast<double>(inverse);
@@ -30,12 +32,11 @@ std::vector<float> rope_inverse_frequencies(const ModelConfig& config) {
   return out;
 }
 
-void make_rope_tables(const ModelConfig& config, Tensor& cosine, Tensor& sine) {
-  const std::vector<float> frequencies = rope_inverse_frequencies(config);
+RopeTables make_rope_tables(const ModelConfig& config, double base, const RopeScaling& scaling) {
+  const std::vector<float> frequencies = rope_inverse_frequencies(config, base, scaling);
   const int64_t half = static_cast<int64_t>(frequencies.size()), length = config.table_length();
-  cosine = Tensor::empty({length, half}, DType::kFloat32);
-  sine = Tensor::empty({length, half}, DType::kFloat32);
-  float *c = cosine.data<float>(), *s = sine.data<float>();
+  const RopeTables tables{Tensor::empty({length, half}, DType::kFloat32), Tensor::empty({length, half}, DType::kFloat32)};
+  float *c = tables.cosine.data<float>(), *s = tables.sine.data<float>();
   const auto rounded = [&](double value) {
     const float single = static_cast<float>(value);
     return config.rope_bf16_tables ? round_to_bf16(single) : single;
@@ -48,6 +49,7 @@ void make_rope_tables(const ModelConfig& config, Tensor& cosine, Tensor& sine) {
         s[t * half + j] = rounded(std::sin(static_cast<double>(angle)));
       }
   });
+  return tables;
 }
 
 }  // namespace lathe::model

@@ -25,7 +25,9 @@ struct Transformer::Layer {
   Parameter *fc, *up = nullptr, *mlp_out;  // fc is the gate projection in SwiGLU
   Parameter *fc_bias = nullptr, *up_bias = nullptr, *mlp_out_bias = nullptr;
   Parameter *norm1_weight = nullptr, *norm1_bias = nullptr, *norm2_weight = nullptr, *norm2_bias = nullptr;
+  Parameter *post_norm1 = nullptr, *post_norm2 = nullptr;  // of what the halves add
   int64_t window = -1;
+  char kind = 'S';  // ModelConfig::layer_kind
 };
 
 namespace {
@@ -38,7 +40,8 @@ ops::Activation activation_of(Mlp mlp) {
   switch (mlp) {
     case Mlp::kReluSquared: return ops::Activation::kReluSquared;
     case Mlp::kGelu: return ops::Activation::kGelu;
-    case Mlp::kGeluTanh: return ops::Activation::kGeluTanh;
+    case Mlp::kGeluTanh:
+    case Mlp::kGeglu: return ops::Activation::kGeluTanh;
     case Mlp::kSwiglu: return ops::Activation::kSilu;
   }
   return ops::Activation::kSilu;
@@ -67,9 +70,9 @@ Transformer::Transformer(ModelConfig config, DType dtype, Device device, bool wi
   const Status valid = config_.validate();
   require(valid.ok(), "[transformer] ", valid.ok() ? "" : valid.error().to_string());
   const ModelConfig& c = config_;
-  const Names names(c.family);
+  const Names names(c);
   const int64_t width = c.n_embd, q_width = c.n_head * c.head_width(), kv_width = c.n_kv_head * c.head_width();
-  const bool bias = c.norm_bias;
+  const bool bias = c.norm_bias, qkv_bias = c.attention_bias || c.qkv_bias;
 
   wte_ = add(names.embedding(), {c.padded_vocab(), width});
   if (c.positions == Positions::kLearned) wpe_ = add(names.positions(), {c.sequence_len, width});
@@ -81,21 +84,24 @@ Transformer::Transformer(ModelConfig config, DType dtype, Device device, bool wi
       weight = add(names.layer(i, part, Kind::kWeight), {out, in});
       if (with_bias) b = add(names.layer(i, part, Kind::kBias), {out});
     };
-    linear(Part::kQuery, q_width, width, c.attention_bias, layer.q, layer.q_bias);
-    linear(Part::kKey, kv_width, width, c.attention_bias, layer.k, layer.k_bias);
-    linear(Part::kValue, kv_width, width, c.attention_bias, layer.v, layer.v_bias);
+    linear(Part::kQuery, q_width, width, qkv_bias, layer.q, layer.q_bias);
+    linear(Part::kKey, kv_width, width, qkv_bias, layer.k, layer.k_bias);
+    linear(Part::kValue, kv_width, width, qkv_bias, layer.v, layer.v_bias);
     linear(Part::kAttentionOut, width, q_width, c.attention_bias, layer.attention_out, layer.attention_out_bias);
     if (c.has_value_embed(i)) layer.value_gate = add(names.layer(i, Part::kValueGate, Kind::kWeight), {c.n_kv_head, c.gate_channels});
     if (c.qk_norm && c.family != Family::kChat) {
       layer.q_norm = add(names.layer(i, Part::kQueryNorm, Kind::kWeight), {c.head_width()});
       layer.k_norm = add(names.layer(i, Part::kKeyNorm, Kind::kWeight), {c.head_width()});
     }
+    if (c.post_norms) layer.post_norm1 = add(names.layer(i, Part::kPostNorm1, Kind::kWeight), {width});
     if (c.norm_weight) layer.norm2_weight = add(names.layer(i, Part::kNorm2, Kind::kWeight), {width});
     if (bias) layer.norm2_bias = add(names.layer(i, Part::kNorm2, Kind::kBias), {width});
     linear(Part::kFc, c.hidden(), width, c.mlp_bias, layer.fc, layer.fc_bias);
-    if (c.mlp == Mlp::kSwiglu) linear(Part::kUp, c.hidden(), width, c.mlp_bias, layer.up, layer.up_bias);
+    if (c.gated_mlp()) linear(Part::kUp, c.hidden(), width, c.mlp_bias, layer.up, layer.up_bias);
     linear(Part::kMlpOut, width, c.hidden(), c.mlp_bias, layer.mlp_out, layer.mlp_out_bias);
+    if (c.post_norms) layer.post_norm2 = add(names.layer(i, Part::kPostNorm2, Kind::kWeight), {width});
     layer.window = c.window(i);
+    layer.kind = c.layer_kind(i);
     layers_.push_back(layer);
   }
   if (c.norm_weight) final_norm_weight_ = add(names.final_norm(Kind::kWeight), {width});
@@ -112,10 +118,17 @@ Transformer::Transformer(ModelConfig config, DType dtype, Device device, bool wi
     smear_lambda_ = add("smear_lambda", {1});
   }
   if (c.backout) backout_lambda_ = add("backout_lambda", {1});
-  if (c.positions == Positions::kRope && device != Device::kMeta) make_rope_tables(c, cosine_, sine_);
-  if (c.positions == Positions::kRope && device == Device::kMeta) {
-    cosine_ = Tensor::empty({c.table_length(), c.head_width() / 2}, DType::kFloat32, device);
-    sine_ = Tensor::empty({c.table_length(), c.head_width() / 2}, DType::kFloat32, device);
+  if (c.positions != Positions::kRope) return;
+  const auto tables = [&](double base, const RopeScaling& scaling) {
+    if (device != Device::kMeta) return make_rope_tables(c, base, scaling);
+    const Shape shape{c.table_length(), c.head_width() / 2};
+    return RopeTables{Tensor::empty(shape, DType::kFloat32, device), Tensor::empty(shape, DType::kFloat32, device)};
+  };
+  const RopeTables global = tables(c.rope_base, c.rope_scaling);
+  cosine_ = local_cosine_ = global.cosine, sine_ = local_sine_ = global.sine;
+  if (c.rope_local_base > 0) {
+    const RopeTables local = tables(c.rope_local_base, {});
+    local_cosine_ = local.cosine, local_sine_ = local.sine;
   }
 }
 
@@ -192,7 +205,7 @@ Parameter& Transformer::head_weight() const { return lm_head_ ? *lm_head_ : *wte
 Var Transformer::norm(Tape& tape, const Var& x, Parameter* weight, Parameter* bias) {
   const float eps = static_cast<float>(config_.norm_eps);
   if (config_.norm == Norm::kLayer) return autograd::layer_norm(tape, x, *weight, bias, eps);
-  return autograd::rms_norm(tape, x, weight, eps);
+  return autograd::rms_norm(tape, x, weight, eps, 1, config_.norm_plus_one ? 1.0f : 0.0f);
 }
 
 Var Transformer::drop(Tape& tape, const Var& x, const Batch& batch, int64_t place) {
@@ -249,6 +262,10 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
 Var Transformer::embed(Tape& tape, const Pass& pass) {
   const Batch& batch = pass.batch;
   Var x = autograd::embedding(tape, batch.ids, *wte_);
+  if (config_.scaled_embedding) {
+    const float root = static_cast<float>(std::sqrt(static_cast<double>(config_.n_embd)));
+    x = autograd::scaled(tape, x, dtype_ == DType::kFloat32 ? root : round_to_bf16(root));
+  }
   if (wpe_) x = autograd::add(tape, x, autograd::embedding(tape, pass.positions, *wpe_));
   if (config_.embedding_norm) x = norm(tape, x, nullptr, nullptr);
   if (config_.smear) {
@@ -279,17 +296,19 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
     v = autograd::value_gate(tape, v, e, gate, static_cast<float>(c.gate_scale));
   }
   const auto head_norm = [&](const Var& h, Parameter* weight) {  // over D of every head
-    const float eps = static_cast<float>(c.qk_eps()), scale = static_cast<float>(c.qk_scale);
+    const float eps = static_cast<float>(c.qk_eps()), scale = static_cast<float>(c.qk_scale),
+                offset = weight && c.norm_plus_one ? 1.0f : 0.0f;
     const Var heads = autograd::reshape(tape, h, {h.value.elements() / c.head_width(), c.head_width()});
-    return autograd::reshape(tape, autograd::rms_norm(tape, heads, weight, eps, scale), h.value.shape());
+    return autograd::reshape(tape, autograd::rms_norm(tape, heads, weight, eps, scale, offset), h.value.shape());
   };
   if (layer.q_norm) {
     q = head_norm(q, layer.q_norm);
     k = head_norm(k, layer.k_norm);
   }
-  if (c.positions == Positions::kRope) {
-    q = autograd::rope(tape, q, cosine_, sine_, pass.positions, c.n_head, c.rope_direction);
-    k = autograd::rope(tape, k, cosine_, sine_, pass.positions, c.n_kv_head, c.rope_direction);
+  if (c.positions == Positions::kRope && layer.kind != 'N') {
+    const Tensor &cosine = layer.kind == 'S' ? local_cosine_ : cosine_, &sine = layer.kind == 'S' ? local_sine_ : sine_;
+    q = autograd::rope(tape, q, cosine, sine, pass.positions, c.n_head, c.rope_direction);
+    k = autograd::rope(tape, k, cosine, sine, pass.positions, c.n_kv_head, c.rope_direction);
   }
   if (c.qk_norm && c.family == Family::kChat) {
     q = head_norm(q, nullptr);
@@ -302,7 +321,8 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
   shape.kv_heads = c.n_kv_head;
   shape.head_dim = c.head_width();
   shape.window = layer.window;
-  shape.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_width())));
+  shape.scale = static_cast<float>(1.0 / std::sqrt(c.query_scalar > 0 ? c.query_scalar : static_cast<double>(c.head_width())));
+  shape.softcap = static_cast<float>(c.attention_softcap);
   shape.first_keys = pass.first_keys;
   if (batch.training && c.family != Family::kChat) {
     shape.dropout = static_cast<float>(c.dropout);
@@ -334,10 +354,10 @@ Var Transformer::mlp(Tape& tape, int64_t i, const Var& input, const Pass& pass) 
   const Var x = norm(tape, input, layer.norm2_weight, layer.norm2_bias);  // (N, C)
   Var h = linear(tape, x, i, 4, *layer.fc, layer.fc_bias, pass);
   if (layer.up)
-    h = autograd::swiglu(tape, h, linear(tape, x, i, 5, *layer.up, layer.up_bias, pass));
+    h = autograd::gated(tape, h, linear(tape, x, i, 5, *layer.up, layer.up_bias, pass), activation_of(config_.mlp));
   else
     h = autograd::activation(tape, h, activation_of(config_.mlp));
-  return linear(tape, h, i, 6, *layer.mlp_out, layer.mlp_out_bias, pass, !tape.replaying());
+  return linear(tape, h, i, 6, *layer.mlp_out, layer.mlp_out_bias, pass, !tape.replaying() || layer.post_norm2);
 }
 
 Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& pass) {
@@ -348,9 +368,12 @@ Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& 
               ? tape.recompute([this, i, x, pass](Tape& t) { return attention(t, i, x, pass); })
               : attention(tape, i, x, pass);
   probe(tape, prefix + "attn", y.value);
+  const Layer& layer = layers_[static_cast<size_t>(i)];
+  if (layer.post_norm1) y = norm(tape, y, layer.post_norm1, nullptr);
   x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i));
   y = mlp(tape, i, x, pass);
   probe(tape, prefix + "mlp", y.value);
+  if (layer.post_norm2) y = norm(tape, y, layer.post_norm2, nullptr);
   x = autograd::add(tape, x, drop(tape, y, pass.batch, 2 * i + 1));
   probe(tape, prefix + "out", x.value);
   return x;

@@ -128,7 +128,8 @@ class Transformer {
   autograd::Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr, *resid_lambdas_ = nullptr, *x0_lambdas_ = nullptr;
   autograd::Parameter *smear_gate_ = nullptr, *smear_lambda_ = nullptr, *backout_lambda_ = nullptr;
   autograd::Parameter *final_norm_weight_ = nullptr, *final_norm_bias_ = nullptr;
-  Tensor cosine_, sine_;  // (table_length, D/2) float32
+  Tensor cosine_, sine_;              // (table_length, D/2) float32
+  Tensor local_cosine_, local_sine_;  // of layers with a rope base of their own
   Probe probe_ = nullptr;
   void* probe_context_ = nullptr;
 };

@@ -4,6 +4,13 @@
 #include "ops/profiler.h"
 
 namespace lathe::ops {
+namespace {
+
+void check_gate(Activation kind) {
+  require(kind == Activation::kSilu || kind == Activation::kGeluTanh, "[gated] only SiLU and the tanh GELU have a gated form");
+}
+
+}  // namespace
 
 Tensor activation(Context& ctx, const Tensor& x, Activation kind) {
   require_activation("[activation]", x);
@@ -21,23 +28,26 @@ void activation_backward(Context& ctx, const Tensor& dy, const Tensor& x, Activa
   if (!ctx.meta()) kernels_of(ctx.device()).activation_backward(dy, x, kind, dx);
 }
 
-Tensor swiglu(Context& ctx, const Tensor& gate, const Tensor& up) {
-  require_activation("[swiglu]", gate);
-  require_tensor("[swiglu]", "up", up, gate.shape(), gate.dtype());
+Tensor gated(Context& ctx, const Tensor& gate, const Tensor& up, Activation kind) {
+  check_gate(kind);
+  require_activation("[gated]", gate);
+  require_tensor("[gated]", "up", up, gate.shape(), gate.dtype());
   Tensor y = ctx.empty_like(gate);
-  const Timed timed(ctx, "swiglu", 5 * static_cast<double>(y.elements()), bytes_of(gate, up, y));
-  if (!ctx.meta()) kernels_of(ctx.device()).swiglu(gate, up, y);
+  const Timed timed(ctx, "gated", 5 * static_cast<double>(y.elements()), bytes_of(gate, up, y));
+  if (!ctx.meta()) kernels_of(ctx.device()).gated(gate, up, kind, y);
   return y;
 }
 
-void swiglu_backward(Context& ctx, const Tensor& dy, const Tensor& gate, const Tensor& up, const Tensor& dgate, const Tensor& dup) {
-  require_activation("[swiglu]", gate);
-  require_tensor("[swiglu]", "up", up, gate.shape(), gate.dtype());
-  require_tensor("[swiglu]", "dy", dy, gate.shape(), gate.dtype());
-  require_tensor("[swiglu]", "dgate", dgate, gate.shape(), gate.dtype());
-  require_tensor("[swiglu]", "dup", dup, gate.shape(), gate.dtype());
-  const Timed timed(ctx, "swiglu_backward", 12 * static_cast<double>(dy.elements()), bytes_of(dy, gate, up, dgate, dup));
-  if (!ctx.meta()) kernels_of(ctx.device()).swiglu_backward(dy, gate, up, dgate, dup);
+void gated_backward(Context& ctx, const Tensor& dy, const Tensor& gate, const Tensor& up, Activation kind, const Tensor& dgate,
+                    const Tensor& dup) {
+  check_gate(kind);
+  require_activation("[gated]", gate);
+  require_tensor("[gated]", "up", up, gate.shape(), gate.dtype());
+  require_tensor("[gated]", "dy", dy, gate.shape(), gate.dtype());
+  require_tensor("[gated]", "dgate", dgate, gate.shape(), gate.dtype());
+  require_tensor("[gated]", "dup", dup, gate.shape(), gate.dtype());
+  const Timed timed(ctx, "gated_backward", 12 * static_cast<double>(dy.elements()), bytes_of(dy, gate, up, dgate, dup));
+  if (!ctx.meta()) kernels_of(ctx.device()).gated_backward(dy, gate, up, kind, dgate, dup);
 }
 
 }  // namespace lathe::ops

@@ -16,8 +16,9 @@ Tensor activation(Context& ctx, const Tensor& x, Activation kind);
 // dx may alias dy.
 void activation_backward(Context& ctx, const Tensor& dy, const Tensor& x, Activation kind, const Tensor& dx);
 
-// y = silu(gate) * up (Shazeer 2020, arXiv:2002.05202). gate, up (N, C).
-Tensor swiglu(Context& ctx, const Tensor& gate, const Tensor& up);
-void swiglu_backward(Context& ctx, const Tensor& dy, const Tensor& gate, const Tensor& up, const Tensor& dgate, const Tensor& dup);
+// y = f(gate) * up (Shazeer 2020, arXiv:2002.05202), f kSilu (SwiGLU) or kGeluTanh (GeGLU). gate, up (N, C).
+Tensor gated(Context& ctx, const Tensor& gate, const Tensor& up, Activation kind);
+void gated_backward(Context& ctx, const Tensor& dy, const Tensor& gate, const Tensor& up, Activation kind, const Tensor& dgate,
+                    const Tensor& dup);
 
 }  // namespace lathe::ops

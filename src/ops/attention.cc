@@ -17,6 +17,7 @@ void check_shape(const AttentionShape& s) {
   require(s.head_dim > 0 && s.head_dim <= 256 && s.head_dim % 2 == 0, kOp, " head width ", s.head_dim,
           " is not an even number up to 256");
   require(s.scale > 0, kOp, " scale must be positive, got ", s.scale);
+  require(s.softcap >= 0, kOp, " softcap must not be negative, got ", s.softcap);
   require(s.dropout >= 0 && s.dropout < 1, kOp, " dropout must be at least 0 and below 1, got ", s.dropout);
 }
 

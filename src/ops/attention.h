@@ -26,6 +26,8 @@ struct AttentionShape {
   // depend on (dropout_key, sequence, head, query, key) alone, so the backward pass draws them again.
   float dropout = 0;
   DropoutKey dropout_key{};
+  // Scaled scores become softcap * tanh(score / softcap) before the softmax (Gemma 2, arXiv:2408.00118); 0 = none.
+  float softcap = 0;
 };
 
 struct AttentionSaved {

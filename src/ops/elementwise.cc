@@ -41,6 +41,14 @@ void add_inplace(Context& ctx, const Tensor& a, const Tensor& b) {
   if (!ctx.meta()) kernels_of(ctx.device()).add(a, b, a);
 }
 
+Tensor scaled(Context& ctx, const Tensor& x, float factor) {
+  require_activation("[scaled]", x);
+  Tensor y = ctx.empty_like(x);
+  const Timed timed(ctx, "scaled", 1 * static_cast<double>(x.elements()), bytes_of(x, y));
+  if (!ctx.meta()) kernels_of(ctx.device()).scaled(x, factor, y);
+  return y;
+}
+
 Tensor mix(Context& ctx, const Tensor& a, const MixCoefficient& alpha, const Tensor& b, const MixCoefficient& beta) {
   require_activation("[mix]", a);
   require_tensor("[mix]", "b", b, a.shape(), a.dtype());

@@ -1,4 +1,4 @@
-// Sums of activations.
+// Sums and multiples of activations.
 #pragma once
 
 #include "ops/context.h"
@@ -7,6 +7,7 @@ namespace lathe::ops {
 
 Tensor add(Context& ctx, const Tensor& a, const Tensor& b);
 void add_inplace(Context& ctx, const Tensor& a, const Tensor& b);  // a += b
+Tensor scaled(Context& ctx, const Tensor& x, float factor);         // x * factor
 
 // y = alpha * a + beta * b with learned scalars: coefficients (K) float32, alpha = coefficients[ia], beta =
 // coefficients_b[ib]. Rows C-3.7 (residual and x0 lambdas) and C-3.41 (backout, with alpha fixed).

@@ -25,8 +25,8 @@ struct Kernels {
   void (*bias_backward)(T dy, T dbias);
   void (*embedding)(T table, T ids, T y);
   void (*embedding_backward)(T dy, T ids, T dtable);
-  void (*rms_norm)(T x, T weight, float eps, float scale, T y, T inv_rms);
-  void (*rms_norm_backward)(T dy, T x, T weight, float scale, T inv_rms, T dx, T dweight);
+  void (*rms_norm)(T x, T weight, float weight_offset, float eps, float scale, T y, T inv_rms);
+  void (*rms_norm_backward)(T dy, T x, T weight, float weight_offset, float scale, T inv_rms, T dx, T dweight);
   void (*layer_norm)(T x, T weight, T bias, float eps, T y, T mean, T inv_std);
   void (*layer_norm_backward)(T dy, T x, T weight, T mean, T inv_std, T dx, T dweight, T dbias);
   void (*rope)(T x, T cosine, T sine, T positions, int64_t heads, int direction, T y);
@@ -36,9 +36,10 @@ struct Kernels {
   void (*append_to_cache)(T x, T cache, T starts);
   void (*activation)(T x, Activation kind, T y);
   void (*activation_backward)(T dy, T x, Activation kind, T dx);
-  void (*swiglu)(T gate, T up, T y);
-  void (*swiglu_backward)(T dy, T gate, T up, T dgate, T dup);
+  void (*gated)(T gate, T up, Activation kind, T y);
+  void (*gated_backward)(T dy, T gate, T up, Activation kind, T dgate, T dup);
   void (*add)(T a, T b, T y);
+  void (*scaled)(T x, float factor, T y);
   void (*mix)(T a, const MixCoefficient& alpha, T b, const MixCoefficient& beta, T y);
   void (*mix_backward)(T dy, T a, const MixCoefficient& alpha, T b, const MixCoefficient& beta, T da, T db, T dalpha, T dbeta);
   void (*first_columns)(T x, T y);

@@ -12,6 +12,7 @@ int64_t dtype_size(DType dtype) {
     case DType::kUInt8: return 1;
     case DType::kFloat64: return 8;
     case DType::kInt64: return 8;
+    case DType::kFloat16: return 2;
   }
   LATHE_CHECK(false, "dtype ", static_cast<int>(dtype));
   return 0;
@@ -25,6 +26,7 @@ const char* dtype_name(DType dtype) {
     case DType::kUInt8: return "uint8";
     case DType::kFloat64: return "fp64";
     case DType::kInt64: return "int64";
+    case DType::kFloat16: return "fp16";
   }
   return "?";
 }
@@ -32,6 +34,7 @@ const char* dtype_name(DType dtype) {
 Result<DType> parse_dtype(std::string_view name) {
   if (name == "fp32" || name == "float32" || name == "F32") return DType::kFloat32;
   if (name == "bf16" || name == "bfloat16" || name == "BF16") return DType::kBFloat16;
+  if (name == "fp16" || name == "float16" || name == "F16") return DType::kFloat16;
   if (name == "int32" || name == "I32") return DType::kInt32;
   if (name == "uint8" || name == "U8") return DType::kUInt8;
   if (name == "fp64" || name == "float64" || name == "F64") return DType::kFloat64;

@@ -1,4 +1,4 @@
-// Element types. bf16 is storage only: kernels load it to float, sum in float or wider, and round once on store.
+// Element types. fp16 occurs in files alone (tensor/half.h). bf16 is storage only: kernels load it to float, sum in float or wider, and round once on store.
 #pragma once
 
 #include <bit>
@@ -9,10 +9,10 @@
 
 namespace lathe {
 
-enum class DType { kFloat32, kBFloat16, kInt32, kUInt8, kFloat64, kInt64 };
+enum class DType { kFloat32, kBFloat16, kInt32, kUInt8, kFloat64, kInt64, kFloat16 };
 
 int64_t dtype_size(DType dtype);               // bytes
-const char* dtype_name(DType dtype);           // "fp32", "bf16", "int32", "uint8", "fp64", "int64"
+const char* dtype_name(DType dtype);           // "fp32", "bf16", "int32", "uint8", "fp64", "int64", "fp16"
 Result<DType> parse_dtype(std::string_view name);  // those, and float32, bfloat16, F32, BF16, ...
 
 // The upper half of a float32.

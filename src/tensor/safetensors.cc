@@ -18,6 +18,7 @@ const char* format_name(DType dtype) {
     case DType::kUInt8: return "U8";
     case DType::kFloat64: return "F64";
     case DType::kInt64: return "I64";
+    case DType::kFloat16: return "F16";
   }
   return "?";
 }

@@ -6,6 +6,8 @@
 #include <new>
 #include <vector>
 
+#include "tensor/half.h"
+
 namespace lathe {
 
 int64_t byte_size(const Shape& shape, DType dtype) {
@@ -158,7 +160,13 @@ Tensor Tensor::to(DType dtype) const {
   else if (dtype_ == DType::kBFloat16 && dtype == DType::kFloat32) convert(data<bf16>(), out.data<float>(), n);
   else if (dtype_ == DType::kFloat32 && dtype == DType::kFloat64) convert(data<float>(), out.data<double>(), n);
   else if (dtype_ == DType::kFloat64 && dtype == DType::kFloat32) convert(data<double>(), out.data<float>(), n);
-  else require(false, "[tensor] no conversion from ", dtype_name(dtype_), " to ", dtype_name(dtype));
+  else if (dtype_ == DType::kFloat16 && dtype == DType::kFloat32) {
+    const auto* from = static_cast<const uint16_t*>(raw());
+    for (int64_t i = 0; i < n; ++i) out.data<float>()[i] = half_to_float(from[i]);
+  } else if (dtype_ == DType::kFloat32 && dtype == DType::kFloat16) {
+    auto* to = static_cast<uint16_t*>(out.raw());
+    for (int64_t i = 0; i < n; ++i) to[i] = float_to_half(data<float>()[i]);
+  } else require(false, "[tensor] no conversion from ", dtype_name(dtype_), " to ", dtype_name(dtype));
   return out;
 }
 

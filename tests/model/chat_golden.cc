@@ -45,7 +45,7 @@ void for_all(Check check) {
 // C-3.43
 TEST(ChatGolden, RotaryTables) {
   for_all([](const Set&, GoldenRun& run, const Json&) {
-    const std::vector<float> inverse = model::rope_inverse_frequencies(run.model->config());
+    const std::vector<float> inverse = model::rope_inverse_frequencies(run.model->config(), run.model->config().rope_base, {});
     const Json& expected = run.config.at("rope_inv_freq");
     ASSERT_EQ(inverse.size(), expected.size());
     for (size_t j = 0; j < inverse.size(); ++j) EXPECT_FLOAT_EQ(inverse[j], static_cast<float>(expected.at(j).as_double()));
@@ -54,8 +54,7 @@ TEST(ChatGolden, RotaryTables) {
     const SafetensorsFile activations = take(read_safetensors(file));
     const Tensor* cosine = activations.find("rope.cos");
     if (cosine == nullptr) return;
-    Tensor c, s;
-    model::make_rope_tables(run.model->config(), c, s);
+    const auto [c, s] = model::make_rope_tables(run.model->config(), run.model->config().rope_base, {});
     EXPECT_TRUE(is_close(std::span<const float>(c.rows(0, cosine->dim(0)).span<float>()), cosine->span<float>(), absolute(0)));
     EXPECT_TRUE(is_close(std::span<const float>(s.rows(0, cosine->dim(0)).span<float>()), activations.find("rope.sin")->span<float>(), absolute(0)));
   });

@@ -51,7 +51,7 @@ TEST_P(WholeModel, AWrongBackwardIsSeen) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WholeModel, ::testing::Range(0, 6),
+INSTANTIATE_TEST_SUITE_P(All, WholeModel, ::testing::Range(0, 11),
                          [](const auto& info) { return small_models(8)[static_cast<size_t>(info.param)].name; });
 
 }  // namespace

@@ -132,6 +132,7 @@ TEST(SlidingWindow, ChangesWhatIsSeenFromThePositionBehindItOn) {
     config.n_layer = 1, config.backout = config.smear = false;
     if (config.chat_state == model::ChatState::kNewest) config = small_chat(model::ChatState::kSeed, 16), config.n_layer = 1;
     config.sliding_window = 5;
+    config.layer_kinds.clear();
     EXPECT_EQ(config.window(0), 4);
     const auto model = random_model(config, DType::kFloat32);
     const auto hidden_of = [&](int32_t first) {
@@ -160,15 +161,15 @@ TEST(QkNorm, HasAGainPerHeadWidthAndForgetsTheSizeOfQueries) {
     if (small.config.family == model::Family::kChat) continue;
     model::ModelConfig config = small.config;
     config.qk_norm = true;
-    config.attention_bias = false;
+    config.attention_bias = config.qkv_bias = false;
     auto model = std::make_unique<model::Transformer>(config, DType::kFloat32);
     model->initialise(3);
-    const model::Names names(config.family);
+    const model::Names names(config);
     for (const model::Part part : {model::Part::kQueryNorm, model::Part::kKeyNorm}) {
       const autograd::Parameter* gain = model->find(names.layer(0, part, model::Kind::kWeight));
       ASSERT_NE(gain, nullptr);
       EXPECT_EQ(gain->value.shape(), (Shape{config.head_width()}));
-      for (const float x : gain->value.span<float>()) EXPECT_EQ(x, 1.0f);
+      for (const float x : gain->value.span<float>()) EXPECT_EQ(x, config.norm_plus_one ? 0.0f : 1.0f);
     }
     model = random_model(config, DType::kFloat32);
     const std::vector<float> before = forward(*model, false).hidden;

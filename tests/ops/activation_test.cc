@@ -27,15 +27,21 @@ OpCase activation_case(const Kind& kind, Shape shape, double size = 2) {
   return op;
 }
 
-OpCase swiglu_case(int64_t rows, int64_t columns) {
+OpCase gated_case(int64_t rows, int64_t columns, bool gelu) {
+  const Activation kind = gelu ? Activation::kGeluTanh : Activation::kSilu;
   OpCase op;
-  op.name = join_text("swiglu ", rows, " x ", columns);
+  op.name = join_text(gelu ? "geglu " : "swiglu ", rows, " x ", columns);
   op.operands = {{Role::kRows, {rows, columns}, 2}, {Role::kRows, {rows, columns}}};
-  op.forward = [](Context& ctx, const std::vector<Tensor>& in) { return swiglu(ctx, in[0], in[1]); };
-  op.backward = [](Context& ctx, const std::vector<Tensor>& in, const Tensor& dy, const std::vector<Tensor>& grads) {
-    swiglu_backward(ctx, dy, in[0], in[1], grads[0], grads[1]);
+  op.forward = [kind](Context& ctx, const std::vector<Tensor>& in) { return gated(ctx, in[0], in[1], kind); };
+  op.backward = [kind](Context& ctx, const std::vector<Tensor>& in, const Tensor& dy, const std::vector<Tensor>& grads) {
+    gated_backward(ctx, dy, in[0], in[1], kind, grads[0], grads[1]);
   };
-  op.reference = [](const std::vector<Values>& in) { return ref::swiglu(in[0], in[1]); };
+  op.reference = [gelu](const std::vector<Values>& in) {
+    if (!gelu) return ref::swiglu(in[0], in[1]);
+    Values y = ref::map(in[0], ref::gelu_tanh);
+    for (size_t i = 0; i < y.size(); ++i) y[i] *= in[1][i];
+    return y;
+  };
   return op;
 }
 
@@ -109,22 +115,33 @@ TEST(ActivationRange, KeepsNotANumberAndSaturates) {
   }
 }
 
-LATHE_OP_SUITE(Swiglu);
-TEST_P(Swiglu, MatchesFloat64Reference) {
-  for (const Shape& s : kShapes) expect_right_values(swiglu_case(s[0], s[1]), GetParam());
+LATHE_OP_SUITE(Gated);
+TEST_P(Gated, MatchesFloat64Reference) {
+  for (const bool gelu : {false, true})
+    for (const Shape& s : kShapes) expect_right_values(gated_case(s[0], s[1], gelu), GetParam());
 }
-TEST_P(Swiglu, GradientMatchesFiniteDifferences) { expect_right_gradients(swiglu_case(4, 33), GetParam()); }
-TEST_P(Swiglu, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(swiglu_case(4, 33), GetParam()); }
-TEST_P(Swiglu, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(swiglu_case(257, 97), GetParam()); }
-TEST_P(Swiglu, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(swiglu_case(7, 103), GetParam()); }
-TEST_P(Swiglu, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(swiglu_case(7, 103), GetParam()); }
-TEST_P(Swiglu, SameBitsAtAnyAddress) { expect_same_bits_at_any_address(swiglu_case(7, 103), GetParam()); }
-TEST_P(Swiglu, RefusesWrongOperands) {
+TEST_P(Gated, GradientMatchesFiniteDifferences) {
+  for (const bool gelu : {false, true}) expect_right_gradients(gated_case(4, 33, gelu), GetParam());
+}
+TEST_P(Gated, BrokenGradientIsCaught) {
+  for (const bool gelu : {false, true}) expect_broken_gradients_are_caught(gated_case(4, 33, gelu), GetParam());
+}
+TEST_P(Gated, SameBitsForAnyThreadCount) {
+  for (const bool gelu : {false, true}) expect_same_bits_for_any_threads(gated_case(257, 97, gelu), GetParam());
+}
+TEST_P(Gated, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(gated_case(7, 103, true), GetParam()); }
+TEST_P(Gated, PoisonStaysInItsRow) { expect_poison_stays_in_its_row(gated_case(7, 103, false), GetParam()); }
+TEST_P(Gated, SameBitsAtAnyAddress) {
+  for (const bool gelu : {false, true}) expect_same_bits_at_any_address(gated_case(7, 103, gelu), GetParam());
+}
+TEST_P(Gated, RefusesWrongOperands) {
   Context ctx;
+  const Activation silu = Activation::kSilu;
   const Tensor x = Tensor::zeros({3, 8}, GetParam());
-  EXPECT_REFUSAL("[swiglu]", swiglu(ctx, x, Tensor::zeros({3, 9}, GetParam())));
-  EXPECT_REFUSAL("[swiglu]", swiglu(ctx, x, Tensor::zeros({3, 8}, DType::kInt32)));
-  EXPECT_REFUSAL("[swiglu]", swiglu_backward(ctx, x, x, x, x, Tensor::zeros({3, 9}, GetParam())));
+  EXPECT_REFUSAL("[gated]", gated(ctx, x, Tensor::zeros({3, 9}, GetParam()), silu));
+  EXPECT_REFUSAL("[gated]", gated(ctx, x, Tensor::zeros({3, 8}, DType::kInt32), silu));
+  EXPECT_REFUSAL("[gated]", gated(ctx, x, x, Activation::kReluSquared));
+  EXPECT_REFUSAL("[gated]", gated_backward(ctx, x, x, x, silu, x, Tensor::zeros({3, 9}, GetParam())));
 }
 
 }  // namespace

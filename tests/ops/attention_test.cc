@@ -43,9 +43,10 @@ struct Problem {
 };
 
 Problem make_problem(int64_t batch, int64_t t, int64_t heads, int64_t kv_heads, int64_t head_dim, int64_t window,
-                     DType dtype, uint64_t seed = 1) {
+                     DType dtype, uint64_t seed = 1, double softcap = 0) {
   Problem p;
   p.shape = {batch, t, heads, kv_heads, head_dim, window, 1.0f / std::sqrt(static_cast<float>(head_dim))};
+  p.shape.softcap = static_cast<float>(softcap);
   p.q = random_tensor({batch * t, heads * head_dim}, dtype, seed);
   p.k = random_tensor({batch * t, kv_heads * head_dim}, dtype, seed + 100);
   p.v = random_tensor({batch * t, kv_heads * head_dim}, dtype, seed + 200);
@@ -54,7 +55,7 @@ Problem make_problem(int64_t batch, int64_t t, int64_t heads, int64_t kv_heads, 
 }
 
 ref::AttentionCase reference_case(const AttentionShape& s) {
-  return {s.batch, s.queries, s.heads, s.kv_heads, s.head_dim, s.window, s.queries, double{s.scale}};
+  return {s.batch, s.queries, s.heads, s.kv_heads, s.head_dim, s.window, s.queries, double{s.scale}, double{s.softcap}};
 }
 
 struct Outcome {
@@ -118,6 +119,29 @@ TEST_P(Attention, GradientMatchesFloat64Reference) {
   }
 }
 
+// The same with scores capped at 1.5 (they reach about 4): in every form of the kernels, and unlike the uncapped ones.
+TEST_P(Attention, CappedScoresAndTheirGradientMatchFloat64Reference) {
+  for (const Sizes& s : kSizes) {
+    SCOPED_TRACE(join_text("T ", s.t, " D ", s.head_dim, " window ", s.window));
+    Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, GetParam(), 1, 1.5);
+    const ref::AttentionResult truth = ref::attention(doubles(p.q), doubles(p.k), doubles(p.v), reference_case(p.shape));
+    const ref::AttentionGradient slopes =
+        ref::attention_gradient(doubles(p.dy), doubles(p.q), doubles(p.k), doubles(p.v), reference_case(p.shape));
+    const Outcome result = run(p);
+    const bool whole = GetParam() == DType::kFloat32, alone = s.t == 1 || s.window == 0;
+    EXPECT_TRUE(is_close(doubles(result.y), truth.y, whole ? Tolerance{4e-6, 4e-6} : Tolerance{1e-5, 0.0040}));
+    EXPECT_TRUE(is_close(doubles(result.log_sum_exp), truth.log_sum_exp, {4e-6, 1e-6}));
+    EXPECT_TRUE(is_close_in_norm(floats(result.dv), floats(slopes.dv), whole ? 1e-5 : 0.01));
+    if (alone) continue;  // one key is seen, nothing depends on its score
+    EXPECT_TRUE(is_close_in_norm(floats(result.dq), floats(slopes.dq), whole ? 1e-5 : 0.01));
+    EXPECT_TRUE(is_close_in_norm(floats(result.dk), floats(slopes.dk), whole ? 1e-5 : 0.01));
+    p.shape.softcap = 0;
+    const Outcome uncapped = run(p);
+    EXPECT_FALSE(is_close_in_norm(floats(result.y), floats(uncapped.y), 0.01));
+    EXPECT_FALSE(is_close_in_norm(floats(result.dq), floats(uncapped.dq), 0.02));
+  }
+}
+
 // The finite differences of sum(dy * y) over every element of one operand.
 std::vector<double> finite_differences(const Problem& p, std::vector<double> operands[3], int which) {
   const std::vector<double> dy = doubles(p.dy);
@@ -139,17 +163,19 @@ std::vector<double> finite_differences(const Problem& p, std::vector<double> ope
 }
 
 TEST(AttentionGradient, MatchesFiniteDifferencesAndABrokenOneIsCaught) {
-  for (const Sizes& s : {Sizes{2, 5, 2, 1, 8, -1}, Sizes{1, 9, 2, 2, 16, 3}}) {
-    const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, DType::kFloat32);
-    const Outcome result = run(p);
-    std::vector<double> operands[3] = {doubles(p.q), doubles(p.k), doubles(p.v)};
-    const Tensor gradients[3] = {result.dq, result.dk, result.dv};
-    for (const int which : {0, 1, 2}) {
-      const std::vector<double> truth = finite_differences(p, operands, which);
-      std::vector<double> actual = doubles(gradients[which]);
-      EXPECT_TRUE(is_close(actual, truth, {1e-5, 1e-5})) << "operand " << which;
-      for (double& value : actual) value *= 1.5;
-      EXPECT_FALSE(is_close(actual, truth, {1e-5, 1e-5})) << "operand " << which;
+  for (const double softcap : {0.0, 1.2}) {
+    for (const Sizes& s : {Sizes{2, 5, 2, 1, 8, -1}, Sizes{1, 9, 2, 2, 16, 3}}) {
+      const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, DType::kFloat32, 1, softcap);
+      const Outcome result = run(p);
+      std::vector<double> operands[3] = {doubles(p.q), doubles(p.k), doubles(p.v)};
+      const Tensor gradients[3] = {result.dq, result.dk, result.dv};
+      for (const int which : {0, 1, 2}) {
+        const std::vector<double> truth = finite_differences(p, operands, which);
+        std::vector<double> actual = doubles(gradients[which]);
+        EXPECT_TRUE(is_close(actual, truth, {1e-5, 1e-5})) << "operand " << which;
+        for (double& value : actual) value *= 1.5;
+        EXPECT_FALSE(is_close(actual, truth, {1e-5, 1e-5})) << "operand " << which;
+      }
     }
   }
 }
@@ -211,7 +237,8 @@ TEST_P(Attention, CachedQueriesHaveTheBitsOfTraining) {
   for (const int64_t window : {-1, 0, 1, 63, 64, 65, 500})
     for (const Sizes& s : {Sizes{2, 150, 2, 2, 8, window}, Sizes{2, 201, 6, 2, 64, window},
                            Sizes{3, 97, 4, 1, 40, window}, Sizes{1, 140, 2, 1, 128, window}}) {
-      const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, GetParam());
+      const double softcap = s.head_dim == 64 || s.head_dim == 40 ? 2 : 0;
+      const Problem p = make_problem(s.batch, s.t, s.heads, s.kv_heads, s.head_dim, s.window, GetParam(), 1, softcap);
       const Tensor trained = attention(ctx, p.q, p.k, p.v, p.shape, nullptr);
       for (const int64_t queries : {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 70, 97}) {
         std::vector<int32_t> lengths;

@@ -14,6 +14,15 @@ OpCase add_case(Shape shape) {
   return op;
 }
 
+OpCase scaled_case(Shape shape) {
+  OpCase op;
+  op.name = join_text("scaled ", shape);
+  op.operands = {{Role::kRows, shape}};
+  op.forward = [](Context& ctx, const std::vector<Tensor>& in) { return scaled(ctx, in[0], 6.25f); };
+  op.reference = [](const std::vector<Values>& in) { return ref::map(in[0], [](double x) { return 6.25 * x; }); };
+  return op;
+}
+
 // Both scalars learned: alpha = values[1], beta = -1.5 values[2] of another vector.
 OpCase mix_case(Shape shape) {
   OpCase op;
@@ -49,6 +58,11 @@ const Shape kShapes[] = {{1, 1}, {3, 5}, {1, 15}, {1, 16}, {1, 17}, {7, 129}};
 LATHE_OP_SUITE(Add);
 TEST_P(Add, MatchesFloat64Reference) {
   for (const Shape& shape : kShapes) expect_right_values(add_case(shape), GetParam());
+}
+TEST_P(Add, MultiplesMatchFloat64Reference) {
+  for (const Shape& shape : kShapes) expect_right_values(scaled_case(shape), GetParam());
+  expect_same_bits_for_any_threads(scaled_case({257, 97}), GetParam());
+  expect_same_bits_at_any_address(scaled_case({7, 103}), GetParam());
 }
 TEST_P(Add, SameBitsForAnyThreadCount) { expect_same_bits_for_any_threads(add_case({257, 97}), GetParam()); }
 TEST_P(Add, RowDoesNotDependOnOtherRows) { expect_rows_are_independent(add_case({7, 103}), GetParam()); }

@@ -34,7 +34,7 @@ TEST(TrapM4, ShapesBeyond32BitsKeepTheirSizes) {
   EXPECT_TRUE(keeps_shape(layer_norm(ctx, x, weight, weight, 1e-5f, &norm)));
   layer_norm_backward(ctx, x, x, weight, norm, x, gradient, gradient);
   EXPECT_TRUE(keeps_shape(activation(ctx, x, Activation::kReluSquared)));
-  EXPECT_TRUE(keeps_shape(swiglu(ctx, x, x)));
+  EXPECT_TRUE(keeps_shape(gated(ctx, x, x, Activation::kSilu)));
   EXPECT_TRUE(keeps_shape(add(ctx, x, x)));
   EXPECT_TRUE(keeps_shape(dropout(ctx, x, 0.5f, {})));
   EXPECT_TRUE(keeps_shape(value_gate(ctx, x, x, meta({rows, 8}), 2)));
@@ -59,7 +59,7 @@ TEST(MetaDevice, PeakIsThatOfTheRealRun) {
     const Tensor x = Tensor::zeros({33, 70}, DType::kFloat32, device), w = Tensor::zeros({50, 70}, DType::kFloat32, device);
     Tensor y = linear(ctx, rms_norm(ctx, x, Tensor(), 1e-5f, 1, nullptr), w, Tensor());
     y = activation(ctx, y, Activation::kSilu);
-    y = swiglu(ctx, y, y);
+    y = gated(ctx, y, y, Activation::kSilu);
   };
   Context rehearsal(Device::kMeta), real;
   run(rehearsal);

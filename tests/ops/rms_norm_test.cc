@@ -7,22 +7,23 @@ namespace {
 
 constexpr float kEps32 = 1.1920929e-7f;
 
-OpCase rms_norm_case(int64_t rows, int64_t columns, bool weighted, float eps, float scale) {
+OpCase rms_norm_case(int64_t rows, int64_t columns, bool weighted, float eps, float scale, float offset = 0) {
   OpCase op;
-  op.name = join_text("rms_norm ", rows, " x ", columns, weighted ? " weighted" : "");
+  op.name = join_text("rms_norm ", rows, " x ", columns, weighted ? " weighted" : "", " offset ", offset);
   op.operands = {{Role::kRows, {rows, columns}}};
   if (weighted) op.operands.push_back({Role::kWeight, {columns}});
   op.forward = [=](Context& ctx, const std::vector<Tensor>& in) {
-    return rms_norm(ctx, in[0], weighted ? in[1] : Tensor(), eps, scale, nullptr);
+    return rms_norm(ctx, in[0], weighted ? in[1] : Tensor(), eps, scale, nullptr, offset);
   };
   op.backward = [=](Context& ctx, const std::vector<Tensor>& in, const Tensor& dy, const std::vector<Tensor>& grads) {
     const Tensor weight = weighted ? in[1] : Tensor();
     RmsNormSaved saved;
-    rms_norm(ctx, in[0], weight, eps, scale, &saved);
-    rms_norm_backward(ctx, dy, in[0], weight, scale, saved, grads[0], weighted ? grads[1] : Tensor());
+    rms_norm(ctx, in[0], weight, eps, scale, &saved, offset);
+    rms_norm_backward(ctx, dy, in[0], weight, scale, saved, grads[0], weighted ? grads[1] : Tensor(), offset);
   };
   op.reference = [=](const std::vector<Values>& in) {
-    return ref::rms_norm(in[0], weighted ? in[1] : Values(), columns, double{eps}, double{scale});
+    const auto shifted = [=](double w) { return w + double{offset}; };
+    return ref::rms_norm(in[0], weighted ? ref::map(in[1], shifted) : Values(), columns, double{eps}, double{scale});
   };
   return op;
 }
@@ -35,6 +36,7 @@ TEST_P(RmsNorm, MatchesFloat64Reference) {
     for (const bool weighted : {false, true}) {
       expect_right_values(rms_norm_case(s[0], s[1], weighted, kEps32, 1), GetParam());
       expect_right_values(rms_norm_case(s[0], s[1], weighted, 1e-5f, 1.2f), GetParam());
+      expect_right_values(rms_norm_case(s[0], s[1], weighted, 1e-5f, 1, 1), GetParam());
     }
 }
 
@@ -52,6 +54,7 @@ TEST_P(RmsNorm, GradientMatchesFiniteDifferences) {
   for (const Shape s : {Shape{1, 1}, {4, 33}, {3, 64}}) {
     expect_right_gradients(rms_norm_case(s[0], s[1], true, 1e-3f, 1.2f), GetParam());
     expect_right_gradients(rms_norm_case(s[0], s[1], false, 1e-3f, 1), GetParam());
+    expect_right_gradients(rms_norm_case(s[0], s[1], true, 1e-3f, 1, 1), GetParam());
   }
 }
 TEST_P(RmsNorm, BrokenGradientIsCaught) { expect_broken_gradients_are_caught(rms_norm_case(4, 33, true, kEps32, 1), GetParam()); }

@@ -14,6 +14,9 @@ struct AttentionCase {
   int64_t batch, queries, heads, kv_heads, head_dim, window;
   int64_t keys;  // of a sequence, the queries are its last positions
   double scale;
+  double softcap = 0;
+
+  double capped(double score) const { return softcap > 0 ? softcap * std::tanh(score / softcap) : score; }
 };
 
 struct AttentionResult {
@@ -38,7 +41,7 @@ inline AttentionResult attention(const Doubles& q, const Doubles& k, const Doubl
           double dot = 0;
           for (int64_t d = 0; d < c.head_dim; ++d)
             dot += q[static_cast<size_t>(query + d)] * k[static_cast<size_t>(key(j) + d)];
-          score.push_back(c.scale * dot);
+          score.push_back(c.capped(c.scale * dot));
           max = std::max(max, score.back());
         }
         for (const double s : score) sum += std::exp(s - max);
@@ -75,9 +78,10 @@ inline AttentionGradient attention_gradient(const Doubles& dy, const Doubles& q,
               static_cast<size_t>(((b * c.keys + j) * c.kv_heads + h / (c.heads / c.kv_heads)) * c.head_dim);
           double dot = 0, dp = 0;
           for (size_t d = 0; d < width; ++d) dot += q[query + d] * k[key + d], dp += dy[query + d] * v[key + d];
+          const double capped = c.capped(c.scale * dot), slope = c.softcap > 0 ? 1 - (capped / c.softcap) * (capped / c.softcap) : 1;
           const double p =
-              std::exp(c.scale * dot - forward.log_sum_exp[static_cast<size_t>((b * c.heads + h) * c.queries + i)]);
-          const double ds = p * (dp - delta) * c.scale;
+              std::exp(capped - forward.log_sum_exp[static_cast<size_t>((b * c.heads + h) * c.queries + i)]);
+          const double ds = p * (dp - delta) * c.scale * slope;
           for (size_t d = 0; d < width; ++d) {
             result.dq[query + d] += ds * k[key + d];
             result.dk[key + d] += ds * q[query + d];

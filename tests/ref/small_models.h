@@ -43,7 +43,40 @@ inline model::PlainSize small_plain(int64_t sequence_len, bool tied) {
   return size;
 }
 
-// Chat: seed, newest, old state; LLaMA with grouped heads, untied and tied; GPT-2. Windows of the chat models are
+// Qwen 2 with Mistral's window; Qwen 3; Gemma 2; Gemma 3; SmolLM 3 with its layers without positions.
+inline std::vector<SmallModel> small_kin(int64_t sequence_len) {
+  const auto llama = [&](bool tied, int64_t layers) {
+    model::PlainSize size = small_plain(sequence_len, tied);
+    size.n_layer = layers;
+    return model::llama_config(size);
+  };
+  model::ModelConfig qwen2 = llama(false, 2), qwen3 = llama(true, 2), gemma2 = llama(true, 2), gemma3 = llama(true, 3),
+                     smollm3 = llama(true, 3);
+  qwen2.qkv_bias = true;
+  qwen2.sliding_window = 5;
+  qwen3.head_dim = 10;
+  qwen3.qk_norm = true;
+  gemma2.head_dim = gemma3.head_dim = 10;
+  for (model::ModelConfig* gemma : {&gemma2, &gemma3}) {
+    gemma->mlp = model::Mlp::kGeglu;
+    gemma->norm_plus_one = gemma->post_norms = gemma->scaled_embedding = true;
+    gemma->query_scalar = 7;
+    gemma->sliding_window = 4;
+  }
+  gemma2.layer_kinds = "SG";
+  gemma2.attention_softcap = 2;
+  gemma2.softcap = 3;
+  gemma3.layer_kinds = "SSG";
+  gemma3.qk_norm = true;
+  gemma3.rope_base = 100000;
+  gemma3.rope_local_base = 1000;
+  gemma3.rope_scaling.stretch = model::RopeStretch::kLinear;
+  gemma3.rope_scaling.factor = 4;
+  smollm3.layer_kinds = "GNG";
+  return {{"qwen2", qwen2}, {"qwen3", qwen3}, {"gemma2", gemma2}, {"gemma3", gemma3}, {"smollm3", smollm3}};
+}
+
+// Chat: seed, newest, old state; LLaMA with grouped heads, untied and tied; GPT-2; LLaMA's kin. Windows of the chat models are
 // sequence_len and half of it (newest: 128 per 512).
 inline std::vector<SmallModel> small_models(int64_t sequence_len) {
   using model::ChatState;
@@ -55,6 +88,7 @@ inline std::vector<SmallModel> small_models(int64_t sequence_len) {
                                  {"llama", model::llama_config(small_plain(sequence_len, false))},
                                  {"llama_tied", model::llama_config(small_plain(sequence_len, true))},
                                  {"gpt2", model::gpt2_config(gpt2)}};
+  for (SmallModel& kin : small_kin(sequence_len)) out.push_back(std::move(kin));
   return out;
 }
 

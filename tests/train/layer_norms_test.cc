@@ -11,7 +11,9 @@ namespace {
 
 TEST(LayerNorms, NamesThePartOfEveryFamily) {
   for (const model::Family family : {model::Family::kChat, model::Family::kLlama}) {
-    const model::Names names(family);
+    model::ModelConfig named;
+    named.family = family;
+    const model::Names names(named);
     EXPECT_EQ(train::layer_of(names.layer(3, model::Part::kQuery, model::Kind::kWeight)), "layer_03");
     EXPECT_EQ(train::layer_of(names.layer(12, model::Part::kMlpOut, model::Kind::kBias)), "layer_12");
     EXPECT_EQ(train::layer_of(names.head()), "lm_head");

@@ -100,20 +100,22 @@ void activation_backward_kernel(T dy, T x, Activation kind, T dx) {
   }
 }
 
-void swiglu_kernel(T gate, T up, T y) {
+template <Activation kKind>
+void gated_forward(T gate, T up, T y) {
   with_activation_dtype(gate.dtype(), [&](auto element) HWY_ATTR {
     using E = decltype(element);
     const E *g = gate.data<E>(), *u = up.data<E>();
     E* to = y.data<E>();
     parallel_for(gate.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
       for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR {
-        store(hn::Mul(value<Activation::kSilu>(load(g + i, part)), load(u + i, part)), to + i, part);
+        store(hn::Mul(value<kKind>(load(g + i, part)), load(u + i, part)), to + i, part);
       });
     });
   });
 }
 
-void swiglu_backward_kernel(T dy, T gate, T up, T dgate, T dup) {
+template <Activation kKind>
+void gated_gradient(T dy, T gate, T up, T dgate, T dup) {
   with_activation_dtype(gate.dtype(), [&](auto element) HWY_ATTR {
     using E = decltype(element);
     const E *upstream = dy.data<E>(), *g = gate.data<E>(), *u = up.data<E>();
@@ -121,13 +123,20 @@ void swiglu_backward_kernel(T dy, T gate, T up, T dgate, T dup) {
     parallel_for(gate.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
       for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR {
         const Vec d = load(upstream + i, part), x = load(g + i, part), w = load(u + i, part);
-        const Vec s = sigmoid(x);
-        const Vec silu_slope = hn::Mul(s, hn::MulAdd(x, hn::Sub(splat(1.0f), s), splat(1.0f)));
-        store(hn::Mul(hn::Mul(d, w), silu_slope), to_gate + i, part);
-        store(hn::Mul(d, hn::Mul(x, s)), to_up + i, part);
+        store(hn::Mul(hn::Mul(d, w), slope<kKind>(x)), to_gate + i, part);
+        store(hn::Mul(d, value<kKind>(x)), to_up + i, part);
       });
     });
   });
+}
+
+void gated_kernel(T gate, T up, Activation kind, T y) {
+  (kind == Activation::kSilu ? gated_forward<Activation::kSilu> : gated_forward<Activation::kGeluTanh>)(gate, up, y);
+}
+
+void gated_backward_kernel(T dy, T gate, T up, Activation kind, T dgate, T dup) {
+  (kind == Activation::kSilu ? gated_gradient<Activation::kSilu>
+                             : gated_gradient<Activation::kGeluTanh>)(dy, gate, up, dgate, dup);
 }
 
 }  // namespace
@@ -139,13 +148,15 @@ namespace lathe::ops::cpu {
 
 HWY_EXPORT(activation_kernel);
 HWY_EXPORT(activation_backward_kernel);
-HWY_EXPORT(swiglu_kernel);
-HWY_EXPORT(swiglu_backward_kernel);
+HWY_EXPORT(gated_kernel);
+HWY_EXPORT(gated_backward_kernel);
 
 void activation(T x, Activation kind, T y) { HWY_DYNAMIC_DISPATCH(activation_kernel)(x, kind, y); }
 void activation_backward(T dy, T x, Activation kind, T dx) { HWY_DYNAMIC_DISPATCH(activation_backward_kernel)(dy, x, kind, dx); }
-void swiglu(T gate, T up, T y) { HWY_DYNAMIC_DISPATCH(swiglu_kernel)(gate, up, y); }
-void swiglu_backward(T dy, T gate, T up, T dgate, T dup) { HWY_DYNAMIC_DISPATCH(swiglu_backward_kernel)(dy, gate, up, dgate, dup); }
+void gated(T gate, T up, Activation kind, T y) { HWY_DYNAMIC_DISPATCH(gated_kernel)(gate, up, kind, y); }
+void gated_backward(T dy, T gate, T up, Activation kind, T dgate, T dup) {
+  HWY_DYNAMIC_DISPATCH(gated_backward_kernel)(dy, gate, up, kind, dgate, dup);
+}
 
 }  // namespace lathe::ops::cpu
 #endif

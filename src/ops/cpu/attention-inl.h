@@ -85,6 +85,9 @@ HWY_INLINE void for_bands(int64_t n, Body body) {
   for (int64_t begin = 0; begin < n; begin += kBand) body(begin, std::min(begin + kBand, n));
 }
 
+// tanh(score / cap), of which the capped score is cap times and 1 - its square the slope.
+HWY_INLINE Vec capped_part(Vec score, Vec cap) { return tanh(hn::Div(score, cap)); }
+
 // Tiles in the order first, last, second, ...: their costs grow with the position, and threads get equal ranges.
 inline int64_t folded(int64_t i, int64_t n) { return i % 2 == 0 ? i / 2 : n - 1 - i / 2; }
 

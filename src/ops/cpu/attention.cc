@@ -2,7 +2,7 @@
 // share keys) of one sequence. Scores are kept as S^T (key, row), so that a vector holds different rows and the running
 // maximum and sum need no sums across lanes; for very few rows (decoding) as S (row, key), so that no lane is idle.
 // Both take the same steps for an element in the same order. Blocks of keys outside every row's reach are not visited.
-//   per block:  S = Q K^T;  m' = max(m, S);  p = exp(S - m');  a = exp(m - m');  l = l a + sum p;  O = O a + P V
+//   per block:  S = Q K^T, capped where asked for;  m' = max(m, S);  p = exp(S - m');  a = exp(m - m');  l = l a + sum p;  O = O a + P V
 //   at the end: y = O / l,  log_sum_exp = m + log l
 // A block that a row cannot see has p = 0 and a = 1, so the row's m, l and O keep their bits.
 #include "ops/cpu/cpu_kernels.h"
@@ -65,6 +65,17 @@ struct Buffers {
     for (float** part : {&max, &sum, &decay}) *part = parts.take(kTile);
   }
 };
+
+// Scores in `rows` rows of kTile floats, of which the first `columns` (a multiple of the vector length) count. Those that no
+// product wrote may hold anything: they are masked later.
+void cap_scores(float* s, int64_t rows, int64_t columns, float softcap) {
+  const Vec cap = splat(softcap);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      float* at = s + r * kTile + c;
+      hn::Store(hn::Mul(cap, capped_part(hn::Load(kFloats, at), cap)), kFloats, at);
+    }
+}
 
 // Scores (key, row) of keys base .. base + keys - 1 become probabilities; the state of all rows moves on.
 template <bool kMasked>
@@ -208,6 +219,7 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
     if (few) {
       transpose_keys(block_k, stride, keys, width, buffers.columns);
       scores_of_few_rows<E>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
+      if (shape.softcap > 0) cap_scores(buffers.s, rows, round_to_lanes(keys), shape.softcap);
       softmax_few_rows(buffers, rows, start, keys);
       if (shape.dropout > 0) drop_weights_of_few_rows(buffers, shape, rows, start, keys);
       decay_rows(buffers.decay, rows, padded, buffers.o);
@@ -222,6 +234,7 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
         load_row(block_v + j * stride, width, padded, 1, buffers.v + j * padded);
       }
       product_seen_by_keys(sight, buffers.k, padded, buffers.columns, buffers.s, width);
+      if (shape.softcap > 0) cap_scores(buffers.s, keys, padded_rows, shape.softcap);
       const bool masked = end - 1 > position || start < highest_first;
       (masked ? softmax_block<true> : softmax_block<false>)(buffers, padded_rows, start, keys);
       if (shape.dropout > 0) drop_weights(buffers, shape, padded_rows, start, keys);

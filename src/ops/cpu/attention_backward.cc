@@ -1,6 +1,7 @@
 // Backward attention over blocks of 64 keys and tiles of 64 queries:
 //   P = exp(Q K^T - log_sum_exp)   dP = dY V^T   dS = P (dP - delta)   with delta = rowsum(dY Y), Q scaled
 //   dV += P^T dY    dK += dS^T Q    dQ += dS K  (scaled at the end)
+// With capped scores C = cap tanh(S / cap) in the place of S, dS gets the factor 1 - (C / cap)^2.
 // With dropout and D = 0 or 1 / (1 - rate) for each weight: dV += (D P)^T dY and dS = P (D dP - delta).
 // dK and dV of a block are summed over heads, then queries upwards; dQ of a tile over blocks upwards; all in float32.
 // Two forms take the same steps for every element. In one pass a task owns a key/value head of a sequence. With fewer
@@ -48,19 +49,25 @@ struct Buffers {
   }
 };
 
-// p holds scores and ds dP, both (row, key); they become P and dS. Row r sees keys first_keys[r] .. last_key + r of the
+// p holds scores and ds dP, both (row, key); they become P and dS (softcap 0: scores as they are). Row r sees keys first_keys[r] .. last_key + r of the
 // block's `keys` (a multiple of the vector length).
-template <bool kMasked>
+template <bool kMasked, bool kCapped>
 void gradient_of_scores(float* p, float* ds, int64_t rows, int64_t keys, int64_t last_key, const int32_t* first_keys,
-                        const float* log_sum_exp, const float* delta) {
+                        const float* log_sum_exp, const float* delta, float softcap) {
   const Ints ints;
+  const Vec cap = splat(softcap), one = splat(1.0f);
   for (int64_t r = 0; r < rows; ++r) {
     const Vec log_sum = splat(log_sum_exp[r]), shift = splat(delta[r]);
     const auto last = hn::Set(ints, static_cast<int32_t>(last_key + r)), first = hn::Set(ints, first_keys[r]);
     for (int64_t j = 0; j < keys; j += kLanes) {
       float *to_p = p + r * kTile + j, *to_ds = ds + r * kTile + j;
-      Vec probability = exp(hn::Sub(hn::Load(kFloats, to_p), log_sum));
-      Vec gradient = hn::Sub(hn::Load(kFloats, to_ds), shift);
+      Vec score = hn::Load(kFloats, to_p), gradient = hn::Sub(hn::Load(kFloats, to_ds), shift);
+      if constexpr (kCapped) {
+        const Vec part = capped_part(score, cap);
+        score = hn::Mul(cap, part);
+        gradient = hn::Mul(gradient, hn::NegMulAdd(part, part, one));
+      }
+      Vec probability = exp(hn::Sub(score, log_sum));
       if constexpr (kMasked) {  // what is hidden may not have been computed at all
         const auto key = hn::Iota(ints, static_cast<int32_t>(j));
         const auto hidden = hn::Or(hn::Gt(key, last), hn::Gt(first, key));
@@ -208,9 +215,11 @@ class Head {
       for (int64_t r = 0; r < sight.rows; ++r) {
         buffers_.first[r] = static_cast<int32_t>(first_key(query + r) - base);
       }
-    (masked ? gradient_of_scores<true>
-            : gradient_of_scores<false>)(buffers_.p, buffers_.ds, sight.rows, round_to_lanes(sight.keys), sight.offset,
-                                         buffers_.first, x_.log_sum_exp + row, x_.delta + row);
+    const bool capped = x_.shape.softcap > 0;
+    const auto gradients = masked ? (capped ? gradient_of_scores<true, true> : gradient_of_scores<true, false>)
+                                  : (capped ? gradient_of_scores<false, true> : gradient_of_scores<false, false>);
+    gradients(buffers_.p, buffers_.ds, sight.rows, round_to_lanes(sight.keys), sight.offset, buffers_.first,
+              x_.log_sum_exp + row, x_.delta + row, x_.shape.softcap);
   }
 
   const Operands<E>& x_;

@@ -29,6 +29,16 @@ void add_typed(T a, T b, T y) {
 }
 
 template <class E>
+void scaled_typed(T x, float factor, T y) {
+  const E* from = x.data<E>();
+  E* to = y.data<E>();
+  const Vec by = splat(factor);
+  parallel_for(x.elements(), kElementGrain, [=](int64_t begin, int64_t end) HWY_ATTR {
+    for_vectors(begin, end, [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(load(from + i, part), by), to + i, part); });
+  });
+}
+
+template <class E>
 void add_to_first_columns(T dy, T dx) {
   const int64_t narrow = dy.dim(1), wide = dx.dim(1);
   const E* from = dy.data<E>();
@@ -55,6 +65,10 @@ void convert(T x, T y) {
 
 void add_kernel(T a, T b, T y) {
   with_activation_dtype(a.dtype(), [&](auto element) HWY_ATTR { add_typed<decltype(element)>(a, b, y); });
+}
+
+void scaled_kernel(T x, float factor, T y) {
+  with_activation_dtype(x.dtype(), [&](auto element) HWY_ATTR { scaled_typed<decltype(element)>(x, factor, y); });
 }
 
 void first_columns_backward_kernel(T dy, T dx) {
@@ -88,6 +102,7 @@ HWY_AFTER_NAMESPACE();
 namespace lathe::ops::cpu {
 
 HWY_EXPORT(add_kernel);
+HWY_EXPORT(scaled_kernel);
 HWY_EXPORT(first_columns_backward_kernel);
 HWY_EXPORT(cast_kernel);
 HWY_EXPORT(softcap_kernel);
@@ -112,6 +127,7 @@ void gather_rows(T x, T rows, T y) {
 }
 
 void add(T a, T b, T y) { HWY_DYNAMIC_DISPATCH(add_kernel)(a, b, y); }
+void scaled(T x, float factor, T y) { HWY_DYNAMIC_DISPATCH(scaled_kernel)(x, factor, y); }
 void first_columns_backward(T dy, T dx) { HWY_DYNAMIC_DISPATCH(first_columns_backward_kernel)(dy, dx); }
 void cast(T x, T y) { HWY_DYNAMIC_DISPATCH(cast_kernel)(x, y); }
 void softcap(T logits, float cap) { HWY_DYNAMIC_DISPATCH(softcap_kernel)(logits, cap); }

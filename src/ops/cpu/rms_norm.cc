@@ -20,7 +20,7 @@ namespace lathe::ops::cpu::HWY_NAMESPACE {
 namespace {
 
 template <class E>
-void forward(T x, const E* w, float eps, float scale, T y, float* inv_rms) {
+void forward(T x, const E* w, float weight_offset, float eps, float scale, T y, float* inv_rms) {
   const int64_t columns = x.dim(1);
   const E* from = x.data<E>();
   E* to = y.data<E>();
@@ -34,10 +34,10 @@ void forward(T x, const E* w, float eps, float scale, T y, float* inv_rms) {
       });
       const float inv = 1.0f / std::sqrt(squares / static_cast<float>(columns) + eps);
       if (inv_rms) inv_rms[n] = inv;
-      const Vec factor = splat(inv * scale);
+      const Vec factor = splat(inv * scale), offset = splat(weight_offset);
       if (w)
         for_vectors(0, columns, [=](int64_t i, auto part) HWY_ATTR {
-          store(hn::Mul(hn::Mul(load(row + i, part), factor), load(w + i, part)), out + i, part);
+          store(hn::Mul(hn::Mul(load(row + i, part), factor), hn::Add(offset, load(w + i, part))), out + i, part);
         });
       else
         for_vectors(0, columns, [=](int64_t i, auto part) HWY_ATTR { store(hn::Mul(load(row + i, part), factor), out + i, part); });
@@ -46,10 +46,11 @@ void forward(T x, const E* w, float eps, float scale, T y, float* inv_rms) {
 }
 
 template <class E>
-HWY_INLINE void backward_row(const E* dy, const E* x, const E* w, float scale, float inv, int64_t columns, E* dx, float* dw) {
+HWY_INLINE void backward_row(const E* dy, const E* x, const E* w, float weight_offset, float scale, float inv, int64_t columns, E* dx, float* dw) {
+  const Vec offset = splat(weight_offset);
   const auto weighted = [=](int64_t i, auto part) HWY_ATTR {
     const Vec d = load(dy + i, part);
-    return w ? hn::Mul(d, load(w + i, part)) : d;
+    return w ? hn::Mul(d, hn::Add(offset, load(w + i, part))) : d;
   };
   const float dot = sum(columns, [=](Vec total, int64_t i, auto part) HWY_ATTR {
     return hn::MulAdd(weighted(i, part), load(x + i, part), total);
@@ -63,13 +64,13 @@ HWY_INLINE void backward_row(const E* dy, const E* x, const E* w, float scale, f
 }
 
 template <class E>
-void backward(T dy, T x, const E* w, float scale, const float* inv_rms, T dx, T dweight) {
+void backward(T dy, T x, const E* w, float weight_offset, float scale, const float* inv_rms, T dx, T dweight) {
   const int64_t columns = x.dim(1);
   const E *upstream = dy.data<E>(), *from = x.data<E>();
   E* to = dx.data<E>();
   const auto rows = [=](int64_t begin, int64_t end, float* dw) HWY_ATTR {
     for (int64_t n = begin; n < end; ++n)
-      backward_row(upstream + n * columns, from + n * columns, w, scale, inv_rms[n], columns, to + n * columns, dw);
+      backward_row(upstream + n * columns, from + n * columns, w, weight_offset, scale, inv_rms[n], columns, to + n * columns, dw);
   };
   if (dweight)
     RowSums(x.dim(0), columns, rows).add_to(0, columns, dweight.data<float>());
@@ -77,17 +78,17 @@ void backward(T dy, T x, const E* w, float scale, const float* inv_rms, T dx, T 
     parallel_for(x.dim(0), row_grain(columns), [=](int64_t begin, int64_t end) { rows(begin, end, nullptr); });
 }
 
-void rms_norm_kernel(T x, T weight, float eps, float scale, T y, T inv_rms) {
+void rms_norm_kernel(T x, T weight, float weight_offset, float eps, float scale, T y, T inv_rms) {
   with_activation_dtype(x.dtype(), [&](auto element) HWY_ATTR {
     using E = decltype(element);
-    forward<E>(x, weight ? weight.data<E>() : nullptr, eps, scale, y, inv_rms ? inv_rms.data<float>() : nullptr);
+    forward<E>(x, weight ? weight.data<E>() : nullptr, weight_offset, eps, scale, y, inv_rms ? inv_rms.data<float>() : nullptr);
   });
 }
 
-void rms_norm_backward_kernel(T dy, T x, T weight, float scale, T inv_rms, T dx, T dweight) {
+void rms_norm_backward_kernel(T dy, T x, T weight, float weight_offset, float scale, T inv_rms, T dx, T dweight) {
   with_activation_dtype(x.dtype(), [&](auto element) HWY_ATTR {
     using E = decltype(element);
-    backward<E>(dy, x, weight ? weight.data<E>() : nullptr, scale, inv_rms.data<float>(), dx, dweight);
+    backward<E>(dy, x, weight ? weight.data<E>() : nullptr, weight_offset, scale, inv_rms.data<float>(), dx, dweight);
   });
 }
 
@@ -101,11 +102,11 @@ namespace lathe::ops::cpu {
 HWY_EXPORT(rms_norm_kernel);
 HWY_EXPORT(rms_norm_backward_kernel);
 
-void rms_norm(T x, T weight, float eps, float scale, T y, T inv_rms) {
-  HWY_DYNAMIC_DISPATCH(rms_norm_kernel)(x, weight, eps, scale, y, inv_rms);
+void rms_norm(T x, T weight, float weight_offset, float eps, float scale, T y, T inv_rms) {
+  HWY_DYNAMIC_DISPATCH(rms_norm_kernel)(x, weight, weight_offset, eps, scale, y, inv_rms);
 }
-void rms_norm_backward(T dy, T x, T weight, float scale, T inv_rms, T dx, T dweight) {
-  HWY_DYNAMIC_DISPATCH(rms_norm_backward_kernel)(dy, x, weight, scale, inv_rms, dx, dweight);
+void rms_norm_backward(T dy, T x, T weight, float weight_offset, float scale, T inv_rms, T dx, T dweight) {
+  HWY_DYNAMIC_DISPATCH(rms_norm_backward_kernel)(dy, x, weight, weight_offset, scale, inv_rms, dx, dweight);
 }
 
 }  // namespace lathe::ops::cpu

@@ -205,6 +205,8 @@ TEST_F(EvalBase, TrainingMeasuresCore) {
   EXPECT_EQ(lines[1].at("core_metric"), run.figures().at("core_metric"));
   const std::string report = testing::take(read_file(base() / "report" / "base-model-training.md"));
   EXPECT_TRUE(has(report, format_text("- CORE metric estimate: %.4f", run.figures().at("core_metric").as_double()))) << report;
+  const Outcome later = lathe({"eval", "core", "--tag", "new", "--max-per-task", "3"});
+  EXPECT_EQ(later.figures().at("core"), run.figures().at("core_metric")) << "of the checkpoint as in the run";
   const Outcome defaults = lathe({"train", "--help=all"});
   EXPECT_TRUE(has(defaults.out, "core-metric-max-per-task") && has(defaults.out, "500")) << defaults.out;
 }

@@ -160,8 +160,9 @@ Status LabEval::write_files(Context& context, const fs::path& file, Json& result
       figure["answers"] = join_text(task, ".jsonl");
       LATHE_TRY_STATUS(eval::write_answers(folder / join_text(task, ".jsonl"), *answers));
     }
-    if (name == "generation" || name == "preferences") {
-      for (const auto& [part, one] : figure.as_object()) figures.emplace_back(part, one);
+    if ((name == "generation" || name == "preferences") && !figure.contains("not_run")) {
+      for (const auto& [part, one] : figure.as_object())
+        if (one.contains("value") || one.contains("accuracy")) figures.emplace_back(part, one);  // not settings, seconds, ...
     } else {
       figures.emplace_back(name == "perplexity" ? "wikitext2" : name, figure);
     }

@@ -48,6 +48,10 @@ TEST_F(EvalLab, ResultsOfABaseFoldersModelStandWithItsOthers) {
   EXPECT_EQ(summary.at("perplexity").at("wikitext2").at("value"), metrics.at("perplexity").at("value"));
   EXPECT_EQ(summary.at("boolq").at("boolq").at("accuracy"), metrics.at("boolq").at("accuracy"));
   EXPECT_EQ(testing::read_jsonl(folder / summary.at("boolq").at("boolq").at("answers").as_string()).size(), 12u);
+  for (const char* section : {"perplexity", "boolq", "validation", "generation"})  // nothing but figures
+    for (const auto& [name, figure] : summary.at(section).as_object())
+      EXPECT_TRUE(figure.contains("value") || figure.contains("accuracy") || figure.contains("not_run")) << section << " " << name;
+  EXPECT_GT(summary.at("generation").size(), 8u);
   EXPECT_TRUE(fs::exists(folder / "lab/results.json"));
   EXPECT_TRUE(fs::exists(folder / "lab/manifest.json"));
 

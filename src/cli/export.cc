@@ -1,5 +1,6 @@
 // lathe export: a checkpoint in a form that other programs read; adapters become part of the weights.
 #include "cli/export_hf.h"
+#include "cli/lab_model.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
@@ -18,6 +19,8 @@ class Export : public Verb {
     add_checkpoint_flags(t, &source_, &step_);
     t.add("to", &to_, "form: a folder for Hugging Face's library").choices = {"hf"};
     t.add("type", &type_, "of the weights: bf16, fp32 or fp16").choices = {"bf16", "fp32", "fp16"};
+    t.add("model_path", &model_path_, "a lab checkpoint's folder, instead of a tag");
+    t.add("tokenizer_dir", &tokenizer_dir_, "of that model");
     t.add("force", &force_, "replace what stands at OUT");
   }
   Result<Exit> run(Context& context) override;
@@ -25,14 +28,24 @@ class Export : public Verb {
  private:
   Result<Exit> to_folder(Context& context, const train::LoadedModel& loaded);
 
-  std::string source_ = "base", to_ = "hf", type_ = "bf16";
+  Result<train::LoadedModel> load(Context& context) const;
+  std::string source_ = "base", model_path_, tokenizer_dir_, to_ = "hf", type_ = "bf16";
   int64_t step_ = -1;
   bool force_ = false;
 };
 
+Result<train::LoadedModel> Export::load(Context& context) const {
+  if (model_path_.empty()) {
+    LATHE_TRY(const fs::path base, context.base_folder());
+    return train::load_model(base, source_, context.common().tag, step_, DType::kFloat32);
+  }
+  if (tokenizer_dir_.empty()) return error_at("tokenizer_dir", -1, "is needed with --model-path");
+  LATHE_TRY(const tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(tokenizer_dir_));
+  return load_lab_model(model_path_, "train one with: lathe 40_pretrain", tokenizer, tokenizer_dir_, DType::kFloat32, true);
+}
+
 Result<Exit> Export::run(Context& context) {
-  LATHE_TRY(const fs::path base, context.base_folder());
-  LATHE_TRY(train::LoadedModel loaded, train::load_model(base, source_, context.common().tag, step_, DType::kFloat32));
+  LATHE_TRY(const train::LoadedModel loaded, load(context));
   for (const auto& adapter : loaded.adapters) LATHE_TRY_STATUS(adapter->merge());
   return to_folder(context, loaded);
 }

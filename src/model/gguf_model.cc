@@ -265,6 +265,9 @@ Result<const Architecture*> architecture_of(const ModelConfig& c) {
   if (c.family == Family::kChat)
     return error("llama.cpp has no graph for the chat family (value embeddings, squared ReLU, norms without weights): it runs in lathe alone");
   if (c.sliding_window > 0) return error("llama.cpp's LLaMA has no sliding window, this model has one of ", c.sliding_window);
+  if (!c.layer_kinds.empty() || c.attention_softcap > 0 || c.query_scalar > 0 || c.norm_plus_one || c.post_norms || c.scaled_embedding ||
+      (c.rope_scaling.factor > 0 && c.rope_scaling.stretch != RopeStretch::kLlama3))
+    return error("this model has parts of Gemma, SmolLM 3 or linear rope scaling, which are not written to GGUF files; lathe export --to hf writes them");
   if (c.softcap > 0) return error("llama.cpp's ", c.family == Family::kGpt2 ? "GPT-2" : "LLaMA", " has no softcap of logits");
   if (c.family == Family::kGpt2) {
     if (c.norm != Norm::kLayer || !c.norm_weight || !c.norm_bias || c.positions != Positions::kLearned || c.mlp != Mlp::kGeluTanh ||

@@ -14,14 +14,14 @@ quiet() { "$@" >out.txt 2>err.txt || { tail -n 5 err.txt; fail "$*"; }; }
 
 # 1: models made there, by every family; prompts begin with the token that begins a text.
 cat >make.py <<'PYTHON'
-import json, torch
-from tokenizers import Tokenizer, models, pre_tokenizers, decoders, trainers
+import torch
 from transformers import *
+from tokenizers import Tokenizer, models, pre_tokenizers, decoders, trainers
 tok = Tokenizer(models.BPE())
 tok.pre_tokenizer, tok.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
 tok.train_from_iterator(["The quick brown fox jumps over the lazy dog. def f(x):\n    return x + 1\n caf\u00e9 12345"] * 9,
                         trainers.BpeTrainer(vocab_size=300, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<|endoftext|>"]))
-size, more, torch.manual_seed = tok.get_vocab_size(), 7, torch.manual_seed
+size, more = tok.get_vocab_size(), 7
 torch.manual_seed(0)
 c = dict(vocab_size=size + more, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
          max_position_embeddings=256, bos_token_id=0, eos_token_id=0, pad_token_id=None, initializer_range=0.2)

@@ -75,6 +75,7 @@ class TokenizerTrain : public Verb {
     table.add("vocab_size", &settings_.vocab_size, "tokens, the special ones included");
     table.add("min_frequency", &min_frequency_, "pairs seen less often are not joined; the vocabulary may end smaller");
     table.add("style", &style_, "chat: special tokens last; hf: as Hugging Face's trainer has it, in its file form").choices = {"chat", "hf"};
+    table.add("split", &split_, "where text is cut: chat, or a pattern that other engines know").choices = {"chat", "gpt2", "llama3", "qwen2"};
     table.group("run");
     table.add("output_dir", &output_dir_, "where the tokenizer goes; empty: <base>/tokenizer");
     table.add("memory", &memory_mb_, "MB for counting; what does not fit waits on disk, with the same result");
@@ -88,7 +89,7 @@ class TokenizerTrain : public Verb {
                            const std::string& started) const;
 
   FrozenTraining frozen_;
-  std::string data_, style_ = "chat", output_dir_;
+  std::string data_, style_ = "chat", split_ = "chat", output_dir_;
   int64_t min_frequency_ = 1, memory_mb_ = 1024;
   tokenizer::TrainSettings settings_;
 };
@@ -103,7 +104,8 @@ Status TokenizerTrain::write_manifest_of(const Context& context, const fs::path&
                                                          {"doc_cap", settings_.doc_cap},
                                                          {"vocab_size", settings_.vocab_size},
                                                          {"min_frequency", settings_.min_pair_count},
-                                                         {"style", style_}}));
+                                                         {"style", style_},
+                                                         {"split", split_}}));
   manifest.seed = context.common().seed;
   manifest.tokenizer_sha256 = trained.tokenizer.hash();
   for (const fs::path& path : text.files_read()) {
@@ -135,6 +137,7 @@ Result<Exit> TokenizerTrain::run(Context& context) {
   settings_.min_pair_count = std::max<int64_t>(1, min_frequency_);  // a pair that never occurs cannot be joined
   settings_.memory = memory_mb_ << 20;
   settings_.style = style_ == "hf" ? tokenizer::TrainStyle::kHuggingFace : tokenizer::TrainStyle::kChat;
+  settings_.split = tokenizer::find_split_name(split_);
   settings_.spill_folder = folder;
   LATHE_TRY_STATUS(make_folders(folder));  // before the long work, not after it
   LATHE_TRY_STATUS(verify_recorded(data, "make the data anew (lathe download, repackage or corpus, with --force)"));

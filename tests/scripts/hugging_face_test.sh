@@ -39,8 +39,8 @@ for name, model in made.items():
     model.save_pretrained(name, **({"max_shard_size": "60KB"} if name == "llama" else {}))
     fast.save_pretrained(name)
     ids = torch.tensor([[0] + tok.encode("The quick brown").ids])
-    g = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=64, do_sample=False, eos_token_id=None, suppress_tokens=list(range(size, size + more)))
-    open(name + ".text", "wb").write((fast.decode(g[0][1:]) + "\n").encode())
+    g = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=64, do_sample=False, eos_token_id=0, pad_token_id=0, suppress_tokens=list(range(size, size + more)))
+    open(name + ".text", "wb").write((fast.decode(g[0][1:]).removesuffix("<|endoftext|>") + "\n").encode())
 PYTHON
 quiet "$python" make.py
 for name in gpt2 llama mistral qwen2 qwen3 gemma2 gemma3; do
@@ -64,6 +64,8 @@ END
 quiet "$lathe" 40_pretrain --config lab.json --data_dirs packed --tokenizer_dir tok --output_dir trained
 quiet "$lathe" export back/trained --to hf --type fp32 --model-path trained/small/final --tokenizer-dir tok
 quiet "$lathe" import back/trained --tag trained
+quiet "$lathe" import back/trained --tag trained --as sft
+quiet "$lathe" export back/talks --to hf --type fp32 --source sft --tag trained
 "$lathe" generate --tag trained --prompt "w1 w2" --max-tokens 64 --temperature 0 --dtype fp32 >trained.said 2>err.txt || { tail -n 3 err.txt; fail "generate"; }
 for text in "w1 w2" "  a b	c" "café 日本 😀 12345"; do "$lathe" tokenizer encode --tokenizer tok "$text" 2>/dev/null; done >trained.ids
 
@@ -89,6 +91,10 @@ g = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=64, 
 said = tok.decode(g[0][1:], skip_special_tokens=False).encode() + b"\n"
 ours = open("trained.said", "rb").read()
 assert ours.rstrip(b"\n") == said.rstrip(b"\n") or said.startswith(ours.rstrip(b"\n")), (ours, said)
+talk = AutoTokenizer.from_pretrained("back/talks")
+turns = [("system", "be kind"), ("user", "hi"), ("assistant", "yo"), ("user", "more")]
+text = talk.apply_chat_template([dict(role=r, content=c) for r, c in turns], tokenize=False, add_generation_prompt=True)
+assert text == "<|bos|><|user_start|>be kind\n\nhi<|user_end|><|assistant_start|>yo<|assistant_end|><|user_start|>more<|user_end|><|assistant_start|>", text
 print("same")
 PYTHON
 quiet "$python" check.py

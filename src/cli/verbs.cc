@@ -29,7 +29,9 @@ std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
+std::unique_ptr<Verb> make_export();
 std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_import();
 std::unique_ptr<Verb> make_inspect();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
@@ -62,6 +64,8 @@ VerbList make_verbs() {
   verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
   verbs.push_back(make_download());
+  verbs.push_back(make_import());
+  verbs.push_back(make_export());
   verbs.push_back(make_merge());
   verbs.push_back(make_quantize());
   verbs.push_back(make_repackage());

@@ -114,6 +114,62 @@ Result<ChatTemplate> ChatTemplate::find(std::string_view name) {
   return error("unknown chat template \"", name, "\"; known: ", listed(names()));
 }
 
+namespace {
+
+// A text as a literal of that language.
+std::string literal_of(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\n') out += "\\n";
+    else if (c == '\'' || c == '\\') out += join_text('\\', c);
+    else out += c;
+  }
+  return out + "'";
+}
+
+}  // namespace
+
+std::string ChatTemplate::jinja() const {
+  const std::string role = "message['role']", content = "message['content']", loop = "{% for message in messages %}";
+  const auto when_role = [&](const char* word, const std::string& text) {
+    return join_text("{% if ", role, " == '", word, "' %}", text, "{% endif %}");
+  };
+  const auto put = [](const std::string& expression) { return join_text("{{ ", expression, " }}"); };
+  if (layout_->style == Style::kChatFamily) {
+    const std::string user = put(literal_of(kUserStart) + " + chat.system + " + content + " + " + literal_of(kUserEnd)) + "{% set chat.system = '' %}";
+    const std::string assistant = put(literal_of(kAssistantStart) + " + " + content + " + " + literal_of(kAssistantEnd));
+    return join_text("{{ bos_token }}{% set chat = namespace(system='') %}", loop,
+                     when_role("system", "{% set chat.system = " + content + " + '\\n\\n' %}"), when_role("user", user),
+                     when_role("assistant", assistant), "{% endfor %}{% if add_generation_prompt %}", put(literal_of(kAssistantStart)), "{% endif %}");
+  }
+  if (layout_->style == Style::kMarked) {
+    const std::string turn = put(literal_of(kImStart) + " + " + role + " + '\\n' + " + content + " + " + literal_of(join_text(layout_->after, kImEnd)));
+    return join_text(loop, "{% if not loop.first %}{{ '\\n' }}{% endif %}", turn, "{% if loop.last %}",
+                     when_role("assistant", "{{ eos_token }}"), "{% endif %}{% endfor %}{% if add_generation_prompt %}",
+                     put(literal_of(join_text("\n", kImStart, "assistant\n"))), "{% endif %}");
+  }
+  const std::string between = join_text("{% if not loop.first %}", put(literal_of(kBetweenTurns)), "{% endif %}");
+  std::string opening;
+  if (*layout_->opening != 0) opening = join_text("{% if chat.first %}", put(literal_of(layout_->opening)), "{% set chat.first = false %}{% endif %}");
+  return join_text("{% set chat = namespace(first=true) %}", loop, when_role("system", between + put(content)),
+                   when_role("user", between + opening + put(literal_of(layout_->user) + " + " + content)),
+                   when_role("assistant", put(literal_of(layout_->assistant) + " + " + content + " + eos_token")),
+                   "{% endfor %}{% if add_generation_prompt %}", put(literal_of(layout_->assistant)), "{% endif %}");
+}
+
+ChatTemplate::Recognised ChatTemplate::recognise(std::string_view jinja) {
+  for (const Layout& layout : kLayouts)
+    if (jinja == ChatTemplate(layout).jinja()) return {layout.name, true};
+  const auto has = [&](std::string_view word) { return jinja.find(word) != std::string_view::npos; };
+  if (has(kUserStart) && has(kAssistantEnd)) return {"chat", true};
+  if (has(kImStart) && has(kImEnd)) return {"chatml_strict", true};
+  if (has("<|start_header_id|>")) return {"llama3", false};
+  if (has("[INST]")) return {"mistral", false};
+  if (has("<start_of_turn>")) return {"gemma", false};
+  if (has("<|user|>") && has("<|assistant|>")) return {"zephyr", false};
+  return {};
+}
+
 Result<ChatTemplate> ChatTemplate::find_lab(std::string_view name) { return find(name == "chat" ? "human" : name); }
 
 const std::vector<std::string>& ChatTemplate::names() {

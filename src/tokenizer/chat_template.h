@@ -50,8 +50,18 @@ class ChatTemplate {
   // Any of these ends the answer (row L-7.5): the end marker and the tokenizer's token at the end of a text (a tokenizer
   // with <|bos|> alone: that). Of a tokenizer that passes check().
   std::vector<int32_t> stop_ids(const Tokenizer& tokenizer) const;
+  // The template in Hugging Face's language, for files that leave: the same text, but for the inputs of alpaca and tool calls.
+  std::string jinja() const;
   // The answer as it is shown, stored and scored: without the line break that stands before the stop token.
   std::string shown(std::string answer) const;
+
+  // What a template in that language is, by its markers; it is never executed. name: ours where this table has it, else the
+  // common word ("llama3", "mistral", "gemma", "zephyr"), empty where it is not known.
+  struct Recognised {
+    std::string name;
+    bool ours = false;
+  };
+  static Recognised recognise(std::string_view jinja);
 
   struct Layout;  // a row of the table
 

@@ -43,7 +43,9 @@ Result<fs::path> run_folder(const fs::path& root, const std::string& source, con
 
 Result<tokenizer::Tokenizer> tokenizer_of(const fs::path& base, const CheckpointMeta& meta) {
   const std::string own = meta.user_config.is_object() ? meta.user_config.get_string("tokenizer", "") : "";
-  return own.empty() ? tokenizer::Tokenizer::load_base(base) : tokenizer::Tokenizer::load(own);
+  if (own.empty()) return tokenizer::Tokenizer::load_base(base);
+  std::error_code code;  // of an imported model: below the base folder, which may have moved
+  return tokenizer::Tokenizer::load(fs::path(own).is_relative() && fs::exists(base / own, code) ? base / own : fs::path(own));
 }
 
 Status check_tokenizer(const tokenizer::Tokenizer& tokenizer, const CheckpointMeta& meta, const model::ModelConfig& config,

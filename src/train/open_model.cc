@@ -5,25 +5,43 @@
 #include "train/origin_checkpoint.h"
 
 namespace lathe::train {
+namespace {
 
-Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
-  if (path.extension() == ".gguf") return open_gguf(path, dtype);
-  if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
+// The last word of the path, without `ending`.
+std::string tag_of(const fs::path& path, const std::string& ending = "") {
   std::error_code code;
-  if (!fs::exists(path / "config.json", code))
-    return error_at(path.string(), -1, "is no folder of a model: there is no config.json in it");
-  LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(path));
-  LATHE_TRY(std::unique_ptr<model::Transformer> model, model::load_hugging_face(path, dtype));
-  if (tokenizer.vocab_size() > model->config().vocab_size)
-    return error_at(path.string(), -1, "the tokenizer has ", tokenizer.vocab_size(), " tokens, the model only ", model->config().vocab_size);
+  const fs::path full = fs::absolute(path, code).lexically_normal();
+  std::string name = (full.has_filename() ? full : full.parent_path()).filename().string();
+  if (!ending.empty() && name.ends_with(ending) && name.size() > ending.size()) name.resize(name.size() - ending.size());
+  return name;
+}
+
+LoadedModel opened(const fs::path& path, std::string tag, tokenizer::Tokenizer tokenizer, std::unique_ptr<model::Transformer> model,
+                   std::vector<fs::path> files) {
   CheckpointMeta meta;
   meta.stage = "base";
   meta.tokenizer_hash = tokenizer.hash();
   meta.model_config = model->config().to_json();
   meta.user_config = Json::object();
-  const fs::path full = fs::absolute(path, code).lexically_normal();
-  const std::string tag = full.has_filename() ? full.filename().string() : full.parent_path().filename().string();
-  return LoadedModel{std::move(model), {}, std::move(tokenizer), std::move(meta), path, tag, {path / "model.safetensors"}, 16};
+  return LoadedModel{std::move(model), {}, std::move(tokenizer), std::move(meta), path, std::move(tag), std::move(files), 16};
+}
+
+Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
+  LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(path));
+  LATHE_TRY(std::unique_ptr<model::Transformer> model, model::load_hugging_face(path, dtype, false, tokenizer.vocab_size()));
+  LATHE_TRY(std::vector<fs::path> files, model::hugging_face_weight_files(path));
+  return opened(path, tag_of(path), std::move(tokenizer), std::move(model), std::move(files));
+}
+
+}  // namespace
+
+Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
+  if (path.extension() == ".gguf") return open_gguf(path, dtype);
+  if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
+  std::error_code code;
+  if (fs::exists(path / "config.json", code)) return open_hugging_face(path, dtype);
+  if (!fs::exists(path, code)) return error_at(path.string(), -1, "does not exist");
+  return error_at(path.string(), -1, "is no folder of a model: there is no config.json and no model_NNNNNN.pt in it");
 }
 
 }  // namespace lathe::train

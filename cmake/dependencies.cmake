@@ -41,6 +41,13 @@ if(LATHE_MPI)
   target_link_libraries(lathe_mpi INTERFACE MPI::MPI_CXX)
 endif()
 
+# The walls around untrusted programs; without it a build has no such wall, and its sandbox says so.
+set(LATHE_SECCOMP_LIBRARY "")
+if(LATHE_SECCOMP)
+  lathe_library(seccomp::seccomp seccomp seccomp.h)
+  set(LATHE_SECCOMP_LIBRARY seccomp::seccomp)
+endif()
+
 add_library(lathe_parquet_options INTERFACE)
 if(LATHE_PARQUET)
   lathe_wheel(pyarrow LATHE_PYARROW)

@@ -10,6 +10,7 @@ endif()
 option(LATHE_TESTS "Build the tests" ON)
 option(LATHE_PARQUET "Read and write Parquet (Apache Arrow)" ON)
 option(LATHE_MPI "Ranks over MPI" ON)
+option(LATHE_SECCOMP "Filter system calls of untrusted programs (libseccomp)" ON)
 option(LATHE_WARNINGS_ARE_ERRORS "Stop at the first warning in our own code" ON)
 set(LATHE_SANITIZER "" CACHE STRING "Empty, address, undefined or thread")
 

@@ -25,6 +25,7 @@ function(lathe_room name)
   # X_missing.cc says that this build has no X; it stands in for the files of X.
   lathe_choose(sources ${LATHE_PARQUET} "/parquet_([a-z]*_)?io\\.cc$" "/parquet_missing\\.cc$")
   lathe_choose(sources ${LATHE_PARQUET} "/s3_source\\.cc$" "/s3_missing\\.cc$")
+  lathe_choose(sources ${LATHE_SECCOMP} "/seccomp_filter\\.cc$" "/seccomp_missing\\.cc$")
   lathe_choose(sources ${LATHE_MPI} "/mpi_[a-z_]*\\.cc$" "/mpi_missing\\.cc$")
   list(TRANSFORM ROOM_DEPS PREPEND lathe_)
   if(sources)

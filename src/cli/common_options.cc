@@ -31,11 +31,14 @@ void describe_common(SettingsTable& table, CommonOptions& options) {
   Setting& dtype = table.add("dtype", &options.dtype, "type of weights and products");
   dtype.choices = {"auto", "bf16", "fp32", "bfloat16", "float32"};
   dtype.aliases = {"amp_dtype"};
+  dtype.short_flag = 'd';
   table.add("mixed_precision", &options.mixed_precision, "a launcher's name for dtype").choices = {"", "no", "bf16", "fp16"};
   Setting& nproc = table.add("nproc", &options.nproc, "processes of one run");
   nproc.aliases = {"nproc_per_node"};
   table.add("base_dir", &options.base_dir, "folder of all artefacts (LATHE_BASE_DIR, else ~/.cache/lathe)");
-  table.add("tag", &options.tag, "name of the model").aliases = {"model_tag"};
+  Setting& tag = table.add("tag", &options.tag, "name of the model");
+  tag.aliases = {"model_tag"};
+  tag.short_flag = 'g';
 }
 
 Status resolve_common(CommonOptions& options, bool ranks) {

@@ -1,12 +1,14 @@
 // lathe doctor: what this machine and installation can do, what is missing, and the command that mends it.
 #include <string_view>
 
+#include "cli/checklist.h"
 #include "cli/training.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 #include "core/environment.h"
 #include "core/machine.h"
 #include "core/parallel.h"
+#include "sandbox/sandbox.h"
 #include "train/propose.h"
 
 namespace lathe::cli {
@@ -75,6 +77,20 @@ Finding cuda() {
   return {State::kNote, "cuda", "not in this build; everything runs on the CPU", ""};
 }
 
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+// The walls around untrusted programs (HumanEval): those that stand, and what mends the others.
+Finding sandbox_walls() {
+  const Result<sandbox::Sandbox> opened = sandbox::Sandbox::open();
+  if (!opened.ok()) return {State::kNote, "sandbox", "off: programs of models are not run", opened.error().to_string()};
+  const sandbox::Sandbox& box = opened.value();
+  return {State::kGood, "sandbox", box.python() + " behind: " + joined(box.walls()), joined(box.missing())};
+}
+
 // Base training that would use half, three quarters and nearly all of the free memory. Nothing is set by it.
 Json propose(Context& context) {
   Json list = Json::array();
@@ -91,13 +107,14 @@ class Doctor : public Verb {
   VerbInfo info() const override {
     return {"doctor", "help", "what this machine and installation can do, what is missing, and what mends it", "lathe doctor", "", 0};
   }
-  void describe(SettingsTable&) override {}
+  void describe(SettingsTable& table) override { table.add("run", &run_, "the checklist of a whole run instead: disk, data, stages, evaluations, report"); }
 
   Result<Exit> run(Context& context) override {
+    if (run_) return checklist(context);
     const Machine machine = read_machine();
     const std::vector<Finding> findings = {
         {State::kGood, "cpu", join_text(machine.cpu_model, ", ", machine.logical_cpus, " logical, ", num_threads(), " threads in use"), ""},
-        vector_unit(), memory(machine), base_folder_finding(context), libraries(), parquet(), cuda()};
+        vector_unit(), memory(machine), base_folder_finding(context), libraries(), parquet(), sandbox_walls(), cuda()};
     context.print(version_text());
     bool bad = false;
     Json checks = Json::object();
@@ -113,6 +130,20 @@ class Doctor : public Verb {
     checks["proposals"] = propose(context);
     return context.finish(checks, bad ? Exit::kBadInput : Exit::kDone);
   }
+
+ private:
+  static Result<Exit> checklist(Context& context) {
+    LATHE_TRY(const fs::path base, context.base_folder());
+    Json items = Json::object();
+    for (const ChecklistItem& item : run_checklist(base, context.common().tag)) {
+      context.print(item.done ? "[x] " : item.expected ? "[ ] " : "[-] ", format_text("%-16s ", item.name.c_str()), item.text);
+      if (!item.done && item.expected) context.print("                     next: ", item.command);
+      items[item.name] = Json(Json::Object{{"done", item.done}, {"expected", item.expected}, {"text", item.text}, {"command", item.command}});
+    }
+    return context.finish(items);
+  }
+
+  bool run_ = false;
 };
 
 }  // namespace

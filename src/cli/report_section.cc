@@ -52,7 +52,7 @@ std::string report_value(const Json& value) {
 }
 
 Result<fs::path> write_report_section(const fs::path& base, const std::string& section, const std::vector<Json>& items,
-                                      const Clock& clock) {
+                                      const Clock& clock, const Json& figures) {
   const std::string time = clock.local_time();
   const fs::path folder = base / "report", markdown = folder / (report_slug(section) + ".md");
   Json twin = Json::object();
@@ -60,6 +60,7 @@ Result<fs::path> write_report_section(const fs::path& base, const std::string& s
   twin["section"] = section;
   twin["timestamp"] = time;
   twin["items"] = Json(items);
+  if (figures.is_object()) twin["figures"] = figures;
   LATHE_TRY_STATUS(write_json_atomic(folder / (report_slug(section) + ".json"), twin));
   LATHE_TRY_STATUS(write_file_atomic(markdown, to_markdown(section, time, items)));
   return markdown;

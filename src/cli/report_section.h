@@ -13,9 +13,9 @@
 namespace lathe::cli {
 
 // Items are texts, which stand as they are, and objects, which become "- key: value" lines; empty ones, null, false and
-// zero are left out. Returns the Markdown file's path.
+// zero are left out. `figures`: an object for the JSON alone, which pictures are drawn from. Returns the Markdown file's path.
 Result<fs::path> write_report_section(const fs::path& base, const std::string& section, const std::vector<Json>& items,
-                                      const Clock& clock = Clock::real());
+                                      const Clock& clock = Clock::real(), const Json& figures = Json());
 
 // "Tokenizer training" -> "tokenizer-training".
 std::string report_slug(const std::string& section);

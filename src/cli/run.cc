@@ -11,6 +11,7 @@
 #include "cli/version.h"
 #include "core/environment.h"
 #include "core/log.h"
+#include "train/plan.h"
 
 namespace lathe::cli {
 
@@ -83,10 +84,17 @@ class Runner {
 
     Context context(common, table, line.value().operands, found.program, out_, rank_from_environment().value().rank);
     log_debug("cli", title, " with ", table.to_json().dump());
-    return call(verb, context, title);
+    return call(verb, context, table, title);
   }
 
-  Exit call(Verb& verb, Context& context, const std::string& title) {
+  // Row C-14.10: what a training verb may be told to take less memory.
+  static std::string out_of_memory(const SettingsTable& table) {
+    const Json settings = table.to_json();
+    if (!settings.contains("device_batch_size")) return "out of memory";
+    return "out of memory; " + train::memory_advice(settings.get_int("depth", 20), settings.get_int("max_seq_len", 2048)) + "; `lathe plan` shows what a training run needs";
+  }
+
+  Exit call(Verb& verb, Context& context, const SettingsTable& table, const std::string& title) {
     try {
       Result<Exit> result = verb.run(context);
       out_.flush();
@@ -94,7 +102,7 @@ class Runner {
       if (!out_.good()) return fail(title, error("standard output could not be written (disk full, or closed)"), Exit::kBadInput);
       return result.value();
     } catch (const std::bad_alloc&) {
-      return fail(title, error("out of memory; `lathe plan` shows what a training run needs"), Exit::kBadInput);
+      return fail(title, error(out_of_memory(table)), Exit::kBadInput);
     } catch (const std::exception& e) {
       return fail(title, error(e.what()), Exit::kBadInput);
     }

@@ -122,6 +122,7 @@ Status ScalingVerb::prepare(const Context& context) {
   if (!context.common().tag.empty()) return error_at("tag", -1, "each run has a tag of its own; name the experiment by ", grid() ? "--label" : "its operand");
   series_ = context.operands().empty() ? environment("SERIES_NAME", month_and_day()) : context.operands()[0];
   LATHE_TRY_STATUS(grid() ? check_word("label", label_) : check_word("series", series_));
+  if (settings_.eval_every <= 0) return error_at("eval_every", -1, "must be above 0: the fits need the validation loss at the end of each run");
   if (depths_.empty()) return error_at("depths", -1, "names no depth");
   for (const int64_t depth : depths_)
     if (depth < 1) return error_at("depths", -1, depth, " is no depth");
@@ -237,7 +238,7 @@ eval::ScalingRun ScalingVerb::facts_of(const ScalingRow& row) const {
   if (const auto curves = eval::read_curves(base_, tag); curves.ok())
     for (const eval::RunCurves& stage : curves.value())
       if (stage.stage == "base")
-        for (const plot::Point& p : stage.loss) run.curve.push_back({flops_per_token * tokens_per_step * (p.x + 1), p.y});
+        for (const plot::Point& p : stage.points("train/loss")) run.curve.push_back({flops_per_token * tokens_per_step * (p.x + 1), p.y});
   return run;
 }
 

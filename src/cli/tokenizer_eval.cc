@@ -116,7 +116,12 @@ Result<Exit> TokenizerEval::run(Context& context) {
   for (const auto& [name, size] : sizes.as_object()) context.print("  ", name, ": ", size.as_int());
   for (const std::string& table : tables) context.print("\n", table);
   context.print("Quality of ours:\n\n", tokenizer::quality_markdown(quality, static_cast<size_t>(top_)));
-  LATHE_TRY(const fs::path report, write_report_section(base, "Tokenizer evaluation", {sections.begin(), sections.end()}));
+  Json own = Json::array();
+  for (size_t i = 0; i < texts.size(); ++i)
+    own.push_back(Json(Json::Object{{"text", texts[i].name}, {"bytes", measured[i].bytes}, {"tokens", measured[i].tokens}, {"ratio", measured[i].ratio()}}));
+  const Json pictured(Json::Object{{"ours", std::move(own)}, {"comparisons", comparisons}, {"vocab_sizes", sizes}});
+  LATHE_TRY(const fs::path report,
+            write_report_section(base, "Tokenizer evaluation", {sections.begin(), sections.end()}, Clock::real(), pictured));
   context.print("Saved report section to ", report.string());
   return context.finish(Json(Json::Object{{"vocab_size", ours.vocab_size()},
                                           {"sha256", ours.hash()},

@@ -1,7 +1,9 @@
 // lathe train: base pre-training (rows of area C-5).
 #include <algorithm>
+#include <optional>
 
 #include "bench/machine_limits.h"
+#include "cli/core_run.h"
 #include "cli/report_section.h"
 #include "cli/training.h"
 #include "cli/training_run.h"
@@ -30,7 +32,9 @@ class Train : public Verb {
   Result<Exit> run(Context& context) override;
 
  private:
-  Status check(bool core_metric_asked) const;
+  Status check() const;
+  // The tasks of CORE; none where it is off, or where no bundle stands and nobody asked for it.
+  Result<std::vector<eval::CoreTask>> core_tasks(const Context& context, const fs::path& base);
   Result<std::unique_ptr<const train::PackedData>> open_packed(const Context& context, const fs::path& data, const tokenizer::Tokenizer& tokenizer,
                                                                const fs::path& tokenizer_path);
   Result<std::unique_ptr<data::TokenLoader>> packed_batches(const train::PackedData& packed, data::Split split, const data::PretrainLoaderOptions& batch,
@@ -42,9 +46,11 @@ class Train : public Verb {
 
   train::BaseSettings settings_;
   TrainingRun training_;
+  CoreRun core_;
+  std::optional<double> core_metric_;  // of the evaluation made last, which is the last iteration's at the end (row C-5.31)
 };
 
-Status Train::check(bool core_metric_asked) const {
+Status Train::check() const {
   const auto at_least_one = [](const char* key, int64_t value) -> Status {
     if (value < 1) return error_at(key, -1, "must be at least 1, is ", value);
     return {};
@@ -59,8 +65,17 @@ Status Train::check(bool core_metric_asked) const {
   // Row L-13.1: kept for old command lines.
   log_info("train", "compile ", settings_.compile ? "on" : "off", ": the engine always runs its planned form, the results are the same");
   if (settings_.fp8) log_warning("train", "--fp8 needs CUDA; ignored");
-  if (core_metric_asked) log_warning("train", "--core-metric-every: this build has no CORE evaluation; ignored");
   return {};
+}
+
+Result<std::vector<eval::CoreTask>> Train::core_tasks(const Context& context, const fs::path& base) {
+  if (settings_.core_metric_every <= 0) return std::vector<eval::CoreTask>();
+  if (!core_.bundle_exists(base) && !context.given("core_metric_every")) {
+    log_info("train", "CORE is not measured: no evaluation bundle at ", core_.bundle_folder(base).string());
+    return std::vector<eval::CoreTask>();
+  }
+  core_.max_per_task = settings_.core_metric_max_per_task;
+  return core_.list(base);
 }
 
 void Train::print_horizon(Context& context, const model::Transformer& model, const train::BaseHorizon& horizon) const {
@@ -102,7 +117,7 @@ Status Train::write_section(const Context& context, const fs::path& base, const 
   Json outcome = Json::object();
   outcome["Minimum validation bpb"] = result.state.min_val_bpb ? Json(*result.state.min_val_bpb) : Json();
   outcome["Final validation bpb"] = result.state.val_bpb ? Json(*result.state.val_bpb) : Json();
-  outcome["CORE metric estimate"] = Json();
+  outcome["CORE metric estimate"] = core_metric_ ? Json(*core_metric_) : Json();
   outcome["MFU %"] = format_text("%.2f%%", 100 * result.performance.mfu());
   outcome["Total training flops"] = format_text("%e", model.flops_per_token() * static_cast<double>(tokens));
   outcome["Total training time"] = format_text("%.2fm", result.state.total_training_time / 60);
@@ -153,7 +168,8 @@ Result<Exit> Train::run(Context& context) {
   LATHE_TRY(const fs::path tokenizer_path, given_or_base(context, settings_.tokenizer, "tokenizer"));
   LATHE_TRY(const tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(tokenizer_path));
   LATHE_TRY(const std::unique_ptr<const train::PackedData> packed, open_packed(context, data_path, tokenizer, tokenizer_path));
-  LATHE_TRY_STATUS(check(context.given("core_metric_every")));
+  LATHE_TRY_STATUS(check());
+  LATHE_TRY(const std::vector<eval::CoreTask> core_tasks, this->core_tasks(context, base));
   LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, tokenizer.vocab_size()));
   const Json user_settings = context.settings();
   if (packed) settings_.max_seq_len = packed->sequence_length();  // of a batch; the model's context stands in `config`
@@ -204,6 +220,7 @@ Result<Exit> Train::run(Context& context) {
   loop_settings.num_iterations = horizon.plan.num_iterations;
   loop_settings.grad_clip = settings_.grad_clip;
   loop_settings.eval_every = settings_.eval_every;
+  loop_settings.measure_every = core_tasks.empty() ? -1 : settings_.core_metric_every;
   loop_settings.sample_every = settings_.sample_every;
   loop_settings.save_every = settings_.save_every;
   loop_settings.log_every = settings_.log_every;
@@ -223,6 +240,18 @@ Result<Exit> Train::run(Context& context) {
   };
   hooks.validate = [&](int64_t) {
     return validate(model, eval_context, [&] { return make_loader(data::Split::kValidation); }, eval_batches, token_bytes);
+  };
+  hooks.measure = [&](int64_t step) -> Result<Json> {
+    core_metric_.reset();
+    LATHE_TRY(const CoreRun::Outcome core, core_.measure(context, model, tokenizer, core_tasks, *world));
+    if (core.interrupted) return Json();
+    core_metric_ = eval::core_metric(core.scores);
+    context.print(format_text("Step %05lld | CORE metric: %.4f", static_cast<long long>(step), *core_metric_));
+    Json values = Json::object();
+    values["core_metric"] = *core_metric_;
+    values["centered_results"] = Json::object();
+    for (const eval::CoreScore& score : core.scores) values["centered_results"][score.label] = score.centered;
+    return values;
   };
   hooks.sample = [&](int64_t step) -> Status {
     LATHE_TRY(const std::vector<std::string> lines, sample_lines(model, tokenizer));
@@ -248,6 +277,7 @@ Result<Exit> Train::run(Context& context) {
                                                                    weights, *world, user_settings, run, nullptr, 6, sources}));
   if (!result.interrupted) LATHE_TRY_STATUS(write_section(context, base, model, horizon, result));
   Json figures = Json::object();
+  if (core_metric_) figures["core_metric"] = *core_metric_;
   figures["flops_per_token"] = model.flops_per_token();
   figures["parameters"] = model.counts().total;
   figures["parameter_counts"] = train::counts_json(model.counts());

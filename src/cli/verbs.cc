@@ -7,6 +7,7 @@ namespace lathe::cli {
 
 std::unique_ptr<Verb> make_bench_data();
 std::unique_ptr<Verb> make_augment();
+std::unique_ptr<Verb> make_bench_eval();
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
@@ -22,10 +23,14 @@ std::unique_ptr<Verb> make_download();
 std::unique_ptr<Verb> make_dpo();
 std::unique_ptr<Verb> make_chat();
 std::unique_ptr<Verb> make_lab_dpo();
+std::unique_ptr<Verb> make_lab_eval();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
+std::unique_ptr<Verb> make_eval_chat();
+std::unique_ptr<Verb> make_eval_compare();
+std::unique_ptr<Verb> make_eval_show();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
@@ -41,10 +46,13 @@ std::unique_ptr<Verb> make_merge();
 std::unique_ptr<Verb> make_quantize();
 std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_report();
+std::unique_ptr<Verb> make_report_card();
+std::unique_ptr<Verb> make_report_compare();
 std::unique_ptr<Verb> make_mid();
 std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_scaling();
+std::unique_ptr<Verb> make_sandbox();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -83,25 +91,33 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
+  verbs.push_back(make_bench_eval());
   verbs.push_back(make_bench_data());
   verbs.push_back(make_bench_tokenizer());
   verbs.push_back(make_doctor());
   verbs.push_back(make_chat());
   verbs.push_back(make_eval_base());
   verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_chat());
   verbs.push_back(make_eval_core());
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
+  verbs.push_back(make_eval_show());
+  verbs.push_back(make_eval_compare());
+  verbs.push_back(make_lab_eval());
   verbs.push_back(make_generate());
   verbs.push_back(make_inspect());
   verbs.push_back(make_plan());
   verbs.push_back(make_dashboard());
   verbs.push_back(make_serve());
   verbs.push_back(make_report());
+  verbs.push_back(make_report_card());
+  verbs.push_back(make_report_compare());
   verbs.push_back(make_scaling());
   verbs.push_back(make_miniseries());
   verbs.push_back(make_mid());
   verbs.push_back(make_rl());
+  verbs.push_back(make_sandbox());
   verbs.push_back(make_sft());
   verbs.push_back(make_dpo());
   verbs.push_back(make_train());
@@ -119,11 +135,15 @@ const std::vector<Alias>& aliases() {
       {"base_loss", "eval bpb", true},         {"base_eval", "eval base", false},          {"chat_sft", "sft", false},
       {"mid_train", "mid", false},
       {"chat_rl", "rl", false},
+      {"chat_eval", "eval chat", false},
       {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"20_train_tokenizer", "tokenizer train", false},
       {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
       {"30_pack_dataset", "pack", false},
+      {"50_evaluate_pretrain", "eval lab", false},
+      {"80_evaluate_sft", "eval lab", false},
+      {"98_evaluate_dpo", "eval lab", false},
       {"60_prepare_sft_corpus", "corpus sft", false},
       {"90_prepare_dpo_corpus", "corpus dpo", false},
       {"gen_synthetic_data", "augment", false},

@@ -27,10 +27,6 @@ void each_loss(model::Transformer& model, ops::Context& ctx, std::span<const int
     if (targets[static_cast<size_t>(i)] >= 0) take(targets[static_cast<size_t>(i)], static_cast<double>(nll.data<float>()[i]));
 }
 
-struct LossSum {
-  double nats = 0;
-  int64_t targets = 0;
-};
 LossSum loss_of(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch) {
   LossSum sum;
   each_loss(model, ctx, batch.inputs(), batch.targets(), batch.rows, batch.documents, [&](int32_t, double nats) {
@@ -68,20 +64,31 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
 }
 
 double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch) {
-  const LossSum sum = loss_of(model, ctx, batch);
-  return sum.targets == 0 ? 0.0 : sum.nats / static_cast<double>(sum.targets);
+  return loss_of(model, ctx, batch).mean();
 }
 
-Result<double> measure_loss(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches) {
-  LossSum total;
+Result<std::vector<LossSum>> measure_losses(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches) {
+  std::vector<LossSum> sums;
   data::TokenBatch batch;
   for (int64_t i = 0; i < batches; ++i) {
     LATHE_TRY_STATUS(loader.next(batch));
-    const LossSum sum = loss_of(model, ctx, batch);
+    sums.push_back(loss_of(model, ctx, batch));
+  }
+  return sums;
+}
+
+LossSum total_of(std::span<const LossSum> sums) {
+  LossSum total;
+  for (const LossSum& sum : sums) {
     total.nats += sum.nats;
     total.targets += sum.targets;
   }
-  return total.targets == 0 ? 0.0 : total.nats / static_cast<double>(total.targets);
+  return total;
+}
+
+Result<double> measure_loss(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches) {
+  LATHE_TRY(const std::vector<LossSum> sums, measure_losses(model, ctx, loader, batches));
+  return total_of(sums).mean();
 }
 
 Result<ByteSums> measure_batches(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches,

@@ -27,6 +27,14 @@ ByteSums measure_batch(model::Transformer& model, ops::Context& ctx, std::span<c
 
 // The mean loss of a batch's targets, special tokens among them, in nats; 0 without a target.
 double measure_loss(model::Transformer& model, ops::Context& ctx, const data::TokenBatch& batch);
+// The sums of a loader's next `batches` batches, one each: their total is what training validates by.
+struct LossSum {
+  double nats = 0;
+  int64_t targets = 0;
+  double mean() const { return targets == 0 ? 0.0 : nats / static_cast<double>(targets); }
+};
+Result<std::vector<LossSum>> measure_losses(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches);
+LossSum total_of(std::span<const LossSum> sums);
 // The same over the targets of a loader's next `batches` batches, each target with the same weight.
 Result<double> measure_loss(model::Transformer& model, ops::Context& ctx, data::TokenLoader& loader, int64_t batches);
 

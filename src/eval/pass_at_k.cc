@@ -28,6 +28,13 @@ std::vector<double> pass_at_k(std::span<const std::vector<bool>> outcomes) {
   return out;
 }
 
+double unbiased_pass_at_k(int64_t n, int64_t c, int64_t k) {
+  require(n >= 1 && c >= 0 && c <= n && k >= 1 && k <= n, "[pass_at_k] ", c, " of ", n, " samples at k = ", k);
+  double all_wrong = 1;  // C(n - c, k) / C(n, k), 0 once fewer than k are wrong
+  for (int64_t i = n - c + 1; i <= n; ++i) all_wrong *= 1 - static_cast<double>(k) / static_cast<double>(i);
+  return n - c < k ? 1 : 1 - all_wrong;
+}
+
 std::string PassScore::line() const {
   std::string out;
   for (size_t k = 0; k < pass.size(); ++k) out += format_text("%sPass@%zu: %.4f", k > 0 ? ", " : "", k + 1, pass[k]);

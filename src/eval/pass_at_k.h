@@ -14,6 +14,10 @@ namespace lathe::eval {
 // outcomes: per problem, every sample's; all of one length n. Shares for k = 1 to n; empty without problems.
 std::vector<double> pass_at_k(std::span<const std::vector<bool>> outcomes);
 
+// The chance that k of n samples, of which c are right, hold a right one: 1 - C(n - c, k) / C(n, k) (Chen et al. 2021,
+// arXiv:2107.03374, in the form without large numbers). 0 <= c <= n, 1 <= k <= n.
+double unbiased_pass_at_k(int64_t n, int64_t c, int64_t k);
+
 // Sampling is fixed (row C-9.19) and every problem draws the same numbers (seed 42): two models are compared on like terms.
 struct PassOptions {
   int64_t max_problems = 400;  // the first so many; -1: all

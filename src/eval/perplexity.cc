@@ -108,8 +108,10 @@ Json PerplexityScore::to_json() const {
   Json out = Json::object();
   out["value"] = perplexity();
   out["n"] = tokens;
-  out["low"] = range.low;
-  out["high"] = range.high;
+  if (blocks.size() > 1) {
+    out["low"] = range.low;
+    out["high"] = range.high;
+  }
   out["loss"] = loss();
   out["bits_per_byte"] = bits_per_byte();
   out["word_perplexity"] = word_perplexity();

@@ -10,6 +10,7 @@
 #include "core/sha256.h"
 #include "core/text.h"
 #include "eval/provenance_records.h"
+#include "eval/stage_folders.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::eval {
@@ -20,15 +21,17 @@ constexpr size_t kShownFiles = 4;  // more whole files of one stage are counted,
 // From raw data to reports.
 int order_of(const ProvenanceNode& node) {
   static const std::vector<std::string> kinds = {"download", "repackage", "synth", "corpus", "tokenizer", "spm", "packed", "dpo", "sft"};
-  const auto place = std::find(kinds.begin(), kinds.end(), node.kind);
-  if (place != kinds.end()) return static_cast<int>(place - kinds.begin());
+  const auto known = std::find(kinds.begin(), kinds.end(), node.kind);
+  if (known != kinds.end()) return static_cast<int>(known - kinds.begin());
   if (node.kind == "adapter") return 60;
   if (node.kind == "evaluation") return 70;
   if (node.kind == "report") return 80;
   if (node.kind != "checkpoint") return 40;
-  const std::vector<std::string> roots = {"base_checkpoints", "mid_checkpoints", "chatsft_checkpoints", "chatdpo_checkpoints", "chatrl_checkpoints"};
-  for (size_t i = 0; i < roots.size(); ++i)
-    if (node.folder.string().find(roots[i]) != std::string::npos) return 50 + static_cast<int>(i);
+  int place = 50;
+  for (const StageFolder& stage : kStageFolders) {
+    if (node.folder.string().find(stage.folder) != std::string::npos) return place;
+    ++place;
+  }
   return 49;
 }
 

@@ -5,18 +5,13 @@
 #include "core/manifest.h"
 #include "core/text.h"
 #include "eval/results.h"
+#include "eval/stage_folders.h"
 
 namespace lathe::eval {
 namespace {
 
 constexpr const char *kAdapterRecord = "lathe_adapter.json", *kMetaFile = "meta.json";
 constexpr int kFoldersAbove = 6;
-constexpr std::pair<const char*, const char*> kStageFolders[] = {{"base", "base_checkpoints"},
-                                                                 {"mid", "mid_checkpoints"},
-                                                                 {"sft", "chatsft_checkpoints"},
-                                                                 {"dpo", "chatdpo_checkpoints"},
-                                                                 {"rl", "chatrl_checkpoints"}};
-
 bool is_there(const fs::path& path) {
   std::error_code code;
   return fs::exists(path, code);
@@ -81,9 +76,9 @@ void read_summary(const Json& json, ProvenanceNode& node) {
   if (about == nullptr || !about->is_object()) about = &none;
   const fs::path base = node.folder.parent_path().parent_path().parent_path();
   const std::string source = about->get_string("source", ""), tag = about->get_string("tag", "");
-  for (const auto& [name, root] : kStageFolders) {
-    if (source != name) continue;
-    const fs::path step = base / root / tag / join_text("step_", about->get_int("step", 0));
+  for (const StageFolder& stage : kStageFolders) {
+    if (source != stage.stage) continue;
+    const fs::path step = base / stage.folder / tag / join_text("step_", about->get_int("step", 0));
     const char* weights = is_there(step / "adapter_model.safetensors") ? "adapter_model.safetensors" : "model.safetensors";
     std::string recorded;
     if (const Json* hashes = about->find("weights_sha256"); hashes != nullptr && hashes->is_array() && hashes->size() > 0 && hashes->as_array().back().is_string())

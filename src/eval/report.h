@@ -7,12 +7,14 @@
 
 #include "core/file.h"
 #include "core/json.h"
+#include "core/manifest.h"
 
 namespace lathe::eval {
 
 struct Report {
   std::string markdown, html;
-  Json json;                          // generated, tag, run_started, wall_clock, summary, tasks, curves, sections, missing
+  Json json;                          // docs/formats/report.md
+  std::vector<FileRecord> made_from;  // files that were read: relative to the base folder where they lie below
   std::vector<std::string> warnings;  // a missing header, every missing section
 };
 
@@ -20,7 +22,7 @@ struct Report {
 // the report; empty: none. `now`: local time. Missing parts are left out and named; only unreadable files are errors.
 Result<Report> make_report(const fs::path& base, const std::string& tag, const std::string& now);
 
-// <base>/report/report.md, report.html and report.json.
+// <base>/report/report.md, report.html and report.json, and their manifest.json.
 Status write_report(const fs::path& base, const Report& report);
 
 // Deletes the expected sections and the former report, and writes header.md.

@@ -21,11 +21,13 @@ Result<ReportSection> read_section(const fs::path& markdown) {
   section.title = line_after(section.markdown, "## ");
   section.timestamp = line_after(section.markdown, "timestamp:");
   section.items = Json::object();
+  section.figures = Json::object();
   fs::path twin = markdown;
   twin.replace_extension(".json");
   std::error_code code;
   if (!fs::exists(twin, code)) return section;
   LATHE_TRY(const Json json, read_json(twin));
+  if (const Json* figures = json.find("figures"); figures != nullptr && figures->is_object()) section.figures = *figures;
   const Json* items = json.find("items");
   if (items == nullptr || !items->is_array()) return error_at(twin.string(), -1, "holds no list \"items\"");
   for (const Json& item : items->as_array())

@@ -14,6 +14,7 @@ struct ReportSection {
   std::string slug, title, timestamp;  // title and time are empty when the file does not say
   std::string markdown;
   Json items;  // object: all objects among the items of the JSON form in one; empty when there is no JSON
+  Json figures;  // object: what pictures are drawn from; empty when there is none
 };
 
 // Those of the verbs in the order of the report. Not `expected`: of a stage that many runs go without (mid-training, preferences).

@@ -26,6 +26,18 @@ Status write_answers(const fs::path& file, std::span<const Json> answers) {
   return write_file_atomic(file, lines);
 }
 
+Result<Json> data_of(std::span<const fs::path> files) {
+  Json out = Json::array();
+  for (const fs::path& file : files) {
+    LATHE_TRY(std::string hash, sha256_file(file));
+    Json entry = Json::object();
+    entry["file"] = file.filename().string();
+    entry["sha256"] = std::move(hash);
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 Json not_run(const std::string& why) {
   Json out = Json::object();
   out["not_run"] = why;

@@ -28,6 +28,9 @@ Status update_summary(const fs::path& folder, const Json& about, const std::stri
 // its set), "prompt", "output", "answer" (what was judged), "expected", "correct" (bool) or "score" (number).
 Status write_answers(const fs::path& file, std::span<const Json> answers);
 
+// "data" of a figure: [{"file": its name, "sha256": ...}].
+Result<Json> data_of(std::span<const fs::path> files);
+
 // {"not_run": why}
 Json not_run(const std::string& why);
 

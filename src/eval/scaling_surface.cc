@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kDelta = 1e-3;      // of the Huber loss
 constexpr int64_t kFewestRuns = 6;   // five numbers are fitted
-constexpr double kSmallestExponent = 0.02, kLargestExponent = 3;
+constexpr double kSmallestExponent = 0.02, kLargestExponent = 3;  // searched
 
 // The problem in well-scaled numbers: e, a, b, ln alpha, ln beta with L = exp(e) + exp(a) n^-alpha + exp(b) d^-beta, where n and d
 // are N and D by their geometric means.
@@ -36,7 +36,7 @@ class HuberProblem {
   double operator()(std::span<const double> x, std::span<double> gradient) const {
     std::fill(gradient.begin(), gradient.end(), 0.0);
     const double alpha = std::exp(x[3]), beta = std::exp(x[4]), e = std::exp(x[0]);
-    if (!(alpha <= kLargestExponent && beta <= kLargestExponent)) return std::numeric_limits<double>::infinity();
+    if (!(std::max(alpha, beta) <= kLargestExponent && std::min(alpha, beta) >= kSmallestExponent)) return std::numeric_limits<double>::infinity();
     double sum = 0;
     for (size_t i = 0; i < loss_.size(); ++i) {
       const double n = std::exp(x[1] - alpha * log_n_[i]), d = std::exp(x[2] - beta * log_d_[i]), predicted = e + n + d;
@@ -162,9 +162,11 @@ SurfaceFit fit_surface(const std::vector<ScalingRun>& all, int64_t resamples) {
   fit.irreducible = middle_of(irreducibles);
 
   const double lowest = std::min_element(runs.begin(), runs.end(), [](const ScalingRun& x, const ScalingRun& y) { return x.loss < y.loss; })->loss;
-  if (surface.E < 0.01 * lowest) fit.notes.push_back("E is about zero: these runs are too small to tell the loss that remains");
-  if (std::min(surface.alpha, surface.beta) < kSmallestExponent || std::max(surface.alpha, surface.beta) > 0.99 * kLargestExponent)
-    fit.notes.push_back("an exponent is at the end of what is searched: the runs do not determine it");
+  if (surface.E < 0.01 * lowest) fit.notes.push_back("E is about zero: these runs do not tell the loss that would remain");
+  if (std::min(surface.alpha, surface.beta) < 1.01 * kSmallestExponent || std::max(surface.alpha, surface.beta) > 0.99 * kLargestExponent) {
+    fit.problem = "an exponent lies at the end of what is searched: the runs do not determine it";
+    fit.law.reset();
+  }
   if (runs.size() < 15) fit.notes.push_back(join_text(runs.size(), " runs for five numbers: the fit follows each of them"));
   return fit;
 }

@@ -1,28 +1,20 @@
-// A model's answers to the cases of a task, each judged, and what they add up to. Greedy, through the engine with the
-// calculator at hand (row C-10.12); multiple choice is decided by the logits of the letters alone (row C-7.26).
+// A model's answers to the items of a task, each judged, and what they add up to: the one scorer of chat models. Multiple choice is
+// decided by the logits of the letters alone (row C-7.26), everything else by the text that the engine writes, the calculator at hand
+// (rows C-7.28, C-10.12). No figure depends on the number of rows, threads or ranks, nor on the order.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "core/json.h"
+#include "dist/communicator.h"
+#include "eval/answer.h"
 #include "infer/engine.h"
-#include "tasks/task.h"
+#include "tasks/evaluation_task.h"
 
 namespace lathe::eval {
-
-struct CaseAnswer {
-  std::string kind, prompt;  // the user's last message
-  std::string output;        // all of the assistant's text, tool calls and their results by name; the letter of a choice
-  std::string answer;        // what was judged: the number, the letters, ...
-  std::string expected;
-  bool correct = false;
-  bool finished = true;      // false: cut off at the task's max_new_tokens
-  int64_t tokens = 0;        // generated
-  Json to_json() const;
-};
 
 struct KindScore {
   std::string kind;
@@ -32,35 +24,46 @@ struct KindScore {
 struct TaskScore {
   std::string task, title;
   tasks::Scoring scoring = tasks::Scoring::kGenerative;
-  int64_t n = 0, correct = 0;
+  int64_t n = 0, correct = 0;              // correct: one of its samples is (pass@n, row C-7.28)
   double accuracy = 0, low = 0, high = 1;  // Wilson's 95 % interval
-  double majority = 0;                     // baselines of tasks::Baselines, over the same cases
+  double majority = 0;                     // baselines over the same items
   double random = 0;
   double seconds = 0;
-  std::vector<KindScore> kinds;            // by name
-  std::vector<CaseAnswer> answers;         // in the order of the cases
+  int64_t cut = 0;                         // prompts that lost their end (row C-7.43)
+  int64_t unfinished = 0;                  // samples cut off at max_new_tokens
+  std::vector<KindScore> kinds;            // by name, of items that have a kind
+  std::vector<Answer> answers;             // by index
+  // With several samples of each item: pass_at_k[k - 1] is the mean of unbiased_pass_at_k over the items; the vote is over what was
+  // judged, where equal answers are equal texts.
+  std::vector<double> pass_at_k;
+  std::optional<double> majority_vote;
+  Json settings = Json::object();          // all that the answers depend on besides model and data
+  Json data = Json::array();               // files with their SHA-256; the caller's to fill
 
   double chance() const { return majority > random ? majority : random; }
   // "better than chance", "not distinguishable from chance" when the interval covers it, "worse than chance".
   std::string verdict() const;
-  Json to_json() const;  // without the answers
+  Json to_json() const;  // a figure of results.h, without the answers
 };
+
+inline constexpr int64_t kMostPromptTokens = 2048;  // row C-2.28
 
 struct ScoreOptions {
-  std::function<void(int64_t done, int64_t correct)> on_group;  // cases with prompts of one length go together
-  infer::IsCancelled is_cancelled;  // the score is then that of the cases done so far
+  int64_t rows = 8;                       // answered together; memory and time depend on it
+  int64_t samples = 1;                    // of each item that is answered in text
+  std::optional<int64_t> max_new_tokens;  // none: the task's own
+  // Every item draws the same numbers (row C-7.41). The default is greedy.
+  infer::SamplingOptions sampling = {.temperature = 0, .top_k = 50};
+  dist::Communicator* ranks = nullptr;    // batches r, r + W, ... are rank r's; every rank gets the score of all (rows C-7.27, C-7.29)
+  std::function<void(int64_t done, int64_t correct)> on_batch;  // of this rank
+  infer::IsCancelled is_cancelled;        // the score is then that of the items done so far
 };
 
-// Errors: a prompt that the tokenizer or the model cannot take, letters that are not one token each. The engine's
-// tokenizer must have the chat markers.
-Result<TaskScore> score_task(infer::Engine& engine, const tasks::BuiltinTask& task, std::span<const tasks::TaskCase> cases,
-                             const ScoreOptions& options = {});
+// A prompt longer than kMostPromptTokens or the model's positions loses its end and is counted. Errors: a prompt that the tokenizer
+// cannot take, letters that are not one token each; they name the item. The engine's tokenizer must have the chat markers.
+Result<TaskScore> score_task(infer::Engine& engine, const tasks::EvaluationTask& task, const ScoreOptions& options = {});
 
-// The logits of the letters after the prompt, one forward pass (row C-7.26). Each letter must be one token.
-Result<std::vector<float>> letter_logits(infer::Engine& engine, std::span<const int32_t> prompt, const std::vector<std::string>& letters);
-
-// <folder>/<task>.jsonl with one answer a line, and <folder>/summary.json: `about` (model, step, ...) and the scores by
-// task. Scores of other tasks in a summary with the same `about` are kept.
+// <folder>/<task>.jsonl with an answer a line, and the figures in section "tasks" of its summary (results.h).
 Status write_scores(const fs::path& folder, const Json& about, std::span<const TaskScore> scores);
 
 }  // namespace lathe::eval

@@ -20,6 +20,10 @@ constexpr const char* kFineWeb = "karpathy/fineweb-edu-100b-shuffle";
 constexpr const char* kBucket = "https://karpathy-public.s3.us-west-2.amazonaws.com/";
 constexpr const char* kWords = "https://raw.githubusercontent.com/dwyl/english-words/refs/heads/master/words_alpha.txt";
 constexpr const char* kBundleFolder = "eval_bundle";
+constexpr const char* kWikiText = "ggml-org/ci";
+constexpr const char* kWikiTextArchive = "wikitext-2-raw-v1.zip";
+constexpr const char* kWikiTextFolder = "wikitext-2-raw";
+constexpr const char* kWikiTextHash = "ef7edb566e3e2b2d31b29c1fdb0c89a4cc683597484c3dc2517919c615435a11";
 
 // Sets that are read from a hub: their Parquet files, as the hub names them.
 struct HostedSet {
@@ -112,6 +116,7 @@ const std::vector<Resource>& resources() {
   static const std::vector<Resource> list = [] {
     std::vector<Resource> out = {{"fineweb", "FineWeb-Edu, shuffled: 1823 shards of about 100 MB, to base_data/ (-n takes the first ones)"},
                                  {"eval-bundle", "the evaluation bundle of CORE, unpacked to eval_bundle/"},
+                                 {"wikitext2", "WikiText-2, the raw form that perplexity is measured on, unpacked to wikitext-2-raw/"},
                                  {"identity", "identity conversations, to identity_conversations.jsonl"},
                                  {"words", "370,105 English words, to words_alpha.txt"}};
     for (const HostedSet& set : kHostedSets) out.push_back({set.name, join_text(set.help, ", to hosted/", set.name, "/")});
@@ -153,6 +158,13 @@ Result<DownloadPlan> plan_download(const std::string& what, const fs::path& base
     place(base);
     add_file(plan, joined(from(kBucket), "eval_bundle.zip"), "eval_bundle.zip");
     plan.unpack_to = plan.folder / kBundleFolder;
+    std::error_code code;
+    if (fs::is_directory(plan.unpack_to, code)) plan.files.clear();
+  } else if (what == "wikitext2") {
+    place(base);
+    add_file(plan, joined(from(join_text(hub_endpoint(), "/datasets/", kWikiText, "/resolve/main")), kWikiTextArchive), kWikiTextArchive);
+    plan.files.back().sha256 = kWikiTextHash;
+    plan.unpack_to = plan.folder / kWikiTextFolder;
     std::error_code code;
     if (fs::is_directory(plan.unpack_to, code)) plan.files.clear();
   } else if (what == "identity") {
@@ -203,7 +215,8 @@ Status unpack(const DownloadPlan& plan) {
   work += ".partial";
   fs::remove_all(work, code);  // of a run that was killed
   LATHE_TRY_STATUS(make_folders(work));
-  const fs::path archive = plan.folder / "eval_bundle.zip";
+  require(!plan.files.empty(), "[unpack] the plan has no archive");
+  const fs::path archive = plan.files.front().path;
   if (const auto names = unzip(archive, work); !names.ok()) {
     fs::remove_all(work, code);
     return names.error();

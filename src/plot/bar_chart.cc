@@ -22,7 +22,7 @@ void draw_bar(Svg& svg, const Bar& bar, const Axis& axis, Range range, double mi
   double end = start;
   if (std::isfinite(bar.value)) {
     end = x_of(bar.value);
-    svg.rect(std::min(start, end), middle - kThickness / 2, std::abs(end - start), kThickness, "bar", bar.label + ": " + note_of(bar));
+    svg.rect(std::min(start, end), middle - kThickness / 2, std::abs(end - start), kThickness, bar.colour < 0 ? "bar" : colour_class(bar.colour), bar.label + ": " + note_of(bar));
   }
   if (bar.baseline && std::isfinite(*bar.baseline))
     svg.line(x_of(*bar.baseline), middle - kThickness / 2 - 4, x_of(*bar.baseline), middle + kThickness / 2 + 4, "base");

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plot/axis.h"
@@ -22,9 +23,17 @@ struct Series {
   int colour = -1;            // that of the series of this index; -1: its own
 };
 
+// A value to compare with, as a dashed line across the picture.
+struct Level {
+  std::string name;
+  double y = 0;
+};
+
 struct LineChart {
   std::string title, x_label, y_label;
   std::vector<Series> series;
+  std::vector<Level> levels;
+  bool from_zero = false;          // the vertical axis begins at 0 when no value is below
   Scale x_scale = Scale::kLinear, y_scale = Scale::kLinear;  // kLog leaves out points that are not positive
   double width = 760, height = 380;
 };
@@ -37,6 +46,7 @@ struct Bar {
   std::optional<Range> interval;   // drawn as a whisker
   std::optional<double> baseline;  // drawn as a mark of its own colour
   std::string note;                // behind the bar, "" = the value
+  int colour = -1;                 // of colour_class; -1: that of all bars
 };
 
 struct BarChart {
@@ -47,6 +57,16 @@ struct BarChart {
   double width = 760;           // the height follows from the number of bars
 };
 std::string bar_chart(const BarChart& chart);  // horizontal bars, top to bottom
+
+// Horizontal bars of parts that add up, with the parts' names above.
+struct StackedChart {
+  std::string title, value_label;
+  std::vector<std::string> parts;
+  std::vector<std::pair<std::string, std::vector<double>>> bars;  // label, a value for each part (not finite, negative: none)
+  std::vector<std::string> notes;                                 // behind the bars; may be shorter
+  double width = 760;
+};
+std::string stacked_chart(const StackedChart& chart);
 
 struct Histogram {
   std::string title, x_label, y_label = "count";

@@ -24,6 +24,29 @@ void draw_title(Svg& svg, const std::string& title) { svg.text(16, 24, title, An
 
 void draw_no_data(Svg& svg, double width, double height) { svg.text(width / 2, height / 2, "no data", Anchor::kMiddle); }
 
+int draw_legend(const std::vector<LegendEntry>& entries, double width, Svg* svg) {
+  constexpr double kLeft = 16, kRow = 20;
+  double x = kLeft;
+  int row = 0;
+  for (const LegendEntry& entry : entries) {
+    const double needed = 30 + text_width(entry.name);
+    if (x + needed > width && x > kLeft) {
+      x = kLeft;
+      ++row;
+    }
+    if (svg != nullptr) {
+      if (entry.classes == "level") {
+        svg->line(x, 46 + kRow * row, x + 12, 46 + kRow * row, entry.classes);
+      } else {
+        svg->rect(x, 40 + kRow * row, 12, 12, entry.classes);
+      }
+      svg->text(x + 18, 50.5 + kRow * row, entry.name, Anchor::kStart);
+    }
+    x += needed;
+  }
+  return entries.empty() ? 0 : row + 1;
+}
+
 double text_width(const std::string& text) { return 7.2 * static_cast<double>(count_code_points(repair_utf8(text))); }
 
 }  // namespace lathe::plot

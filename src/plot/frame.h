@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "plot/axis.h"
 #include "plot/svg.h"
@@ -17,6 +18,12 @@ Frame frame_of(double width, double height, int legend_rows);
 void draw_axes(Svg& svg, const Frame& frame, const Axis& x, const Axis& y, const std::string& x_label, const std::string& y_label);
 void draw_title(Svg& svg, const std::string& title);
 void draw_no_data(Svg& svg, double width, double height);
+
+// Names in rows below the title, each behind a square of its series' colour; svg null: nothing is drawn. Returns the rows.
+struct LegendEntry {
+  std::string name, classes;  // of the square; "level": a dash instead
+};
+int draw_legend(const std::vector<LegendEntry>& entries, double width, Svg* svg);
 
 // Width of a text in pixels, roughly: the fonts of the reader are not known.
 double text_width(const std::string& text);

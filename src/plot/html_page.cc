@@ -24,6 +24,17 @@ pre{background:var(--panel);padding:12px 14px;border-radius:6px;white-space:pre-
 code{background:var(--panel);padding:.1em .3em;border-radius:4px;font-size:.9em}pre code{padding:0;background:none}
 hr{border:0;border-top:1px solid var(--rule);margin:1.6em 0}
 svg.chart{display:block;max-width:100%;height:auto;margin:1em 0}
+body.broad{max-width:1120px;padding-top:8px}.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px;margin:1em 0;align-items:start}
+.pictures svg.chart{width:100%;margin:0;padding:6px;border:1px solid var(--rule);border-radius:10px;background:var(--ground)}
+.pictures>svg.chart:only-child{max-width:560px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px;margin:1.2em 0}
+.cards div{background:var(--panel);border-radius:10px;padding:12px 14px}.cards b{display:block;font-size:1.35rem;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}
+.cards span{color:var(--soft);font-size:.85rem}
+nav{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:4px 18px;white-space:nowrap;margin:0 -24px 20px;padding:10px 24px;background:var(--ground);border-bottom:1px solid var(--rule);font-size:.9rem}
+nav a{color:var(--soft);text-decoration:none}nav a:hover{color:var(--text);text-decoration:underline}h2[id]{scroll-margin-top:48px}
+details{margin:.8em 0;border:1px solid var(--rule);border-radius:10px;padding:.55em 14px}summary{cursor:pointer;font-weight:600}details h2{border:0;margin:.8em 0 .2em;padding:0}
+figure{margin:1em 0}figcaption{color:var(--soft);font-size:.85rem;margin-bottom:.2em}figure pre{margin:0}
+@media (max-width:720px){body{padding:8px 14px 48px}nav{margin:0 -14px 16px;padding:10px 14px;flex-wrap:nowrap;overflow-x:auto;scrollbar-width:none}nav::-webkit-scrollbar{display:none}table{font-size:.88rem}}
 )";
 
 bool is_number(std::string_view cell) {
@@ -72,7 +83,7 @@ size_t item_mark(std::string_view line) {
 
 }  // namespace
 
-HtmlPage::HtmlPage(std::string_view title) : title_(title) {}
+HtmlPage::HtmlPage(std::string_view title, bool wide) : title_(title), wide_(wide) {}
 
 void HtmlPage::heading(int level, std::string_view text) {
   require(level >= 1 && level <= 4, "[html_page] heading of level ", level);
@@ -95,6 +106,32 @@ void HtmlPage::table(const std::vector<std::string>& header, const std::vector<s
 }
 
 void HtmlPage::picture(const std::string& svg) { body_ += svg; }
+
+void HtmlPage::chapter(std::string_view text) {
+  chapters_.emplace_back(text);
+  body_ += join_text("<h2 id=\"c", chapters_.size(), "\">", inline_markup(text), "</h2>\n");
+}
+
+void HtmlPage::pictures(const std::vector<std::string>& svgs) {
+  std::string all;
+  for (const std::string& svg : svgs) all += svg;
+  if (!all.empty()) body_ += "<div class=\"pictures\">\n" + all + "</div>\n";
+}
+
+void HtmlPage::cards(const std::vector<std::pair<std::string, std::string>>& cards) {
+  if (cards.empty()) return;
+  body_ += "<div class=\"cards\">\n";
+  for (const auto& [name, value] : cards) body_ += join_text("<div><b>", escape_markup(value), "</b><span>", escape_markup(name), "</span></div>\n");
+  body_ += "</div>\n";
+}
+
+void HtmlPage::quote(std::string_view name, std::string_view text) {
+  body_ += join_text("<figure><figcaption>", escape_markup(name), "</figcaption><pre>", escape_markup(text), "</pre></figure>\n");
+}
+
+void HtmlPage::open_fold(std::string_view title) { body_ += join_text("<details><summary>", escape_markup(title), "</summary>\n"); }
+
+void HtmlPage::close_fold() { body_ += "</details>\n"; }
 
 void HtmlPage::markdown(std::string_view text) {
   const std::vector<std::string> lines = split_text(text, '\n');
@@ -149,9 +186,13 @@ void HtmlPage::markdown(std::string_view text) {
 }
 
 std::string HtmlPage::finish() const {
+  std::string contents;
+  for (size_t i = 0; i < chapters_.size(); ++i) contents += join_text("<a href=\"#c", i + 1, "\">", escape_markup(chapters_[i]), "</a>\n");
+  if (!contents.empty()) contents = "<nav>\n" + contents + "</nav>\n";
   return join_text("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>", escape_markup(title_),
-                   "</title>\n<style>\n", kStyle, "</style>\n</head>\n<body>\n", body_, "</body>\n</html>\n");
+                   "</title>\n<style>\n", kStyle, "</style>\n</head>\n", wide_ ? "<body class=\"broad\">\n" : "<body>\n", contents, body_,
+                   "</body>\n</html>\n");
 }
 
 }  // namespace lathe::plot

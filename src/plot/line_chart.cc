@@ -7,6 +7,8 @@
 namespace lathe::plot {
 namespace {
 
+constexpr double kPixelsPerTick = 70;
+
 using Run = std::vector<Point>;  // points of the picture that are joined
 
 bool is_drawn(const Point& p, const LineChart& chart) {
@@ -61,36 +63,26 @@ std::string colour_of(const LineChart& chart, size_t i) {
   return colour_class(given >= 0 ? given : static_cast<int>(i));
 }
 
-// Of the values with a little air at both ends.
-Range airy_range(const std::vector<double>& values, Scale scale) {
+// Of the values with a little air at both ends; from_zero: none below.
+Range airy_range(const std::vector<double>& values, Scale scale, bool from_zero) {
   const Range range = range_of(values, scale);
   if (scale == Scale::kLog) {
     const double factor = std::pow(range.high / range.low, 0.04);
     return {range.low / factor, range.high * factor};
   }
-  const double air = (range.high - range.low) * 0.04;
-  return {range.low - air, range.high + air};
+  const bool at_zero = from_zero && range.low >= 0;
+  const double low = at_zero ? 0 : range.low, air = (range.high - low) * 0.04;
+  return {at_zero ? 0 : low - air, range.high + air};
 }
 
-// Names in rows below the title; nothing for a single series. Returns the number of rows that `draw` used or would use.
-int legend(const LineChart& chart, Svg* svg) {
-  if (std::count_if(chart.series.begin(), chart.series.end(), [](const Series& s) { return !s.name.empty(); }) < 2) return 0;
-  double x = 20;
-  int row = 0;
-  for (size_t i = 0; i < chart.series.size(); ++i) {
-    if (chart.series[i].name.empty()) continue;
-    const double width = 30 + text_width(chart.series[i].name);
-    if (x + width > chart.width && x > 20) {
-      x = 20;
-      ++row;
-    }
-    if (svg != nullptr) {
-      svg->rect(x, 40 + 20 * row, 12, 12, colour_of(chart, i));
-      svg->text(x + 18, 50.5 + 20 * row, chart.series[i].name, Anchor::kStart);
-    }
-    x += width;
-  }
-  return row + 1;
+// A single name is nothing that the picture's title does not say.
+std::vector<LegendEntry> legend_of(const LineChart& chart) {
+  std::vector<LegendEntry> entries;
+  for (size_t i = 0; i < chart.series.size(); ++i)
+    if (!chart.series[i].name.empty()) entries.push_back({chart.series[i].name, colour_of(chart, i)});
+  for (const Level& level : chart.levels) entries.push_back({level.name, "level"});
+  if (entries.size() < 2) entries.clear();
+  return entries;
 }
 
 }  // namespace
@@ -109,11 +101,17 @@ std::string line_chart(const LineChart& chart) {
     draw_no_data(svg, chart.width, chart.height);
     return svg.finish();
   }
-  const Frame f = frame_of(chart.width, chart.height, legend(chart, nullptr));
-  const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, 8);
-  const Axis y(airy_range(ys, chart.y_scale), chart.y_scale, f.bottom, f.top, 5);
+  for (const Level& level : chart.levels)
+    if (std::isfinite(level.y)) ys.push_back(level.y);
+  const std::vector<LegendEntry> legend = legend_of(chart);
+  const Frame f = frame_of(chart.width, chart.height, draw_legend(legend, chart.width, nullptr));
+  const int columns = std::clamp(static_cast<int>((f.right - f.left) / kPixelsPerTick), 3, 8);
+  const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, columns);
+  const Axis y(airy_range(ys, chart.y_scale, chart.from_zero), chart.y_scale, f.bottom, f.top, 5);
   draw_axes(svg, f, x, y, chart.x_label, chart.y_label);
-  legend(chart, &svg);
+  draw_legend(legend, chart.width, &svg);
+  for (const Level& level : chart.levels)
+    if (y.holds(level.y)) svg.line(f.left, y.at(level.y), f.right, y.at(level.y), "level");
   for (size_t i = 0; i < chart.series.size(); ++i)
     for (const Run& run : runs_of(chart.series[i], chart, x, y)) draw_run(svg, run, chart.series[i], colour_of(chart, i));
   return svg.finish();

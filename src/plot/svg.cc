@@ -12,7 +12,7 @@ constexpr const char* kStyle = R"(<style>
 .chart{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;color-scheme:light dark}
 .chart text{fill:#3b4252}.chart .title{font-size:15px;font-weight:600;fill:#1b202b}.chart .strong{fill:#1b202b}
 .chart .grid{stroke:#e3e6ec;stroke-width:1}.chart .axis{stroke:#9aa3b2;stroke-width:1}
-.chart .mark{stroke:#1b202b;stroke-width:1.5;fill:none}.chart .base{stroke:#c4162f;stroke-width:2}
+.chart .level{stroke:#5b6474;stroke-width:1.5;stroke-dasharray:5 4}.chart .mark{stroke:#1b202b;stroke-width:1.5;fill:none}.chart .base{stroke:#c4162f;stroke-width:2}
 .chart path{fill:none;stroke-width:1.8;stroke-linejoin:round}.chart .bar{fill:#93c4e6}
 .chart .s0{stroke:#0072b2;fill:#0072b2}.chart .s1{stroke:#d55e00;fill:#d55e00}.chart .s2{stroke:#009e73;fill:#009e73}
 .chart .s3{stroke:#b0568f;fill:#b0568f}.chart .s4{stroke:#9a7400;fill:#9a7400}.chart .s5{stroke:#3a8fc4;fill:#3a8fc4}
@@ -20,7 +20,7 @@ constexpr const char* kStyle = R"(<style>
 .chart path[class^="s"]{fill:none}
 @media (prefers-color-scheme:dark){
 .chart text{fill:#c3c9d4}.chart .title,.chart .strong{fill:#f0f2f6}
-.chart .grid{stroke:#2d333f}.chart .axis{stroke:#6b7484}.chart .mark{stroke:#f0f2f6}.chart .base{stroke:#ff7a8a}.chart .bar{fill:#2c6a94}
+.chart .grid{stroke:#2d333f}.chart .axis{stroke:#6b7484}.chart .level{stroke:#a3abba}.chart .mark{stroke:#f0f2f6}.chart .base{stroke:#ff7a8a}.chart .bar{fill:#2c6a94}
 .chart .s0{stroke:#5ab4e8;fill:#5ab4e8}.chart .s1{stroke:#f28e4b;fill:#f28e4b}.chart .s2{stroke:#3fcfa4;fill:#3fcfa4}
 .chart .s3{stroke:#e08fc3;fill:#e08fc3}.chart .s4{stroke:#e3c04f;fill:#e3c04f}.chart .s5{stroke:#9ad0f0;fill:#9ad0f0}
 .chart .s6{stroke:#b99ad6;fill:#b99ad6}.chart .s7{stroke:#a3abba;fill:#a3abba}.chart path[class^="s"]{fill:none}

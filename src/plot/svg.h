@@ -13,7 +13,7 @@ namespace lathe::plot {
 std::string escape_markup(std::string_view text);
 
 // The colour of series i: classes "s0" to "s7", then again from the start. Other classes: title, strong (text), grid,
-// axis, mark (whiskers), base (baselines), bar.
+// axis, level (dashed), mark (whiskers), base (baselines), bar.
 constexpr int kColours = 8;
 std::string colour_class(int i);
 

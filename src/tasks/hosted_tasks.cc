@@ -18,7 +18,8 @@ struct TaskName {
   const char* download;  // below <base>/hosted
   const char* subset;
 };
-constexpr TaskName kTasks[] = {{"smoltalk", "smol-smoltalk", ""}, {"mmlu", "mmlu", "all"}, {"arc", "arc", "ARC-Easy"}, {"gsm8k", "gsm8k", "main"}};
+constexpr TaskName kTasks[] = {{"smoltalk", "smol-smoltalk", ""}, {"mmlu", "mmlu", "all"}, {"arc", "arc", "ARC-Easy"}, {"gsm8k", "gsm8k", "main"},
+                                 {"humaneval", "humaneval", "openai_humaneval"}};
 
 Result<std::string> text_of(const Json& row, const char* key) {
   const Json* value = row.find(key);
@@ -90,6 +91,19 @@ Result<Example> gsm8k(const Json& row) {
   return example;
 }
 
+// The answer is what the origin trains on and nothing that is judged by: prompt, line end, canonical solution (row C-7.45).
+Result<Example> human_eval(const Json& row) {
+  LATHE_TRY(const std::string prompt, text_of(row, "prompt"));
+  LATHE_TRY(const std::string solution, text_of(row, "canonical_solution"));
+  Example example;
+  example.conversation.messages = {{Role::kUser, prompt}, {Role::kAssistant, prompt + "\n" + solution}};
+  for (const char* key : {"entry_point", "test"}) {
+    LATHE_TRY(std::string text, text_of(row, key));
+    example.about[key] = std::move(text);
+  }
+  return example;
+}
+
 class HostedConversations : public ConversationSet {
  public:
   HostedConversations(HostedTask task, std::unique_ptr<data::HostedSet> rows) : task_(task), rows_(std::move(rows)) {}
@@ -136,6 +150,7 @@ Result<Example> hosted_example(HostedTask task, const Json& row) {
     case HostedTask::kMmlu: return mmlu(row);
     case HostedTask::kArc: return arc(row);
     case HostedTask::kGsm8k: return gsm8k(row);
+    case HostedTask::kHumanEval: return human_eval(row);
   }
   return error("unknown task");
 }

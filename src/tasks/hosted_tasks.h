@@ -1,10 +1,11 @@
 // The public sets that are read as they are hosted, each row one conversation, in the shuffled order of data::HostedSet.
-// Rows C-1.17, C-1.18, C-7.32 to C-7.34, C-8.5, C-8.22.
+// Rows C-1.17, C-1.18, C-7.32 to C-7.34, C-7.45, C-8.5, C-8.22.
 //   smoltalk  {"messages": [...]}; checked when it is read
 //   mmlu      {"question", "subject", "choices" (4), "answer" (0 to 3)}, also below a key "train" (auxiliary_train)
 //   arc       {"question", "choices": {"text", "label"}, "answerKey"}
 //   gsm8k     {"question", "answer"}; <<a=b>> in the answer becomes a call of the calculator and its result
-// about of multiple choice: "letters", and "subject" (mmlu).
+//   humaneval {"prompt", "canonical_solution", "entry_point", "test"}
+// about of multiple choice: "letters", and "subject" (mmlu); of humaneval "entry_point" and "test".
 #pragma once
 
 #include <optional>
@@ -16,9 +17,9 @@
 
 namespace lathe::tasks {
 
-enum class HostedTask { kSmolTalk, kMmlu, kArc, kGsm8k };
+enum class HostedTask { kSmolTalk, kMmlu, kArc, kGsm8k, kHumanEval };
 
-// "smoltalk", "mmlu", "arc", "gsm8k".
+// "smoltalk", "mmlu", "arc", "gsm8k", "humaneval".
 std::optional<HostedTask> find_hosted_task(std::string_view name);
 
 // Where a split lies: `folder` as `lathe download` leaves it (empty: <base>/hosted/NAME), subset all, auxiliary_train, ARC-Easy,

@@ -141,22 +141,32 @@ Json task_case_to_json(const TaskCase& task_case) {
   return json;
 }
 
-Baselines baselines(const std::vector<TaskCase>& cases) {
+Baselines reference_baselines(std::span<const Reference> references) {
   Baselines out;
-  if (cases.empty()) return out;
-  std::map<std::string, int64_t> counts;
+  if (references.empty()) return out;
+  std::map<std::string_view, int64_t> counts;
   int64_t most = 0;
-  for (const TaskCase& task_case : cases) {
-    most = std::max(most, ++counts[task_case.expected]);
-    const auto wrong = static_cast<double>(task_case.candidates.size());
-    // The candidates of a choice hold the right one, those of a passage do not.
-    if (task_case.task == "choices") out.random += wrong > 0 ? 1 / wrong : 0;
-    if (task_case.task == "reading") out.random += 1 / (wrong + 1);
+  for (const Reference& reference : references) {
+    most = std::max(most, ++counts[reference.answer]);
+    out.random += reference.chance;
   }
-  const auto n = static_cast<double>(cases.size());
+  const auto n = static_cast<double>(references.size());
   out.majority = static_cast<double>(most) / n;
   out.random /= n;
   return out;
+}
+
+// The candidates of a choice hold the right one, those of a passage do not.
+double guess_chance(const TaskCase& task_case) {
+  const auto candidates = static_cast<double>(task_case.candidates.size());
+  if (task_case.task == "choices") return candidates > 0 ? 1 / candidates : 0;
+  return task_case.task == "reading" ? 1 / (candidates + 1) : 0;
+}
+
+Baselines baselines(const std::vector<TaskCase>& cases) {
+  std::vector<Reference> references;
+  for (const TaskCase& task_case : cases) references.push_back({task_case.expected, guess_chance(task_case)});
+  return reference_baselines(references);
 }
 
 }  // namespace lathe::tasks

@@ -1,6 +1,7 @@
 // The built-in tasks: cases of a held-out set, exact checkers, baselines.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,12 @@ struct Baselines {
   double majority = 0;  // share of the most common expected answer
   double random = 0;    // mean of one over the number of possible answers; 0 where the answer is free text
 };
+struct Reference {
+  std::string_view answer;
+  double chance = 0;  // of a guess
+};
+Baselines reference_baselines(std::span<const Reference> references);
+double guess_chance(const TaskCase& task_case);
 Baselines baselines(const std::vector<TaskCase>& cases);
 
 }  // namespace lathe::tasks

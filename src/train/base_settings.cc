@@ -82,7 +82,7 @@ void describe(SettingsTable& t, BaseSettings& s) {
   t.add("eval_every", &s.eval_every, "steps; -1: never");
   t.add("eval_tokens", &s.eval_tokens, "validation tokens");
   t.add("bpb", &s.bpb, "bytes per token: true, or the origin's").choices = {"raw", "reference"};
-  t.add("core_metric_every", &s.core_metric_every, "CORE evaluation (not run by this verb yet)");
+  t.add("core_metric_every", &s.core_metric_every, "steps between CORE evaluations, and at the end; -1: none");
   t.add("core_metric_max_per_task", &s.core_metric_max_per_task, "examples of a CORE task; -1: all");
   t.add("sample_every", &s.sample_every, "steps; -1: never");
   t.add("save_every", &s.save_every, "steps; -1: only at the end");

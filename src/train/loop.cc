@@ -252,6 +252,16 @@ Status Loop::validate() {
   return log_metrics(state_.step, std::move(values));
 }
 
+Status Loop::measure() {
+  Json values;
+  {
+    const TimedPart part(clock_, performance_.split.evaluation, ctx_, "evaluation");
+    const Averaged swapped(parts_.ema, averaged());
+    LATHE_TRY(values, hooks_.measure(state_.step));
+  }
+  return values.is_object() ? log_metrics(state_.step, std::move(values)) : Status();
+}
+
 Status Loop::sample() {
   const TimedPart part(clock_, performance_.split.sampling, ctx_, "sampling");
   const Averaged swapped(parts_.ema, averaged());
@@ -275,6 +285,7 @@ Status Loop::validate_and_sample(bool last) {
   }
   const bool validates = hooks_.validate && (due(settings_.eval_every) || (last && settings_.eval_at_end));
   if (validates) LATHE_TRY_STATUS(validate());
+  if (hooks_.measure && (last || step > 0) && due(settings_.measure_every)) LATHE_TRY_STATUS(measure());
   if (hooks_.sample && step > 0 && due(settings_.sample_every)) LATHE_TRY_STATUS(sample());
   if (!saves) return {};
   const TimedPart part(clock_, split.saving, ctx_, "saving");

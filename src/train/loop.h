@@ -27,6 +27,7 @@ struct LoopSettings {
   int64_t eval_every = -1;         // -1: never (rows C-5.15)
   bool eval_at_end = false;        // at the end even so (row C-8.15)
   std::string validation = "bpb";  // what the validation hook measures; lower is better
+  int64_t measure_every = -1;      // -1: never, not even at the end (row C-5.16)
   int64_t sample_every = -1;
   int64_t save_every = -1;         // -1: only at the end
   bool save_with_eval = false;     // at every evaluation too (row L-11.77)
@@ -66,6 +67,7 @@ struct LoopHooks {
   // Sets lr, momentum and decay of the optimizer's groups; progress is -1 or the source's share. Returns the multiplier.
   std::function<double(optim::Optimizer&, int64_t step, double progress)> schedule;
   std::function<Result<double>(int64_t step)> validate;   // settings.validation
+  std::function<Result<Json>(int64_t step)> measure;       // more figures for the metrics (CORE); null: none this time
   std::function<Status(int64_t step)> sample;
   std::function<Status(const Saved&)> saved;               // may remove older checkpoints (trap R10)
   std::function<Status(int64_t step, const Json& values)> log;  // metrics (row C-5.24)
@@ -143,6 +145,7 @@ class Loop {
   Result<double> loss_of_all_ranks(double loss) const;
   Status validate_and_sample(bool last);
   Status validate();
+  Status measure();
   Status sample();
   void print(const std::string& line) const {
     if (hooks_.print) hooks_.print(line);

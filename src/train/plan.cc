@@ -119,6 +119,8 @@ Plan make_plan(const PlanRequest& request) {
   Plan plan;
   const model::Transformer model(request.config, request.dtype, Device::kMeta, true);
   plan.counts = model.counts();
+  plan.depth = request.config.n_layer;
+  plan.sequence_len = request.sequence_len;
   plan.flops_per_token = model.flops_per_token();
   plan.parts = parts_of(request, plan.counts.total);
   plan.total_bytes = total_of(plan.parts);
@@ -196,8 +198,14 @@ std::string Plan::to_text() const {
                        enough ? ": fits" : "");
   }
   out += "A smaller batch keeps the total batch (accumulation); --recompute changes no result, only time.\n";
-  if (!any) out += "The model itself is too large: take a smaller --depth.\n";
-  return out;
+  if (!any) out += "No batch is small enough: the model itself is too large.\n";
+  return out + memory_advice(depth, sequence_len) + "\n";
+}
+
+std::string memory_advice(int64_t depth, int64_t sequence_len) {
+  return join_text("halve --device-batch-size (32, 16, 8, 4, 2, 1; accumulation keeps the total batch); if 1 is too much, take a smaller --depth (",
+                   std::max<int64_t>(1, depth * 4 / 5), " for ", depth, "), then a shorter --max-seq-len (", std::max<int64_t>(1, sequence_len / 2), " for ",
+                   sequence_len, ")");
 }
 
 Status require_memory(const Plan& plan) {

@@ -25,6 +25,7 @@ struct Suggestion {
 };
 
 struct Plan {
+  int64_t depth = 0, sequence_len = 0;  // as asked for
   model::ParameterCounts counts;
   double flops_per_token = 0;
   // weights, gradients, optimizer, activations (kept by the forward pass), logits, backward (what the backward pass
@@ -63,6 +64,9 @@ int64_t state_bytes(const optim::Optimizer& optimizer);
 
 Plan make_plan(const PlanRequest& request);
 int64_t planned_bytes(const PlanRequest& request);  // its total_bytes alone
+
+// What to change when memory runs out, in the order to try it, for people (row C-14.10).
+std::string memory_advice(int64_t depth, int64_t sequence_len);
 
 // An error that carries the plan's table when the run does not fit.
 Status require_memory(const Plan& plan);

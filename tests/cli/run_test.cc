@@ -313,5 +313,31 @@ TEST(Run, LogLevelChoosesWhatIsLogged) {
   EXPECT_NE(lathe.err.str().find("DEBUG, INFO, WARNING or ERROR"), std::string::npos);
 }
 
+// C-14.10
+TEST(Run, ATrainingVerbWithoutMemorySaysWhatToHalve) {
+  class Greedy : public FakeVerb {
+   public:
+    void describe(SettingsTable& table) override {
+      FakeVerb::describe(table);
+      table.add("device_batch_size", &rows_, "");
+      table.add("max_seq_len", &length_, "");
+    }
+
+   private:
+    int64_t rows_ = 32, length_ = 2048;
+  };
+  auto verb = std::make_unique<Greedy>();
+  verb->body = [](Context&) -> Result<Exit> { throw std::bad_alloc(); };
+  VerbList verbs;
+  verbs.push_back(std::move(verb));
+  std::ostringstream out, err;
+  EXPECT_EQ(run_words(verbs, {"train"}, out, err), Exit::kBadInput);
+  const size_t batch = err.str().find("halve --device-batch-size (32, 16, 8, 4, 2, 1;"), depth = err.str().find("--depth (16 for 20)"),
+               length = err.str().find("--max-seq-len (1024 for 2048)");
+  ASSERT_NE(length, std::string::npos) << err.str();
+  EXPECT_LT(batch, depth);
+  EXPECT_LT(depth, length);
+}
+
 }  // namespace
 }  // namespace lathe::cli

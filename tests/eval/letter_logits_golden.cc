@@ -1,4 +1,5 @@
 // Multiple choice by logits against the reference: golden set eval, chat_categorical.jsonl.
+#include "eval/letter_logits.h"
 #include "eval/task_score.h"
 #include "infer/transformer_model.h"
 #include "tests/ref/golden_model.h"
@@ -30,19 +31,22 @@ TEST(LetterLogitsGolden, AgreeWithTheReferenceAndDecideTheCase) {
   ASSERT_NE(task, nullptr);
   const std::vector<Json> cases = read_jsonl(file);
   ASSERT_FALSE(cases.empty());
+  std::vector<tasks::TaskCase> items;
   for (const Json& c : cases) {
     SCOPED_TRACE(c.at("source_row").dump());
     std::vector<int32_t> prompt;
     for (const Json& id : c.at("prompt_ids").as_array()) prompt.push_back(static_cast<int32_t>(id.as_int()));
     const std::vector<std::string> letters = texts(c.at("letters"));
-    const std::vector<float> logits = take(eval::letter_logits(engine, prompt, letters));
+    const std::vector<float> logits = take(eval::letter_logits(engine, {&prompt, 1}, {&letters, 1})).at(0);
     EXPECT_TRUE(is_close(std::vector<double>(logits.begin(), logits.end()), numbers(c.at("letter_logits")), {5e-5, 0}));
-
-    tasks::TaskCase task_case{"choices", "", Json::array(), c.at("gold").as_string(), letters};
-    task_case.messages.push_back(Json(Json::Object{{"role", "user"}, {"content", c.at("user_text")}}));
-    const eval::TaskScore score = take(eval::score_task(engine, *task, {&task_case, 1}));
-    EXPECT_EQ(score.answers.at(0).output, c.at("predicted").as_string());
-    EXPECT_EQ(score.answers.at(0).correct, c.at("predicted") == c.at("gold"));
+    items.push_back({"choices", "", Json::array(), c.at("gold").as_string(), letters});
+    items.back().messages.push_back(Json(Json::Object{{"role", "user"}, {"content", c.at("user_text")}}));
+  }
+  const eval::TaskScore score = take(eval::score_task(engine, take(tasks::builtin_evaluation(*task, items))));
+  ASSERT_EQ(score.answers.size(), cases.size());
+  for (size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(score.answers[i].samples.at(0).output, cases[i].at("predicted").as_string());
+    EXPECT_EQ(score.answers[i].correct(), cases[i].at("predicted") == cases[i].at("gold"));
   }
 }
 

@@ -1,6 +1,8 @@
 // pass@k on a model that says "a" or "b".
 #include "eval/pass_at_k.h"
 
+#include <bit>
+
 #include "tests/infer/mock_model.h"
 #include "tests/ref/thread_ranks.h"
 
@@ -33,6 +35,25 @@ MockModel two_minds() {
     else
       logits[static_cast<size_t>(seen.back() == 'z' ? 'b' : kAssistantEnd)] = 50;
   });
+}
+
+// Chen et al. 2021: 1 - C(n - c, k) / C(n, k), against the mean over all choices of k samples.
+TEST(UnbiasedPassAtK, IsTheMeanOverAllChoicesOfSamples) {
+  const int64_t n = 7;
+  for (int64_t c = 0; c <= n; ++c)
+    for (int64_t k = 1; k <= n; ++k) {
+      int64_t choices = 0, solved = 0;
+      for (uint32_t set = 0; set < 1u << n; ++set) {
+        if (std::popcount(set) != k) continue;
+        ++choices;
+        solved += (set & ((1u << c) - 1)) != 0;
+      }
+      EXPECT_NEAR(eval::unbiased_pass_at_k(n, c, k), static_cast<double>(solved) / static_cast<double>(choices), 1e-14) << c << " " << k;
+    }
+  EXPECT_EQ(eval::unbiased_pass_at_k(200, 0, 100), 0);
+  EXPECT_EQ(eval::unbiased_pass_at_k(200, 150, 100), 1);
+  EXPECT_THROW(eval::unbiased_pass_at_k(4, 5, 1), std::invalid_argument);
+  EXPECT_THROW(eval::unbiased_pass_at_k(4, 1, 5), std::invalid_argument);
 }
 
 // C-9.14: a problem counts for k when one of its first k samples is right, so shares only grow.

@@ -169,6 +169,14 @@ TEST(IsoFlop, SaysInWordsWhatIsMissing) {
   EXPECT_EQ(fit_isoflop(broken).notes.at(0), "2 runs have no loss above zero and are left out");
 }
 
+TEST(ScalingSurface, RunsThatDoNotDetermineItGiveNoLaw) {
+  std::vector<ScalingRun> runs = planted(kPublished, {1e18, 1e19, 1e20}, 5);
+  for (ScalingRun& run : runs) run.loss = 2 + 100 * std::pow(run.tokens, -0.3);  // more parameters never help
+  const SurfaceFit fit = fit_surface(runs, 20);
+  ASSERT_TRUE(fit.surface.has_value());
+  EXPECT_NEAR(fit.surface->at(1e9, 1e10), 2 + 100 * std::pow(1e10, -0.3), 0.01) << "the surface itself is right";
+}
+
 TEST(Envelope, FollowsTheLowestCurveAndNeedsTwoSizes) {
   const std::vector<ScalingRun> runs = planted(kPublished, {1e18, 2e18, 4e18, 1e19, 2e19, 4e19}, 9);
   const EnvelopeFit fit = fit_envelope(runs, 50);

@@ -1,8 +1,11 @@
 #include "eval/task_score.h"
 
+#include <array>
 #include <map>
 
+#include "eval/score_text.h"
 #include "tests/infer/mock_model.h"
+#include "tests/ref/thread_ranks.h"
 
 namespace lathe::testing {
 namespace {
@@ -18,6 +21,8 @@ TaskCase case_of(const std::string& task, const std::string& question, const std
   return out;
 }
 
+const eval::Sample& sample(const eval::TaskScore& score, size_t item) { return score.answers.at(item).samples.at(0); }
+
 // Says the answer that belongs to the question it was asked, then assistant_end; nothing at all to other questions.
 class TaskScore : public ::testing::Test {
  protected:
@@ -29,8 +34,11 @@ class TaskScore : public ::testing::Test {
   int32_t special(const char* name) const { return tokenizer_.special_id(name); }
   void will_say(const std::string& question, std::vector<int32_t> tokens) { answers_[question] = std::move(tokens); }
   void will_say(const std::string& question, const std::string& text) { will_say(question, bytes_of(text)); }
+  static tasks::EvaluationTask task_of(const std::string& task, const std::vector<TaskCase>& cases) {
+    return take(tasks::builtin_evaluation(*tasks::find_task(task), cases));
+  }
   eval::TaskScore score(const std::string& task, const std::vector<TaskCase>& cases, const eval::ScoreOptions& options = {}) {
-    return take(eval::score_task(engine_, *tasks::find_task(task), cases, options));
+    return take(eval::score_task(engine_, task_of(task, cases), options));
   }
 
   tokenizer::Tokenizer tokenizer_;
@@ -60,13 +68,13 @@ TEST_F(TaskScore, JudgesWhatTheModelWrites) {
   EXPECT_DOUBLE_EQ(result.accuracy, 1.0 / 3);
   ASSERT_EQ(result.answers.size(), 3u);
   EXPECT_EQ(result.answers[0].prompt, "spell cat");
-  EXPECT_EQ(result.answers[0].output, "The letters of cat: c, a, t.");
-  EXPECT_EQ(result.answers[0].answer, "c,a,t");
-  EXPECT_TRUE(result.answers[0].correct && result.answers[0].finished);
-  EXPECT_EQ(result.answers[0].tokens, 28);
-  EXPECT_EQ(result.answers[1].answer, "d,o,k");
-  EXPECT_FALSE(result.answers[1].correct);
-  EXPECT_EQ(result.answers[2].output, "");
+  EXPECT_EQ(sample(result, 0).output, "The letters of cat: c, a, t.");
+  EXPECT_EQ(sample(result, 0).answer, "c,a,t");
+  EXPECT_TRUE(sample(result, 0).correct && sample(result, 0).finished);
+  EXPECT_EQ(sample(result, 0).tokens, 28);
+  EXPECT_EQ(sample(result, 1).answer, "d,o,k");
+  EXPECT_FALSE(sample(result, 1).correct);
+  EXPECT_EQ(sample(result, 2).output, "");
   ASSERT_EQ(result.kinds.size(), 2u);
   EXPECT_EQ(result.kinds[0].kind, "other");
   EXPECT_EQ(result.kinds[1].correct, 1);
@@ -87,7 +95,7 @@ TEST_F(TaskScore, ManyCasesOfManyLengthsKeepTheirOrder) {
   for (size_t i = 0; i < cases.size(); ++i) {
     EXPECT_EQ(result.answers[i].expected, cases[i].expected);
     const bool known = answers_.contains(result.answers[i].prompt);
-    EXPECT_EQ(result.answers[i].correct, known) << result.answers[i].prompt;
+    EXPECT_EQ(result.answers[i].correct(), known) << result.answers[i].prompt;
     correct += known;
   }
   EXPECT_EQ(result.correct, correct);
@@ -102,16 +110,16 @@ TEST_F(TaskScore, TheToolIsAlwaysOn) {
   for (const int32_t id : bytes_of("@36@\n#### 36")) says.push_back(id);  // at @ the markers are forced
   will_say("12 times 3", says);
   const eval::TaskScore result = score("sums", {case_of("sums", "12 times 3", "36")});
-  EXPECT_EQ(result.answers[0].output, "<|python_start|>12*3<|python_end|><|output_start|>36<|output_end|>\n#### 36");
-  EXPECT_EQ(result.answers[0].answer, "36");
+  EXPECT_EQ(sample(result, 0).output, "<|python_start|>12*3<|python_end|><|output_start|>36<|output_end|>\n#### 36");
+  EXPECT_EQ(sample(result, 0).answer, "36");
   EXPECT_EQ(result.correct, 1);
 }
 
 TEST_F(TaskScore, AnAnswerIsCutAtTheTasksLimit) {
   will_say("spell cat", std::string(500, 'x'));
   const eval::TaskScore result = score("spelling", {case_of("spelling", "spell cat", "c,a,t")});
-  EXPECT_EQ(result.answers[0].tokens, tasks::find_task("spelling")->max_new_tokens);
-  EXPECT_FALSE(result.answers[0].finished);
+  EXPECT_EQ(sample(result, 0).tokens, tasks::find_task("spelling")->max_new_tokens);
+  EXPECT_FALSE(sample(result, 0).finished);
 }
 
 // C-7.26: one forward pass, and only the letters count.
@@ -125,9 +133,9 @@ TEST_F(TaskScore, AChoiceIsDecidedAmongItsLetters) {
   }, tokenizer_.vocab_size());
   infer::Engine engine(model, tokenizer_);
   const std::vector<TaskCase> cases = {case_of("choices", "which?", "B", {"A", "B", "C"}), case_of("choices", "which one?", "D", {"C", "D"})};
-  const eval::TaskScore result = take(eval::score_task(engine, *tasks::find_task("choices"), cases));
-  EXPECT_EQ(result.answers[0].output, "B");
-  EXPECT_EQ(result.answers[1].output, "D");
+  const eval::TaskScore result = take(eval::score_task(engine, task_of("choices", cases)));
+  EXPECT_EQ(sample(result, 0).output, "B");
+  EXPECT_EQ(sample(result, 1).output, "D");
   EXPECT_EQ(result.correct, 2);
   ASSERT_EQ(model.calls.size(), 2u);
   EXPECT_EQ(model.calls[0].length, 10) << "BOS, user_start, 6 bytes, user_end, assistant_start";
@@ -135,11 +143,11 @@ TEST_F(TaskScore, AChoiceIsDecidedAmongItsLetters) {
 
 TEST_F(TaskScore, ALetterMustBeOneToken) {
   const TaskCase two = case_of("choices", "which?", "A", {"A", "BB"});
-  const auto result = eval::score_task(engine_, *tasks::find_task("choices"), {&two, 1});
+  const auto result = eval::score_task(engine_, task_of("choices", {two}));
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().to_string().find("\"BB\""), std::string::npos);
   const TaskCase none = case_of("choices", "which?", "A");
-  EXPECT_FALSE(eval::score_task(engine_, *tasks::find_task("choices"), {&none, 1}).ok());
+  EXPECT_FALSE(eval::score_task(engine_, task_of("choices", {none})).ok());
 }
 
 TEST_F(TaskScore, SaysInWordsWhenTheIntervalCoversChance) {
@@ -162,12 +170,14 @@ TEST_F(TaskScore, StopsWhenAskedAndKeepsWhatIsDone) {
   const std::vector<TaskCase> cases = {case_of("spelling", "spell horse", "h,o,r,s,e"), case_of("spelling", "spell cow", "c,o,w"),
                                        case_of("spelling", "spell pig", "p,i,g")};
   eval::ScoreOptions options;
+  options.rows = 2;
   int64_t seen = 0;
-  options.on_group = [&](int64_t done, int64_t) { seen = done; };
+  options.on_batch = [&](int64_t done, int64_t) { seen = done; };
   options.is_cancelled = [&] { return seen >= 2; };
   const eval::TaskScore result = score("spelling", cases, options);
   ASSERT_EQ(result.n, 2) << "the two short ones, which went together";
   EXPECT_EQ(result.answers[0].expected, "c,o,w");
+  EXPECT_EQ(result.answers[0].index, 1);
   EXPECT_EQ(result.answers[1].expected, "p,i,g");
   EXPECT_EQ(result.correct, 1);
   EXPECT_DOUBLE_EQ(result.majority, 0.5) << "over the cases done";
@@ -175,11 +185,115 @@ TEST_F(TaskScore, StopsWhenAskedAndKeepsWhatIsDone) {
   EXPECT_EQ(score("spelling", cases, options).n, 0);
 }
 
-TEST_F(TaskScore, APromptThatDoesNotFitNamesTheCase) {
-  const std::vector<TaskCase> cases = {case_of("spelling", "spell cat", "c,a,t"), case_of("spelling", std::string(5000, 'x'), "c,a,t")};
-  const auto result = eval::score_task(engine_, *tasks::find_task("spelling"), cases);
-  ASSERT_FALSE(result.ok());
-  EXPECT_NE(result.error().to_string().find("case 2 of spelling"), std::string::npos) << result.error().to_string();
+// C-7.43: what does not fit loses its end, and is counted.
+TEST_F(TaskScore, ALongQuestionLosesItsEndAndIsCounted) {
+  model_.limit = 5000;
+  const std::vector<TaskCase> cases = {case_of("spelling", "spell cat", "c,a,t"), case_of("spelling", std::string(3000, 'x'), "c,a,t")};
+  const eval::TaskScore result = score("spelling", cases);
+  EXPECT_EQ(result.cut, 1);
+  EXPECT_FALSE(result.answers[0].cut);
+  EXPECT_TRUE(result.answers[1].cut);
+  EXPECT_EQ(result.answers[1].prompt.size(), 3000u) << "the question as it was asked";
+  int64_t longest = 0;
+  for (const MockModel::Call& cache : model_.caches) longest = std::max(longest, cache.length);
+  EXPECT_EQ(longest, eval::kMostPromptTokens + 1 + tasks::find_task("spelling")->max_new_tokens) << "2048 tokens, assistant_start, and the answer";
+  EXPECT_EQ(result.to_json().at("cut_prompts").as_int(), 1);
+  model_.limit = 100;
+  EXPECT_EQ(score("spelling", cases).cut, 1) << "the model's own positions are a limit too";
+}
+
+// C-7.28: one right sample is enough.
+TEST_F(TaskScore, AnItemIsRightWhenAnySampleIs) {
+  // Says 2 or 3 as the draw has it; every item draws the same numbers.
+  const std::string text = "#### ";
+  MockModel model([&](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
+    const auto begin = std::find(seen.begin(), seen.end(), special(tokenizer::kAssistantStart)) + 1;
+    const auto said = static_cast<size_t>(seen.end() - begin);
+    if (said < text.size()) logits[static_cast<size_t>(text[said])] = 90;
+    else if (said == text.size()) logits['2'] = logits['3'] = 90;
+    else logits[static_cast<size_t>(special(tokenizer::kAssistantEnd))] = 90;
+  }, tokenizer_.vocab_size());
+  infer::Engine engine(model, tokenizer_);
+  std::vector<TaskCase> cases;
+  for (int i = 0; i < 5; ++i) cases.push_back(case_of("counting", std::string(static_cast<size_t>(3 + i), 'q'), i < 4 ? "2" : "7"));
+  eval::ScoreOptions options;
+  options.samples = 6;
+  options.sampling.temperature = 1;
+  const auto run = [&](int64_t rows) {
+    options.rows = rows;
+    return take(eval::score_task(engine, task_of("counting", cases), options));
+  };
+  const eval::TaskScore result = run(6);
+  const eval::Answer& first = result.answers[0];
+  const int64_t right = first.right();
+  ASSERT_GT(right, 0);
+  ASSERT_LT(right, 6);
+  EXPECT_EQ(result.correct, 4);
+  ASSERT_EQ(result.pass_at_k.size(), 6u);
+  EXPECT_DOUBLE_EQ(result.pass_at_k[0], 0.8 * static_cast<double>(right) / 6);
+  EXPECT_DOUBLE_EQ(result.pass_at_k[5], result.accuracy);
+  ASSERT_TRUE(result.majority_vote.has_value());
+  EXPECT_DOUBLE_EQ(*result.majority_vote, right > 3 || (right == 3 && first.samples[0].correct) ? 0.8 : 0.0);
+  const Json line = first.to_json();
+  EXPECT_EQ(line.at("output").size(), 6u);
+  EXPECT_EQ(line.at("right").size(), 6u);
+  EXPECT_TRUE(line.at("correct").as_bool());
+  // C-7.41: the draws of an item are those of the seed, whatever is answered beside it.
+  for (const eval::Answer& answer : result.answers)
+    for (size_t s = 0; s < 6; ++s) EXPECT_EQ(answer.samples[s].output, first.samples[s].output);
+  for (const int64_t rows : {1, 18, 100}) EXPECT_EQ(run(rows).answers[3].to_json(), result.answers[3].to_json());
+  options.sampling.temperature = 0;
+  const eval::TaskScore greedy = run(18);
+  for (const eval::Sample& s : greedy.answers[0].samples) EXPECT_EQ(s.output, greedy.answers[0].samples[0].output) << "at temperature 0 samples help nothing";
+}
+
+// C-7.27, C-7.29: batches 0, W, 2 W, ... are the first rank's; every rank has the score of all.
+TEST_F(TaskScore, RanksShareTheBatchesAndSumTheirResults) {
+  std::vector<TaskCase> cases;
+  for (int i = 0; i < 11; ++i) cases.push_back(case_of("choices", std::string(static_cast<size_t>(4 + i % 3), 'q'), i % 2 ? "A" : "B", {"A", "B"}, i < 4 ? "one" : "two"));
+  const auto alone = [&] {
+    MockModel model([](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) { logits[seen.size() % 2 ? 'A' : 'B'] = 1.25f; }, tokenizer_.vocab_size());
+    infer::Engine engine(model, tokenizer_);
+    return take(eval::score_task(engine, task_of("choices", cases)));
+  }();
+  ASSERT_GT(alone.correct, 0);
+  std::array<eval::TaskScore, 3> scores;
+  std::array<size_t, 3> calls{};
+  ThreadRanks::run(3, [&](dist::Communicator& job) {
+    MockModel model([](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) { logits[seen.size() % 2 ? 'A' : 'B'] = 1.25f; }, tokenizer_.vocab_size());
+    infer::Engine engine(model, tokenizer_);
+    eval::ScoreOptions options;
+    options.ranks = &job;
+    options.rows = 2;
+    scores[static_cast<size_t>(job.rank())] = take(eval::score_task(engine, task_of("choices", cases), options));
+    for (const MockModel::Call& call : model.calls) calls[static_cast<size_t>(job.rank())] += static_cast<size_t>(call.rows);
+  });
+  EXPECT_EQ(calls, (std::array<size_t, 3>{4, 4, 3})) << "six batches of two";
+  for (const eval::TaskScore& score : scores) {
+    EXPECT_EQ(score.correct, alone.correct);
+    ASSERT_EQ(score.n, 11);
+    for (size_t i = 0; i < 11; ++i) EXPECT_EQ(score.answers[i].to_json(), alone.answers[i].to_json());
+    EXPECT_EQ(score.kinds.size(), 2u);
+  }
+}
+
+// C-7.29: zero problems.
+TEST_F(TaskScore, NoItemIsNoScore) {
+  const eval::TaskScore none = score("counting", {});
+  EXPECT_EQ(none.n, 0);
+  EXPECT_EQ(none.accuracy, 0);
+  EXPECT_EQ(none.verdict(), "not run");
+  EXPECT_EQ(eval::live_line(1, 0, 0), "Rank 1 | 0/0 (0.00%)");
+}
+
+// C-7.42
+TEST_F(TaskScore, LinesAreTheOrigins) {
+  will_say("spell cat", "c, a, t");
+  const std::vector<TaskCase> cases = {case_of("spelling", "spell cat", "c,a,t"), case_of("spelling", "spell dog", "d,o,g"), case_of("spelling", "spell fox", "f,o,x")};
+  EXPECT_EQ(eval::final_lines(score("spelling", cases)), (std::vector<std::string>{std::string(50, '='), "Final: 1/3 (33.33%)", "spelling accuracy: 33.33%"}));
+  EXPECT_EQ(eval::live_line(2, 3, 8), "Rank 2 | 3/8 (37.50%)");
+  const eval::TaskScore choice = score("choices", {case_of("choices", "which?", "B", {"A", "B"})});
+  EXPECT_EQ(eval::final_lines(choice)[0].substr(0, 7), "Final: ") << "no rule before the line of a categorical task";
 }
 
 TEST_F(TaskScore, ScoresOfTheSameModelGatherInOneSummary) {

@@ -38,6 +38,15 @@ TEST(Resources, SingleFilesHaveTheirAddressesAndPlaces) {
   EXPECT_EQ(plan("words").manifest, "/base/downloads.json");
 }
 
+// L-6.7
+TEST(Resources, WikiTextIsTheRawFormByItsHash) {
+  const DownloadPlan text = plan("wikitext2");
+  EXPECT_EQ(text.files.at(0).path, "/base/wikitext-2-raw-v1.zip");
+  EXPECT_EQ(text.files.at(0).sha256, "ef7edb566e3e2b2d31b29c1fdb0c89a4cc683597484c3dc2517919c615435a11");
+  EXPECT_TRUE(text.files.at(0).url.ends_with("/datasets/ggml-org/ci/resolve/main/wikitext-2-raw-v1.zip"));
+  EXPECT_EQ(text.unpack_to, "/base/wikitext-2-raw");
+}
+
 // C-1.19
 TEST(Resources, ShardsForATokenBudget) {
   EXPECT_EQ(fineweb_shards_for(0, 1), 0);

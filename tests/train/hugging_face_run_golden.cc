@@ -29,8 +29,8 @@ TEST(HuggingFaceRunGolden, AdamwFollowsTheReference) {
     std::map<std::string, double> norms = run.norms(false);
     EXPECT_EQ(norms.size(), expected.at("final_param_norms").size());
     for (const auto& [name, norm] : expected.at("final_param_norms").as_object()) {
-      // The loss does not depend on a key's bias without a rotation: rounding noise steers AdamW's steps on it.
-      const double relative = name.ends_with("attn.c_attn.bias") ? 4 * run.final_norm_spread : tolerance;
+      // The loss does not depend on a key's bias without a rotation, and hardly with a slow one: rounding noise steers AdamW's steps on it.
+      const double relative = name.ends_with("attn.c_attn.bias") || name.ends_with("k_proj.bias") ? 4 * run.final_norm_spread : tolerance;
       EXPECT_NEAR(norms[name], norm.as_double(), relative * norm.as_double()) << name;
     }
   });

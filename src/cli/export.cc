@@ -1,4 +1,5 @@
 // lathe export: a checkpoint in a form that other programs read; adapters become part of the weights.
+#include "cli/export_gguf.h"
 #include "cli/export_hf.h"
 #include "cli/lab_model.h"
 #include "cli/training.h"
@@ -17,8 +18,8 @@ class Export : public Verb {
   }
   void describe(SettingsTable& t) override {
     add_checkpoint_flags(t, &source_, &step_);
-    t.add("to", &to_, "form: a folder for Hugging Face's library").choices = {"hf"};
-    t.add("type", &type_, "of the weights: bf16, fp32 or fp16").choices = {"bf16", "fp32", "fp16"};
+    t.add("to", &to_, "form: a folder for Hugging Face's library, or a GGUF file for llama.cpp").choices = {"hf", "gguf"};
+    t.add("type", &type_, "of the weights; hf: bf16, fp32 or fp16").choices = {"bf16", "fp32", "fp16", "f32", "f16", "q8_0", "q4_0", "q4_k", "q6_k"};
     t.add("model_path", &model_path_, "a lab checkpoint's folder, instead of a tag");
     t.add("tokenizer_dir", &tokenizer_dir_, "of that model");
     t.add("force", &force_, "replace what stands at OUT");
@@ -27,6 +28,7 @@ class Export : public Verb {
 
  private:
   Result<Exit> to_folder(Context& context, const train::LoadedModel& loaded);
+  Result<Exit> to_file(Context& context, const train::LoadedModel& loaded);
 
   Result<train::LoadedModel> load(Context& context) const;
   std::string source_ = "base", model_path_, tokenizer_dir_, to_ = "hf", type_ = "bf16";
@@ -45,14 +47,24 @@ Result<train::LoadedModel> Export::load(Context& context) const {
 }
 
 Result<Exit> Export::run(Context& context) {
+  if (to_ == "hf" && type_.starts_with("q")) return error_at("type", -1, "\"", type_, "\" is a type of GGUF files; hf has bf16, fp32 and fp16");
   LATHE_TRY(const train::LoadedModel loaded, load(context));
   for (const auto& adapter : loaded.adapters) LATHE_TRY_STATUS(adapter->merge());
-  return to_folder(context, loaded);
+  return to_ == "gguf" ? to_file(context, loaded) : to_folder(context, loaded);
+}
+
+Result<Exit> Export::to_file(Context& context, const train::LoadedModel& loaded) {
+  const fs::path out = context.operands()[0];
+  std::error_code code;
+  if (fs::exists(out, code) && !force_) return error_at(out.string(), -1, "exists; --force replaces it");
+  const std::string name = type_ == "fp32" ? "f32" : type_ == "fp16" ? "f16" : type_;
+  LATHE_TRY(const auto written, export_gguf(loaded, out, find_block_code(std::string_view(name))->type));
+  return context.finish(print_written(context, out, written));
 }
 
 Result<Exit> Export::to_folder(Context& context, const train::LoadedModel& loaded) {
   const double begin = Clock::real().seconds();
-  LATHE_TRY(const DType dtype, parse_dtype(type_));
+  LATHE_TRY(const DType dtype, parse_dtype(type_ == "f32" ? "fp32" : type_ == "f16" ? "fp16" : type_));
   Manifest manifest;
   manifest.kind = "export";
   manifest.settings = context.settings();

@@ -39,7 +39,7 @@ Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
   if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
   if (fs::exists(path / "config.json", code)) return open_hugging_face(path, dtype);
   if (!fs::exists(path, code)) return error_at(path.string(), -1, "does not exist");
-  return error_at(path.string(), -1, "is no folder of a model: there is no config.json in it");
+  return error_at(path.string(), -1, "is no folder of a model: there is no config.json and no model_NNNNNN.pt in it");
 }
 
 }  // namespace lathe::train

@@ -52,12 +52,11 @@ done
 
 # 2: a LLaMA trained here.
 awk 'BEGIN { srand(3); for (i = 0; i < 900; i++) { s = ""; for (j = 0; j < 9; j++) s = s sprintf("w%d ", int(rand() * 40)); print "{\"text\": \"" s ".\"}" } }' >docs.jsonl
-quiet "$lathe" tokenizer train --data docs.jsonl --vocab-size 320 --out tok
-echo '{"name": "words", "sources": [{"name": "words", "path": "docs.jsonl", "weight": 1}]}' >corpus.json
-quiet "$lathe" corpus --config corpus.json --output-dir corpus
-quiet "$lathe" pack --corpus-dir corpus --tokenizer-dir tok --output-dir packed --sequence-length 64
+quiet "$lathe" tokenizer train --data docs.jsonl --vocab-size 290
+ln -s "$LATHE_BASE_DIR/tokenizer" tok
+quiet "$lathe" pack --data docs.jsonl --tokenizer-dir tok --output-dir packed --sequence-length 64
 cat >lab.json <<'END'
-{"name": "small", "architecture_config": {"model_name": "small", "n_layer": 2, "d_model": 64, "n_head": 4, "vocab_size": 320, "sequence_length": 64},
+{"name": "small", "architecture_config": {"model_name": "small", "n_layer": 2, "d_model": 64, "n_head": 4, "vocab_size": 290, "sequence_length": 64},
  "training_params": {"learning_rate": 5e-3, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1, "max_steps": 30, "warmup_steps": 3, "save_steps": 30, "logging_steps": 10, "eval_steps": 30, "eval_batches": 2},
  "data_params": {"sequence_length": 64, "data_seed": 1}}
 END

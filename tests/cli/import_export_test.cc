@@ -99,7 +99,7 @@ TEST_F(ImportExport, ASecondImportIsNoWorkAndAnotherOneIsNotWrittenOver) {
   EXPECT_TRUE(has(lathe({"import", (folder_.path() / "nothing").string()}).err, "does not exist"));
 }
 
-// C-7.7: a model without the marks of a chat says so, whatever its template asks for; a template is looked at, never run.
+// A model without the marks of a chat says so, whatever its template asks for; a template is looked at, never run.
 TEST_F(ImportExport, ChatTemplatesAreRecognisedOrNamed) {
   write_source(plain_tokenizer());
   const auto with_template = [&](const std::string& jinja, const char* tag, const char* as) {

@@ -76,7 +76,7 @@ std::string damaged(const std::string& whole, Rng& rng, int kind) {
   return bytes;
 }
 
-// C-7.7: every family's config, 150 kinds of damage each.
+// Every family's config, 150 kinds of damage each.
 TEST(HuggingFaceFuzz, Configs) {
   Tally tally;
   for (const SmallModel& small : foreign_models()) {

@@ -19,7 +19,7 @@ std::string refusal(const fs::path& folder, int64_t tokens = 0) {
 
 #define EXPECT_NAMES(text, part) EXPECT_NE(std::string(text).find(part), std::string::npos) << (text)
 
-// The config comes back with the same settings and the weights with the same bits.
+// C-7.7: the config comes back with the same settings and the weights with the same bits.
 TEST(HuggingFaceFolder, EveryFamilyIsReadAsItWasWritten) {
   for (const SmallModel& small : foreign_models()) {
     SCOPED_TRACE(small.name);

@@ -111,6 +111,7 @@ Result<eval::TaskScore> EvalChat::score(Context& context, infer::Engine& engine,
   LATHE_TRY(eval::TaskScore score, eval::score_task(engine, *job.task, options));
   progress.finish();
   score.data = job.data;
+  if (!job.walls.empty()) score.settings["walls"] = Json(Json::Array(job.walls.begin(), job.walls.end()));
   return score;
 }
 

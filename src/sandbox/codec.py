@@ -130,5 +130,3 @@ def _codec():
         return value
 
     return encode, decode, Refused
-
-

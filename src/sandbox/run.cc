@@ -62,11 +62,11 @@ Launch make_launch(const House& house, const Limits& limits, std::string_view si
   Launch launch;
   launch.walls = house.walls;
   launch.root = &house.root;
-  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=0700");
+  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=1777");
   launch.seccomp = &house.filter.instructions;
   launch.landlock_abi = house.landlock_abi;
   launch.limits = limit_plans(house, limits);
-  launch.arguments = {house.interpreter.path, "-S", "-s", "-B", "-c", join_text(codec(), side)};
+  launch.arguments = {house.interpreter.path, "-S", "-s", "-B", "-c", join_text(codec(), "\n\n", side)};
   launch.arguments.insert(launch.arguments.end(), arguments.begin(), arguments.end());
   // One seed of hashes, so that the order of sets, and with it a verdict, is the same each time. One arena: each further one
   // would reserve a quarter of the usual memory bound for the first thread.

@@ -157,6 +157,7 @@ Result<Exit> EvalChat::run(Context& context) {
   infer::Engine engine(model, loaded.tokenizer);
   const StopSignals signals;
 
+  const fs::path folder = model_.results_folder(base, loaded);
   std::vector<eval::TaskScore> scores;
   for (const ChatJob& job : jobs) {
     if (!job.task) {
@@ -167,11 +168,13 @@ Result<Exit> EvalChat::run(Context& context) {
     LATHE_TRY(eval::TaskScore score, this->score(context, engine, job, options(context, *ranks)));
     if (score.n < std::ssize(job.task->items)) continue;  // stopped on the way
     for (const std::string& line : eval::final_lines(score)) context.print(line);
+    if (ranks->is_main()) {  // at once: whoever is killed later keeps it
+      LATHE_TRY_STATUS(eval::write_scores(folder, about, {&score, 1}));
+    }
     scores.push_back(std::move(score));
   }
   const bool stopped = StopSignals::requested() && std::ssize(scores) < std::count_if(jobs.begin(), jobs.end(), [](const ChatJob& job) { return job.task.has_value(); });
 
-  const fs::path folder = model_.results_folder(base, loaded);
   if (ranks->is_main() && !scores.empty()) {  // a run that was stopped before its first score leaves what stands
     LATHE_TRY_STATUS(write(context, base, folder, about, jobs, scores));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/chat_jobs.h"
+#include "cli/contamination.h"
 #include "cli/evaluated_model.h"
 #include "cli/report_section.h"
 #include "cli/verbs.h"
@@ -196,6 +197,10 @@ Result<Exit> EvalChat::run(Context& context) {
     if (!job.task) figures["tasks"][job.name] = eval::not_run(job.not_run);
   if (core) figures["chatcore"] = *core;
   figures["answers"] = folder.string();
+  std::vector<fs::path> sets;
+  for (const ChatJob& job : jobs)
+    if (job.task) sets.insert(sets.end(), job.task->files.begin(), job.task->files.end());
+  if (ranks->is_main()) figures["contamination"] = contamination_of(context, model_.foreign(), loaded, sets);
   return context.finish(figures, stopped ? Exit::kInterrupted : Exit::kDone);
 }
 

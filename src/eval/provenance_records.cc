@@ -62,11 +62,12 @@ void add_figure(const std::string& name, const Json& figure, ProvenanceNode& nod
     if (entry.is_object() && entry.contains("sha256"))
       node.links.push_back(link_to(entry.get_string("path", entry.get_string("file", name)), entry.get_string("sha256", ""), node.folder, true));
   };
-  if (data->is_array()) {
+  if (data->is_array())
     for (const Json& entry : data->as_array()) add(entry);
-  } else {
-    add(*data);
-  }
+  add(*data);
+  if (data->is_object() && !data->contains("sha256"))  // {file: hash, ...}
+    for (const auto& [path, hash] : data->as_object())
+      if (hash.is_string() && hash.as_string().size() == 64) node.links.push_back(link_to(path, hash.as_string(), node.folder, true));
 }
 
 void read_summary(const Json& json, ProvenanceNode& node) {

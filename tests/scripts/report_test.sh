@@ -32,10 +32,10 @@ run rl rl --source sft --task sums --num-iterations 2 --examples-per-step 2 --nu
 for section in tokenizer-training tokenizer-evaluation base-model-training base-model-evaluation sft chat-dpo chat-evaluation-sft chat-rl; do
   [ -e "$base/report/$section.json" ] || fail "no section $section"
 done
-for key in "Number of parameters" "Number of FLOPs per token" "Calculated number of iterations" "Number of training tokens" "Tokens : parameters ratio" "World size" \
-  warmup_ratio warmdown_ratio final_lr_frac "Minimum validation bpb" "Final validation bpb" "CORE metric estimate" "Model FLOPs utilisation" "Total training flops" \
+for key in "Number of parameters" "Number of FLOPs per token" "Calculated number of iterations" "Number of training tokens" "Tokens : Scaling params ratio" "DDP world size" \
+  warmup_ratio warmdown_ratio final_lr_frac "Minimum validation bpb" "Final validation bpb" "CORE metric estimate" "MFU %" "Total training flops" \
   "Total training time" "Peak memory usage" '"depth": 1'; do has "$base/report/base-model-training.json" "$key"; done
-for key in "Number of iterations" "World size" "Minimum validation bpb" '"max_seq_len": 128'; do has "$base/report/sft.json" "$key"; done
+for key in "Number of iterations" "DDP world size" "Minimum validation bpb" '"max_seq_len": 128'; do has "$base/report/sft.json" "$key"; done
 has "$base/report/chat-evaluation-sft.json" sums
 has "$base/report/chat-evaluation-sft.json" '"source": "sft"'
 

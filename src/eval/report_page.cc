@@ -1,6 +1,7 @@
 #include "eval/report_page.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/text.h"
 #include "eval/report_pictures.h"

@@ -7,6 +7,7 @@ namespace lathe::cli {
 
 std::unique_ptr<Verb> make_bench_data();
 std::unique_ptr<Verb> make_augment();
+std::unique_ptr<Verb> make_bench_eval();
 std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_infer();
 std::unique_ptr<Verb> make_bench_attention();
@@ -28,13 +29,15 @@ std::unique_ptr<Verb> make_lab_sft();
 std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
 std::unique_ptr<Verb> make_eval_chat();
+std::unique_ptr<Verb> make_eval_compare();
+std::unique_ptr<Verb> make_eval_show();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
 std::unique_ptr<Verb> make_eval_tasks();
 std::unique_ptr<Verb> make_export();
 std::unique_ptr<Verb> make_generate();
-std::unique_ptr<Verb> make_inspect();
 std::unique_ptr<Verb> make_import();
+std::unique_ptr<Verb> make_inspect();
 std::unique_ptr<Verb> make_pack();
 std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_preview();
@@ -49,6 +52,7 @@ std::unique_ptr<Verb> make_mid();
 std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_scaling();
+std::unique_ptr<Verb> make_sandbox();
 std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_train();
 std::unique_ptr<Verb> make_train_tinyllm();
@@ -87,6 +91,7 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
+  verbs.push_back(make_bench_eval());
   verbs.push_back(make_bench_data());
   verbs.push_back(make_bench_tokenizer());
   verbs.push_back(make_doctor());
@@ -97,6 +102,8 @@ VerbList make_verbs() {
   verbs.push_back(make_eval_core());
   verbs.push_back(make_eval_sample());
   verbs.push_back(make_eval_tasks());
+  verbs.push_back(make_eval_show());
+  verbs.push_back(make_eval_compare());
   verbs.push_back(make_lab_eval());
   verbs.push_back(make_generate());
   verbs.push_back(make_inspect());
@@ -110,6 +117,7 @@ VerbList make_verbs() {
   verbs.push_back(make_miniseries());
   verbs.push_back(make_mid());
   verbs.push_back(make_rl());
+  verbs.push_back(make_sandbox());
   verbs.push_back(make_sft());
   verbs.push_back(make_dpo());
   verbs.push_back(make_train());

@@ -45,6 +45,7 @@ std::string run_name(const ScalingStudy& study, size_t i) {
 
 // Training curves: one colour a depth, named once.
 std::string curves_picture(const ScalingStudy& study, const EnvelopeFit& envelope) {
+  if (std::all_of(study.runs.begin(), study.runs.end(), [](const ScalingRun& run) { return run.curve.empty(); })) return "";
   LineChart chart = chart_of("Training loss against compute", "training FLOPs", "loss (nats per token)");
   chart.height = 440;
   std::map<int64_t, int> colour_of_depth;
@@ -195,7 +196,7 @@ class PageWriter {
 
   template <class Fit>
   void describe(const char* name, const Fit& fit) {
-    const std::string text = fit.law ? law_text(*fit.law) : "no law: " + fit.problem;
+    const std::string text = fit.law ? law_text(*fit.law) : "No law: " + fit.problem;
     page_.summary.push_back(join_text(name, ": ", text));
     html_.heading(3, name);
     html_.paragraph(text);

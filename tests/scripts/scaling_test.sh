@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A grid of tiny runs on the built-in corpus: killed with -9 in the middle and started again, its table is that of an undisturbed
 # one; rows that are there are not run again. A miniseries. With LATHE_LONG=1 a grid large enough for the fits.
-# C-14.4, C-14.5, C-14.12
+# C-14.4, C-14.5, C-14.6
+# C-14.7, C-14.12, C-1.36
 set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash
 source "$(dirname "$0")/training_fixture.bash"
@@ -37,6 +38,16 @@ grep -q '"val_bpb": [0-9]' "$whole/results.json" || fail "results.json"
 grep -q '"core_score": null' "$whole/results.json" || fail "what was not measured is a number"
 grep -q '"run": "scaling_whole_scaling_3e9_d2"' "$whole/scaling_3e9_d2_config.json" || fail "the run's name"
 
+grep -qE '"target_flops": (3000000000|3e\+?0?9)' "$whole/scaling_3e9_d2_config.json" || fail "the budget"
+for line in '"target_param_data_ratio": -1' '"sample_every": -1' '"core_metric_max_per_task": -1'; do grep -qF "$line" "$whole/scaling_3e9_d2_config.json" || fail "$line"; done
+# Without flags it is the origin's grid.
+"$lathe" scaling --print-config | tr -d ' \n' >defaults.json
+for part in '"flops_budgets":["1e18","2.15e18","4.64e18","1e19"]' '"depths":[8,10,12,14,16,18,20]' '"eval_tokens":52428800' '"save_every":-1' '"device_batch_size":32'; do
+  grep -qF "$part" defaults.json || fail "default $part"
+done
+"$lathe" scaling miniseries --print-config | tr -d ' \n' >defaults.json
+for part in '"depths":[12,14,16,18,20,22,24,26]' '"target_param_data_ratio":10.5' '"sample_every":-1' '"save_every":-1'; do grep -qF "$part" defaults.json || fail "default $part"; done
+
 # Started again, it trains nothing.
 cp "$whole/results.csv" before.csv
 grid whole
@@ -57,6 +68,7 @@ for sign in "$LATHE_BASE_DIR/scaling_laws_results_torn/scaling_3e9_d3_train.log"
     kill -0 "$pid" 2>/dev/null || { tail -5 torn.err; fail "the grid was over before $sign"; }
     sleep 0.02
   done
+  if "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >second.out 2>second.err; then fail "two grids in one folder"; fi
   kill -9 "$pid" || fail "the grid was over before it was killed"
   wait "$pid" 2>/dev/null || true
 done
@@ -64,6 +76,7 @@ grid torn || { tail -5 torn.err; fail "the grid did not go on"; }
 torn=$LATHE_BASE_DIR/scaling_laws_results_torn
 [ "$(table "$whole/results.csv")" = "$(table "$torn/results.csv")" ] || { diff "$whole/results.csv" "$torn/results.csv" || true; fail "the killed grid has another table"; }
 has "$torn/scaling_1.5e10_d3_train.log" 'step_[1-9]0'
+has second.err 'scaling_laws_results_torn.*another'
 
 # A miniseries: the series' own columns, the batch by depth unless given, the name of the day unless given.
 series=(--depths 2 3 --num-workers 0 --target-param-data-ratio 0.5 "${flags[@]}")
@@ -73,7 +86,24 @@ tiny=$LATHE_BASE_DIR/tiny_miniseries_results
 [ "$(wc -l <"$tiny/results.csv")" = 3 ] || fail "rows of the series"
 [ -s "$tiny/tiny_miniseries_d3_train.log" ] || fail "the series' log"
 grep -q '"run": "tiny_miniseries_tiny_miniseries_d3"' "$tiny/tiny_miniseries_d3_config.json" || fail "the series' run name"
+# The batch falls with the depth: 32, 16 from 20 on, 8 from 28 on (not run to the end: such models do not fit here).
+wide=(--depths 19 20 28 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 1000 --max-seq-len 2048)
+if "$lathe" scaling miniseries wide "${wide[@]}" >wide.out 2>wide.err; then fail "models of a petabyte were trained"; fi
+has wide.err 'wide_miniseries_d19 failed' 'wide_miniseries_d28 failed'
+for pair in 19:32 20:16 28:8; do
+  grep -q "\"device_batch_size\": ${pair#*:},\?$" "$LATHE_BASE_DIR/wide_miniseries_results/wide_miniseries_d${pair%:*}_config.json" || fail "batch at depth ${pair%:*}"
+done
 [ -s "$tiny/scaling.html" ] && [ -s "$tiny/loss.svg" ] || fail "the series' page"
 
 [ -n "${LATHE_LONG:-}" ] || exit 0
-exit 0
+# Runs long enough to learn: more compute is better at every depth, and the surface can be fitted.
+rm -rf "$LATHE_BASE_DIR/base_checkpoints"
+"$lathe" scaling --label long --flops-budgets 1e10 1e11 3e11 --depths 2 3 4 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
+  --window-pattern L --device-batch-size 16 --total-batch-size 1024 --eval-tokens 32768 --log-every 2 --matrix-lr 0.3 --embedding-lr 4 --unembedding-lr 0.064 \
+  --scalar-lr 0.3 --weight-decay 0.02 >long.out 2>long.err || { tail -5 long.err; fail "the long grid"; }
+long=$LATHE_BASE_DIR/scaling_laws_results_long
+tail -n +2 "$long/results.csv" | awk -F, '{ if ($2 in last && $13 >= last[$2]) { print "depth " $2 " at " $1; worse = 1 } last[$2] = $13 } END { exit worse }' ||
+  fail "more compute gave a higher loss"
+[ "$(wc -l <"$long/results.csv")" = 10 ] || fail "rows of the long grid"
+has long.out 'Approach 1, .*(N_opt|No law: )' 'Approach 2, .*(N_opt|No law: )' 'E = .* alpha = ' 'largest difference to a run'
+grep -q '"surface": {' "$long/scaling.json" || fail "no surface"

@@ -26,8 +26,16 @@ done
 # End.
 has train.out '^Peak memory usage: [0-9.]+MiB$' '^Total training time: [0-9.]+m$' '^Minimum validation bpb: [0-9]+\.[0-9]{6}$'
 [ "$(grep -c '^Step 000[0-9]* | Validation bpb: ' train.out)" = 3 ] || fail "validations at 0, 5 and 10"
+# The report's section has every flag, what was set up, and what came out, by the origin's keys (C-13.15, C-13.17).
+section=$LATHE_BASE_DIR/report/base-model-training.md
+has "$section" '^## Base model training$' '^timestamp: 20' '^- depth: 2$' '^- max_seq_len: 32$' '^- matrix_lr: 0.0200$' '^- run: dummy$' \
+  '^- Number of parameters: 55,364$' '^- Number of FLOPs per token: [0-9.]+e\+0[0-9]$' '^- Calculated number of iterations: 10$' \
+  '^- Number of training tokens: 5120$' '^- Tokens : Scaling params ratio: 0.14[0-9]*$' '^- DDP world size: 1$' '^- warmup_ratio: 0' '^- warmdown_ratio: 0.5000$' \
+  '^- final_lr_frac: 0' '^- Minimum validation bpb: [0-9]' '^- Final validation bpb: [0-9]' '^- CORE metric estimate: None$' '^- MFU %: [0-9.]+%$' \
+  '^- Total training flops: [0-9.]+e\+0[0-9]$' '^- Total training time: [0-9.]+m$' '^- Peak memory usage: [0-9.]+MiB$'
 # Without validation there is no minimum; -1 silences the samples at the end too.
 "$lathe" train "${train_flags[@]}" --tag quiet --num-iterations 3 --eval-every -1 >quiet.out 2>quiet.err
+has "$section" '^- Minimum validation bpb: None$' '^- Final validation bpb: None$'
 if grep -qaE 'bpb|<\|bos\|>' quiet.out; then fail "bits per byte or samples that nobody asked for"; fi
 # Off CUDA FP8 is a word of warning, and every bit of the model is the same.
 "$lathe" train "${train_flags[@]}" --tag fp8 --num-iterations 3 --eval-every -1 --fp8 >fp8.out 2>fp8.err
@@ -43,6 +51,8 @@ meta=$LATHE_BASE_DIR/chatsft_checkpoints/d2/step_4/meta.json
 has "$meta" '^  "stage": "sft"' '^    "sequence_len": 32,' '^    "window_pattern": "SL",' '^    "n_kv_head": 2,' '^  "max_seq_len": 64,' '^  "val_bpb": [0-9]' \
   '^    "tokenizer": "bytes.tiktoken"'
 has sft.out '^step 00003/00004 ' '^Minimum validation bpb: [0-9]+\.[0-9]{4}$'
+# C-13.19
+has "$LATHE_BASE_DIR/report/sft.md" '^## SFT$' '^- device_batch_size: 4$' '^- Number of iterations: 4$' '^- DDP world size: 1$' '^- Minimum validation bpb: [0-9]'
 "$lathe" generate --source sft --tag d2 --prompt "1 + 2?" --max-tokens 4 >generate.out 2>generate.err || { cat generate.err; fail "the fine-tuned model does not load"; }
 # The dtype is chosen by name, in both spellings.
 for dtype in float32 bfloat16 fp32 bf16; do

@@ -5,6 +5,7 @@
 #include <limits>
 #include <regex>
 
+#include "tests/ref/thread_ranks.h"
 #include "tests/train/tiny_loop.h"
 
 namespace lathe::testing {
@@ -340,6 +341,80 @@ TEST(TrapL2, AccumulationOverUnequalMasksEqualsOneBigBatch) {
   EXPECT_NEAR(loss_big, loss_parts, 1e-5);
   EXPECT_LT(largest_difference(g_big, g_parts), 1e-5);
   EXPECT_GT(largest_difference(g_big, g_means), 1e-3) << "the mean of means weighs the one target as much as the sixteen";
+}
+
+// The rows of one rank among two: every second batch of the stream.
+class EverySecondBatch : public data::TokenLoader {
+ public:
+  EverySecondBatch(NumberedRows& rows, int rank) : rows_(rows), rank_(rank) {}
+  Status next(data::TokenBatch& batch) override {
+    data::TokenBatch skipped;
+    if (rank_ == 1) LATHE_TRY_STATUS(rows_.next(skipped));
+    LATHE_TRY_STATUS(rows_.next(batch));
+    return rank_ == 0 ? rows_.next(skipped) : Status();
+  }
+  Json state() const override { return rows_.state(); }
+  Status restore(const Json& state, data::ResumeMode mode) override { return rows_.restore(state, mode); }
+
+ private:
+  NumberedRows& rows_;
+  int rank_;
+};
+
+struct Trained {
+  std::vector<std::vector<float>> gradients, weights;  // of the first step, averaged; after the third
+};
+
+std::vector<float> numbers_of(const Tensor& tensor) {
+  const auto values = tensor.span<float>();
+  return {values.begin(), values.end()};
+}
+
+// Steps of four micro batches, which `ranks` share.
+Trained trained_by(int ranks, const std::filesystem::path& folder, train::LossNormalisation normalisation) {
+  Trained out;
+  ThreadRanks::run(ranks, [&](dist::Communicator& job) {
+    TinyLoop tiny(folder / std::to_string(job.rank()));
+    optim::OptimizerOptions exact;
+    exact.muon_precision = DType::kFloat32;
+    tiny.optimizer = std::make_unique<optim::Optimizer>(
+        optim::chat_groups(tiny.model.parameters(), tiny.model.config().n_embd, optim::ChatRates(), optim::ChatRules::kSeed), exact, &job);
+    tiny.options.accumulation = 4 / ranks;
+    tiny.options.normalisation = normalisation;
+    tiny.hooks.schedule = [&](optim::Optimizer& o, int64_t step, double) {
+      if (step > 0) return 1.0;
+      check(o.average_gradients());  // the loop's own, after this, changes nothing
+      if (job.rank() == 0)
+        for (const autograd::Parameter* p : tiny.model.parameters()) out.gradients.push_back(numbers_of(p->grad));
+      return 1.0;
+    };
+    EverySecondBatch share(tiny.loader, job.rank());
+    data::TokenLoader& batches = ranks == 1 ? static_cast<data::TokenLoader&>(tiny.loader) : share;
+    tiny.objective.emplace(tiny.model, batches, tiny.options);
+    tiny.loop.emplace(tiny.settings, tiny.hooks, train::LoopParts{*tiny.objective, *tiny.optimizer, tiny.weights, job, tiny.meta, tiny.run}, tiny.clock);
+    for (int step = 0; step < 3; ++step) take(tiny.loop->train_step());
+    if (job.rank() == 0)
+      for (const autograd::Parameter* p : tiny.model.parameters()) out.weights.push_back(numbers_of(p->value));
+  });
+  return out;
+}
+
+// C-5.33
+TEST(Ranks, FewerOfThemTrainTheSameModelWithMoreAccumulation) {
+  TemporaryFolder folder;
+  const TinyLoop untrained(folder.path() / "none");
+  std::vector<std::vector<float>> initial;
+  for (const autograd::Parameter* p : untrained.model.parameters()) initial.push_back(numbers_of(p->value));
+  for (const auto normalisation : {train::LossNormalisation::kMicroBatch, train::LossNormalisation::kGlobal}) {
+    const Trained one = trained_by(1, folder.path() / "one", normalisation), two = trained_by(2, folder.path() / "two", normalisation);
+    ASSERT_EQ(one.gradients.size(), two.gradients.size());
+    double largest = 0;
+    for (const auto& gradient : one.gradients)
+      for (const float g : gradient) largest = std::max(largest, std::abs(static_cast<double>(g)));
+    EXPECT_LT(largest_difference(one.gradients, two.gradients), 1e-5 * largest) << "sums in another order, no more";
+    // Updates are divided by the size of gradients, that of noise too.
+    EXPECT_LT(largest_difference(one.weights, two.weights), 0.01 * largest_difference(one.weights, initial));
+  }
 }
 
 // C-8.30

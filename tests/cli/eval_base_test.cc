@@ -67,6 +67,7 @@ TEST_F(EvalBase, CoreIsPrintedKeptAndTabled) {
 
   const Json summary = testing::take(read_json(results() / "summary.json"));
   for (const auto& [key, value] : parity.as_object()) EXPECT_EQ(summary.at("core").at("parity").at(key), value) << key;
+  EXPECT_EQ(summary.at("core").at("parity").at("answers_sha256").as_string().size(), 64u);
   EXPECT_EQ(summary.at("core").at("CORE").at("value"), figures.at("core"));
   EXPECT_EQ(parity.at("settings").at("num_fewshot").as_int(), 1);
   EXPECT_EQ(parity.at("data").as_object().at(0).second.as_string().size(), 64u);

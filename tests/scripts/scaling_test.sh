@@ -78,12 +78,21 @@ torn=$LATHE_BASE_DIR/scaling_laws_results_torn
 has "$torn/scaling_1.5e10_d3_train.log" 'step_[1-9]0'
 has second.err 'scaling_laws_results_torn.*another'
 
+# With the evaluation bundle CORE stands in the table.
+bundle=$LATHE_BASE_DIR/eval_bundle
+mkdir -p "$bundle/eval_data"
+printf 'icl_tasks:\n-\n  label: next\n  dataset_uri: next.jsonl\n  num_fewshot: [0]\n  icl_task_type: language_modeling\n' >"$bundle/core.yaml"
+printf 'Eval Task,Random baseline\nnext,0\n' >"$bundle/eval_meta_data.csv"
+for i in 1 2 3 4 5; do echo "{\"context\": \"after $i\", \"continuation\": \" then\"}"; done >"$bundle/eval_data/next.jsonl"
+
 # A miniseries: the series' own columns, the batch by depth unless given, the name of the day unless given.
 series=(--depths 2 3 --num-workers 0 --target-param-data-ratio 0.5 "${flags[@]}")
 "$lathe" scaling miniseries tiny "${series[@]}" >series.out 2>series.err || { tail -5 series.err; fail "the miniseries"; }
 tiny=$LATHE_BASE_DIR/tiny_miniseries_results
 [ "$(head -n 1 "$tiny/results.csv")" = "depth,model_dim,num_params,num_scaling_params,num_iterations,tokens_trained,param_data_ratio,val_bpb,core_score,train_time_sec" ] || fail "the header of the series"
 [ "$(wc -l <"$tiny/results.csv")" = 3 ] || fail "rows of the series"
+tail -n +2 "$tiny/results.csv" | cut -d, -f9 | grep -qx '[01]\.[0-9]\{6\}' || fail "no CORE score: $(cat "$tiny/results.csv")"
+[ -s "$tiny/core.svg" ] || fail "no picture of CORE"
 [ -s "$tiny/tiny_miniseries_d3_train.log" ] || fail "the series' log"
 grep -q '"run": "tiny_miniseries_tiny_miniseries_d3"' "$tiny/tiny_miniseries_d3_config.json" || fail "the series' run name"
 # The batch falls with the depth: 32, 16 from 20 on, 8 from 28 on (not run to the end: such models do not fit here).

@@ -107,7 +107,7 @@ done
 [ -n "${LATHE_LONG:-}" ] || exit 0
 # Runs long enough to learn: more compute is better at every depth, and the surface can be fitted.
 rm -rf "$LATHE_BASE_DIR/base_checkpoints"
-"$lathe" scaling --label long --flops-budgets 1e10 1e11 3e11 --depths 2 3 4 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
+"$lathe" scaling --label long --flops-budgets 1e10 3e10 1e11 --depths 2 3 4 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
   --window-pattern L --device-batch-size 16 --total-batch-size 1024 --eval-tokens 32768 --log-every 2 --matrix-lr 0.3 --embedding-lr 4 --unembedding-lr 0.064 \
   --scalar-lr 0.3 --weight-decay 0.02 >long.out 2>long.err || { tail -5 long.err; fail "the long grid"; }
 long=$LATHE_BASE_DIR/scaling_laws_results_long

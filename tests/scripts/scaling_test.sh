@@ -60,6 +60,24 @@ has whole.err 'begun with matrix_lr unset, now it is 0.5'
 if grid other; then fail "checkpoints of another experiment were taken"; fi
 has other.err 'holds checkpoints of another experiment'
 
+# Bad input is named before anything is trained or written.
+for bad in '--label ../x' '--flops-budgets nan' '--flops-budgets 1e18x' '--flops-budgets -3' '--depths 0' '--eval-every -1' '--tag x' '--depth 3' '--tokenizer nowhere'; do
+  # shellcheck disable=SC2086
+  if "$lathe" scaling --label bad "${flags[@]}" $bad >bad.out 2>bad.err; then fail "$bad was taken"; fi
+  flag=${bad%% *}
+  name=${flag#--}
+  grep -qE -- "${name//-/_}|$flag|nowhere" bad.err || { cat bad.err; fail "$bad: the error does not name it"; }
+done
+if grep -q Training bad.out; then fail "bad input was trained with"; fi
+printf '{"torn' >"$whole/settings.json"
+if grid whole; then fail "torn settings"; fi
+has whole.err 'settings.json'
+rm "$whole/settings.json"
+printf '1e10,2,32\n' >>"$whole/results.csv"
+if grid whole; then fail "a torn table"; fi
+has whole.err 'results.csv.*line 8 has 3 cells'
+cp before.csv "$whole/results.csv"
+
 mv "$LATHE_BASE_DIR/base_checkpoints" kept
 for sign in "$LATHE_BASE_DIR/scaling_laws_results_torn/scaling_3e9_d3_train.log" "$LATHE_BASE_DIR/base_checkpoints/scaling_1.5e10_d3/step_30"; do
   "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >>torn.out 2>>torn.err &

@@ -157,7 +157,7 @@ Result<Exit> CoreRun::run(Context& context, const EvaluatedModel& evaluated, con
   figure["high"] = interval.high;
   figure["n"] = static_cast<int64_t>(outcome.scores.size());
   figure["random_baseline"] = 0;
-  figure["verdict"] = eval::chance_verdict(interval, 0, static_cast<int64_t>(outcome.scores.size()));
+  figure["verdict"] = eval::chance_verdict(interval, 0, 0, static_cast<int64_t>(outcome.scores.size()));
   figure["seconds"] = seconds;
   figure["settings"] = Json(Json::Object{{"max_per_task", max_per_task}, {"max_seq_len", own.max_seq_len}});
   LATHE_TRY_STATUS(results.keep("core", {{name, figure}}));

@@ -8,6 +8,7 @@
 #include "core/environment.h"
 #include "core/machine.h"
 #include "core/parallel.h"
+#include "sandbox/sandbox.h"
 #include "train/propose.h"
 
 namespace lathe::cli {
@@ -76,6 +77,20 @@ Finding cuda() {
   return {State::kNote, "cuda", "not in this build; everything runs on the CPU", ""};
 }
 
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+// The walls around untrusted programs (HumanEval): those that stand, and what mends the others.
+Finding sandbox_walls() {
+  const Result<sandbox::Sandbox> opened = sandbox::Sandbox::open();
+  if (!opened.ok()) return {State::kNote, "sandbox", "off: programs of models are not run", opened.error().to_string()};
+  const sandbox::Sandbox& box = opened.value();
+  return {State::kGood, "sandbox", box.python() + " behind: " + joined(box.walls()), joined(box.missing())};
+}
+
 // Base training that would use half, three quarters and nearly all of the free memory. Nothing is set by it.
 Json propose(Context& context) {
   Json list = Json::array();
@@ -99,7 +114,7 @@ class Doctor : public Verb {
     const Machine machine = read_machine();
     const std::vector<Finding> findings = {
         {State::kGood, "cpu", join_text(machine.cpu_model, ", ", machine.logical_cpus, " logical, ", num_threads(), " threads in use"), ""},
-        vector_unit(), memory(machine), base_folder_finding(context), libraries(), parquet(), cuda()};
+        vector_unit(), memory(machine), base_folder_finding(context), libraries(), parquet(), sandbox_walls(), cuda()};
     context.print(version_text());
     bool bad = false;
     Json checks = Json::object();

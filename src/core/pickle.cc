@@ -9,6 +9,7 @@ namespace lathe {
 namespace {
 
 constexpr size_t kMostNodes = size_t{1} << 24;
+constexpr size_t kMostName = 256;  // of a module or class: names are copied, so that a few bytes must not stand for many
 
 using Node = Pickle::Node;
 
@@ -139,10 +140,21 @@ class Machine {
     LATHE_TRY(const std::vector<uint32_t> names, pop(2));
     if (nodes[names[0]].kind != PickleKind::kString || nodes[names[1]].kind != PickleKind::kString)
       return wrong("a class needs two names");
+    if (nodes[names[0]].text.size() > kMostName || nodes[names[1]].text.size() > kMostName) return wrong("a class has a name of more than 256 bytes");
     return push({PickleKind::kGlobal, 0, 0, nodes[names[0]].text + " " + nodes[names[1]].text, {}});
+  }
+  // An OrderedDict, as PyTorch writes weights: called without arguments it is an empty dict that is filled later.
+  Status reduce() {
+    LATHE_TRY(std::vector<uint32_t> items, pop(2));
+    const Node &function = nodes[items[0]], &arguments = nodes[items[1]];
+    if (function.kind == PickleKind::kGlobal && function.text == "collections OrderedDict" && arguments.kind == PickleKind::kTuple &&
+        arguments.items.empty())
+      return push({PickleKind::kDict, 0, 0, {}, {}});
+    return push({PickleKind::kObject, 0, 0, {}, std::move(items)});
   }
   Status build() {
     LATHE_TRY(const std::vector<uint32_t> state, pop(1));
+    if (!stack_.empty() && nodes[stack_.back()].kind == PickleKind::kDict) return {};  // attributes of an OrderedDict
     if (stack_.empty() || nodes[stack_.back()].kind != PickleKind::kObject) return wrong("no object to give a state");
     nodes[stack_.back()].items.resize(2);
     nodes[stack_.back()].items.push_back(state[0]);
@@ -241,7 +253,7 @@ class Machine {
       case 0x93:
         return global_from_stack();  // STACK_GLOBAL
       case 'R':
-        return push_object(PickleKind::kObject, 2);  // REDUCE
+        return reduce();  // REDUCE
       case 0x81:
         return push_object(PickleKind::kObject, 2);  // NEWOBJ
       case 'Q':

@@ -1,5 +1,5 @@
 // Python's pickle format read as plain data (protocols 2 to 5, the opcodes that data files use). Nothing is imported,
-// called or built: a class or function stays its name, an object its class, arguments and state. Safe on hostile
+// called or built: a class or function stays its name, an object its class, arguments and state; an OrderedDict is a dict. Safe on hostile
 // input: no recursion, bounded memory, every offset checked.
 #pragma once
 

@@ -9,16 +9,31 @@
 namespace lathe::eval {
 namespace {
 
-// The "data" of the figure whose answers stand in this file.
-Json data_of_summary(const fs::path& file) {
-  const Result<Json> summary = read_json(file.parent_path() / kSummaryFile);
-  if (!summary.ok() || !summary.value().is_object()) return {};
+struct Named {
+  std::string file;
+  Json data;
+};
+
+// The answers' files that the summary of a folder names.
+std::vector<Named> named_by_summary(const fs::path& folder) {
+  std::vector<Named> out;
+  const Result<Json> summary = read_json(folder / kSummaryFile);
+  if (!summary.ok() || !summary.value().is_object()) return out;
   for (const auto& [section, figures] : summary.value().as_object()) {
     if (section == "about" || !figures.is_object()) continue;
-    for (const auto& [name, figure] : figures.as_object())
-      if (figure.is_object() && figure.get_string("answers", "") == file.filename().string())
-        if (const Json* data = figure.find("data")) return *data;
+    for (const auto& [name, figure] : figures.as_object()) {
+      const std::string file = figure.is_object() ? figure.get_string("answers", "") : "";
+      if (file.empty()) continue;
+      const Json* data = figure.find("data");
+      out.push_back({file, data != nullptr ? *data : Json()});
+    }
   }
+  return out;
+}
+
+Json data_of_summary(const fs::path& file) {
+  for (const Named& named : named_by_summary(file.parent_path()))
+    if (named.file == file.filename().string()) return named.data;
   return {};
 }
 
@@ -151,11 +166,11 @@ Result<std::vector<AnswerFile>> read_answer_files(const fs::path& path) {
   if (!fs::is_directory(path, code)) {
     files.push_back(path);
   } else {
-    for (const auto& entry : fs::directory_iterator(path, code))
-      if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
-    if (code) return error_at(path.string(), -1, code.message());
+    for (const Named& named : named_by_summary(path))
+      if (named.file.ends_with(".jsonl") && named.file.find('/') == std::string::npos) files.push_back(path / named.file);
     std::sort(files.begin(), files.end());
-    if (files.empty()) return error_at(path.string(), -1, "holds no answers; `lathe eval chat`, `eval tasks` or `eval core` writes them");
+    files.erase(std::unique(files.begin(), files.end()), files.end());
+    if (files.empty()) return error_at(path.string(), -1, "has no " + std::string(kSummaryFile) + " that names answers; `lathe eval chat`, `eval tasks` or `eval core` writes them");
   }
   std::vector<AnswerFile> out;
   for (const fs::path& file : files) {

@@ -24,7 +24,7 @@ std::optional<double> score_of(const Json& answer);
 
 // Errors name file and line: what is no object, has no "index", or an index a second time.
 Result<AnswerFile> read_answer_file(const fs::path& file);
-// A file, or all answers' files (*.jsonl) of a results' folder, by name. None is an error.
+// A file, or all answers' files that the summary of a results' folder names. None is an error.
 Result<std::vector<AnswerFile>> read_answer_files(const fs::path& path);
 
 // One answer for people, lines of at most `width` columns: a rule with task, number and verdict, then question, output, what was judged,

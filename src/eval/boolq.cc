@@ -74,7 +74,7 @@ Result<std::vector<BoolqItem>> read_boolq(const fs::path& file) {
 
 double BoolqScore::majority() const { return n == 0 ? 0 : static_cast<double>(std::max(yes, n - yes)) / static_cast<double>(n); }
 tasks::Interval BoolqScore::interval() const { return tasks::wilson_interval(correct, n); }
-std::string BoolqScore::verdict() const { return chance_verdict(interval(), majority(), n); }
+std::string BoolqScore::verdict() const { return chance_verdict(interval(), 0.5, majority(), n); }
 
 std::vector<uint8_t> BoolqScore::outcomes() const {
   std::vector<uint8_t> out;

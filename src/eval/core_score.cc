@@ -84,7 +84,7 @@ void CoreScore::set_result(int64_t right, int64_t items, double random_percent) 
   high = interval.high;
 }
 
-std::string CoreScore::verdict() const { return chance_verdict({low, high}, chance(), n); }
+std::string CoreScore::verdict() const { return chance_verdict({low, high}, random_baseline, majority, n); }
 
 Json CoreScore::figure() const {
   Json out = Json::object();

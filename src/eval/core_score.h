@@ -45,7 +45,6 @@ struct CoreScore {
 
   // Accuracy, interval and centred value; the baseline in percent.
   void set_result(int64_t right, int64_t items, double random_percent);
-  double chance() const { return majority > random_baseline ? majority : random_baseline; }
   std::string verdict() const;
   Json figure() const;        // of summary.json (eval/results.h)
   std::string line() const;   // for people

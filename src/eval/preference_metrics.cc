@@ -32,7 +32,7 @@ Json WinRate::to_json() const {
   out["low"] = range.low;
   out["high"] = range.high;
   out["random_baseline"] = 0.5;
-  out["verdict"] = n > 0 && ties == n ? "all ties: the model is its reference" : chance_verdict(range, 0.5, n);
+  out["verdict"] = n > 0 && ties == n ? "all ties: the model is its reference" : chance_verdict(range, 0.5, 0.5, n);
   out["wins"] = wins;
   out["losses"] = n - wins - ties;
   out["ties"] = ties;

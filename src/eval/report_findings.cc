@@ -141,6 +141,10 @@ void read_corpora(ReportFindings& findings) {
     entry["folder"] = node.name;
     for (const char* key : {"name", "sources", "deduplication"})
       if (const Json* value = manifest.value().details.find(key)) entry[key] = *value;
+    if (Json* sources = entry.find("sources"); sources != nullptr && sources->is_array())
+      for (Json& source : sources->as_array())
+        for (const DataSource& known : sources_in(manifest.value().settings))
+          if (source.is_object() && source.get_string("name", "") == known.name) source["licence"] = known.licence;
     findings.corpora.push_back(std::move(entry));
   }
 }
@@ -180,6 +184,20 @@ const Json* section_metric(const ReportFindings& findings, const std::string& sl
   for (const ReportSection& section : findings.sections)
     if (section.slug == slug) return metric_of(section.items, name);
   return nullptr;
+}
+
+std::vector<DataSource> sources_in(const Json& settings) {
+  std::vector<DataSource> out;
+  const auto add_all = [&](const Json& part) {
+    for (DataSource& source : sources_in(part)) out.push_back(std::move(source));
+  };
+  if (settings.is_array())
+    for (const Json& part : settings.as_array()) add_all(part);
+  if (!settings.is_object()) return out;
+  if (settings.contains("name") && (settings.contains("licence") || settings.contains("license")))
+    out.push_back({settings.get_string("name", ""), settings.get_string("licence", settings.get_string("license", ""))});
+  for (const auto& [key, part] : settings.as_object()) add_all(part);
+  return out;
 }
 
 std::string evaluation_title(const std::string& section) {

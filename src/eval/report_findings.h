@@ -41,6 +41,12 @@ Result<ReportFindings> find_for_report(const fs::path& base, const std::string& 
 // Of the section's items whose key contains `name` the last number; null when there is none.
 const Json* section_metric(const ReportFindings& findings, const std::string& slug, const std::string& name);
 
+// Names and licences of the sets that settings of a corpus name, at any depth; a set without a licence has "".
+struct DataSource {
+  std::string name, licence;
+};
+std::vector<DataSource> sources_in(const Json& settings);
+
 // "tasks" -> "Built-in tasks".
 std::string evaluation_title(const std::string& section);
 

@@ -90,10 +90,10 @@ tasks::Interval bootstrap_mean_interval(std::span<const double> values, uint64_t
   return {quantile(means, 0.025), quantile(means, 0.975)};
 }
 
-std::string chance_verdict(const tasks::Interval& interval, double chance, int64_t n) {
+std::string chance_verdict(const tasks::Interval& interval, double random, double majority, int64_t n) {
   if (n == 0) return "not run";
-  if (interval.low > chance) return "better than chance";
-  if (interval.high < chance) return "worse than chance";
+  if (interval.low > std::max(random, majority)) return "better than chance";
+  if (interval.high < std::min(random, majority)) return "worse than chance";
   return "not distinguishable from chance";
 }
 

@@ -16,9 +16,9 @@ double mean_of(std::span<const double> values);  // 0 without values
 // Percentile bootstrap of the mean at 95 % (Efron 1979), `resamples` draws with replacement. One value: [v, v]; none: [0, 0].
 tasks::Interval bootstrap_mean_interval(std::span<const double> values, uint64_t seed = 1337, int64_t resamples = 2000);
 
-// A score beside what a model without understanding reaches (row L-6.4): "better than chance", "not distinguishable from
-// chance" when the interval covers it, "worse than chance". n = 0: "not run".
-std::string chance_verdict(const tasks::Interval& interval, double chance, int64_t n);
+// A score beside what models without understanding reach (row L-6.4): guessing, and always the commonest answer. "better than
+// chance": above both; "worse than chance": below both; else "not distinguishable from chance". n = 0: "not run".
+std::string chance_verdict(const tasks::Interval& interval, double random, double majority, int64_t n);
 
 // Two models on the same items, in the same order.
 struct PairedComparison {

@@ -239,7 +239,7 @@ Json settings_of(const EvaluationTask& task, const ScoreOptions& options, int64_
 
 }  // namespace
 
-std::string TaskScore::verdict() const { return chance_verdict({low, high}, chance(), n); }
+std::string TaskScore::verdict() const { return chance_verdict({low, high}, random, majority, n); }
 
 Json TaskScore::to_json() const {
   Json out = Json::object();

@@ -40,7 +40,6 @@ struct TaskScore {
   Json settings = Json::object();          // all that the answers depend on besides model and data
   Json data = Json::array();               // files with their SHA-256; the caller's to fill
 
-  double chance() const { return majority > random ? majority : random; }
   // "better than chance", "not distinguishable from chance" when the interval covers it, "worse than chance".
   std::string verdict() const;
   Json to_json() const;  // a figure of results.h, without the answers

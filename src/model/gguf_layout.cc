@@ -20,6 +20,9 @@ constexpr NamePair kLlamaParts[] = {
     {"mlp.gate_proj", "ffn_gate"},         {"mlp.up_proj", "ffn_up"},           {"mlp.down_proj", "ffn_down"},
     {"input_layernorm", "attn_norm"},      {"post_attention_layernorm", "ffn_norm"},
 };
+// With a norm after each half the published name of the second norm moves.
+constexpr NamePair kPostNormParts[] = {
+    {"post_attention_layernorm", "post_attention_norm"}, {"pre_feedforward_layernorm", "ffn_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}};
 constexpr NamePair kGpt2Parts[] = {
     {"attn.c_q", "attn_qkv"},       {"attn.c_k", "attn_qkv"}, {"attn.c_v", "attn_qkv"},  {"attn.c_proj", "attn_output"},
     {"mlp.c_fc", "ffn_up"},         {"mlp.c_proj", "ffn_down"}, {"ln_1", "attn_norm"}, {"ln_2", "ffn_norm"},
@@ -36,6 +39,7 @@ std::string_view other_name(std::span<const NamePair> pairs, std::string_view ou
 std::optional<GgufPlace> gguf_place(const ModelConfig& config, bool interleaved, const std::string& name, const Shape& shape) {
   GgufPlace place;
   place.rows = shape[0];
+  place.plus_one = config.norm_plus_one && name.ends_with("norm.weight");
   if (const std::string_view whole = other_name(kWhole, name); !whole.empty()) {
     place.name = whole;
     return place;
@@ -46,7 +50,8 @@ std::optional<GgufPlace> gguf_place(const ModelConfig& config, bool interleaved,
   const size_t number_end = name.find('.', layers.size()), kind = name.rfind('.');
   if (number_end == std::string::npos || kind <= number_end) return std::nullopt;
   const std::string_view part = std::string_view(name).substr(number_end + 1, kind - number_end - 1);
-  const std::string_view theirs = gpt2 ? other_name(kGpt2Parts, part) : other_name(kLlamaParts, part);
+  std::string_view theirs = gpt2 ? other_name(kGpt2Parts, part) : other_name(kLlamaParts, part);
+  if (const std::string_view moved = other_name(kPostNormParts, part); config.post_norms && !moved.empty()) theirs = moved;
   if (theirs.empty()) return std::nullopt;
   place.name = join_text("blk.", name.substr(layers.size(), number_end - layers.size()), ".", theirs, name.substr(kind));
   if (theirs == "attn_qkv") {

@@ -16,6 +16,7 @@ struct GgufPlace {
   int64_t heads = 0;      // > 0: rows are interleaved by head
   int64_t first_row = 0;  // of the parameter in the tensor
   int64_t rows = 0;       // of the whole tensor (elements where it has one dimension)
+  bool plus_one = false;  // the file holds 1 + weight (Gemma's norms)
 };
 
 // Nothing for a parameter that llama.cpp has no place for. interleaved: the architecture turns neighbours ("llama").

@@ -5,25 +5,39 @@
 #include <map>
 #include <set>
 
+#include "core/log.h"
 #include "core/parallel.h"
 #include "model/gguf_layout.h"
 
 namespace lathe::model {
 namespace {
 
-constexpr int64_t kMostPositions = 1 << 20;  // of rope tables: half a gigabyte at 128 channels a head
+constexpr int64_t kTableBytes = 16 << 20;  // that the tables of rotary positions may take beside four times the file
 constexpr const char* kRopeFactors = "rope_freqs.weight";
 // LLaMA 3's rope scaling stands in files as one factor a frequency; what it was made from is written beside it.
 constexpr const char *kLowKey = "lathe.rope.low_freq_factor", *kHighKey = "lathe.rope.high_freq_factor";
 constexpr const char* kOriginalEnd = ".rope.scaling.original_context_length";
+// Not in files: llama.cpp knows what Gemma's scores are divided by from the number of layers.
+constexpr int64_t kGemma2Large = 46, kGemma3Large = 62;
 
 struct Architecture {
   const char* name;
   Family family;
-  bool interleaved, qk_norm;
+  bool interleaved;              // rotary embedding of neighbours
+  bool qk_norm, qkv_bias;
+  const char* layer_kinds;       // Gemma's: with a sliding window, and all that goes with it; empty: another family
+  double local_base;             // of rotary positions in windowed layers
+  int64_t large;                 // the number of layers whose scores are divided by the root of width / heads
 };
 constexpr Architecture kArchitectures[] = {
-    {"llama", Family::kLlama, true, false}, {"qwen3", Family::kLlama, false, true}, {"gpt2", Family::kGpt2, false, false}};
+    {"llama", Family::kLlama, true, false, false, "", 0, 0},
+    {"qwen2", Family::kLlama, false, false, true, "", 0, 0},
+    {"qwen3", Family::kLlama, false, true, false, "", 0, 0},
+    {"gemma2", Family::kLlama, false, false, false, "SG", 0, kGemma2Large},
+    {"gemma3", Family::kLlama, false, true, false, "SSSSSG", 10000, kGemma3Large},
+    {"gpt2", Family::kGpt2, false, false, false, "", 0, 0},
+};
+bool is_gemma(const Architecture& architecture) { return *architecture.layer_kinds != '\0'; }
 
 const Architecture* find_architecture(const GgufFile& file) {
   const GgufValue* value = file.find("general.architecture");
@@ -86,6 +100,7 @@ Status read_rope_factors(const GgufFile& file, const std::string& architecture, 
   const GgufTensor* tensor = file.find_tensor(kRopeFactors);
   if (tensor == nullptr) return {};
   const int64_t half = c.head_width() / 2;
+  c.rope_scaling.stretch = RopeStretch::kLlama3;
   if (tensor->type != BlockType::kF32 || tensor->elements() != half)
     return error_at(path, -1, "tensor \"", kRopeFactors, "\" must be ", half, " numbers of f32");
   std::vector<float> stated(static_cast<size_t>(half));
@@ -112,12 +127,47 @@ Status read_rope(const GgufFile& file, const Keys& keys, const std::string& arch
   LATHE_TRY(const int64_t turned, keys.size("rope.dimension_count", c.head_width()));
   if (turned != c.head_width()) return keys.wrong("rope.dimension_count", "is ", turned, ", heads have ", c.head_width(), " channels; partial rotation is not supported");
   const GgufValue* type = keys.find("rope.scaling.type");
-  if (type && type->text() != "none" && type->text() != "linear") return keys.wrong("rope.scaling.type", "is not known; none is");
+  if (type && type->text() != "none" && type->text() != "linear") return keys.wrong("rope.scaling.type", "is not known; none and linear are");
   for (const char* key : {"rope.scaling.factor", "rope.scale_linear"}) {
     LATHE_TRY(const double factor, keys.number(key, 1));
-    if (factor != 1 && factor != 0) return keys.wrong(key, "is ", factor, "; scaled positions are not supported");
+    if (factor == 1 || factor == 0) continue;
+    if (!(factor > 0)) return keys.wrong(key, "must be above 0");
+    c.rope_scaling.stretch = RopeStretch::kLinear;
+    c.rope_scaling.factor = factor;
   }
   return read_rope_factors(file, architecture, path, c);
+}
+
+Status read_gemma(const Keys& keys, const Architecture& architecture, ModelConfig& c) {
+  c.mlp = Mlp::kGeglu;
+  c.norm_plus_one = c.post_norms = c.scaled_embedding = true;
+  LATHE_TRY(c.attention_softcap, keys.number("attn_logit_softcapping", 0));
+  LATHE_TRY(c.softcap, keys.number("final_logit_softcapping", 0));
+  LATHE_TRY(c.sliding_window, keys.size("attention.sliding_window"));
+  LATHE_TRY(c.rope_local_base, keys.number("rope.freq_base_swa", architecture.local_base));
+  c.layer_kinds = architecture.layer_kinds;
+  if (c.n_layer == architecture.large) c.query_scalar = static_cast<double>(c.n_embd) / static_cast<double>(c.n_head);
+  return {};
+}
+
+// Sizes that are multiplied later are those of tensors, which the file holds.
+Status compare_sizes(const GgufFile& file, const ModelConfig& c, const std::string& path) {
+  const auto check = [&](const char* name, int64_t expected, bool rows) -> Status {
+    const GgufTensor* tensor = file.find_tensor(name);
+    if (tensor == nullptr) return error_at(path, -1, "tensor \"", name, "\" is missing");
+    const Shape shape = tensor->shape();
+    if (shape.rank() != 2 || shape[rows ? 0 : 1] != expected)
+      return error_at(path, -1, "tensor \"", name, "\" has shape ", join_text(shape), ", ", expected, rows ? " rows" : " columns", " are expected");
+    return {};
+  };
+  LATHE_TRY_STATUS(check("token_embd.weight", c.n_embd, false));
+  LATHE_TRY_STATUS(check("blk.0.ffn_up.weight", c.hidden(), true));
+  if (c.family == Family::kGpt2) {
+    LATHE_TRY_STATUS(check("position_embd.weight", c.sequence_len, true));
+    return check("blk.0.attn_qkv.weight", 3 * c.n_embd, true);
+  }
+  LATHE_TRY_STATUS(check("blk.0.attn_q.weight", c.n_head * c.head_dim, true));
+  return check("blk.0.attn_k.weight", c.n_kv_head * c.head_dim, true);
 }
 
 // What the file has; c.n_embd and the others are still to be compared with the tensors.
@@ -138,16 +188,24 @@ Result<ModelConfig> read_config(const GgufFile& file, const Architecture& archit
   LATHE_TRY(const double experts, keys.number("expert_count", 0));
   if (experts > 0) return keys.wrong("expert_count", "is ", experts, "; mixtures of experts are not supported");
   LATHE_TRY(c.norm_eps, keys.number(gpt2 ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", c.norm_eps));
-  c.sequence_len = std::min(c.sequence_len, kMostPositions);
-  c.rope_length = c.sequence_len;
   c.qk_norm = architecture.qk_norm;
+  c.qkv_bias = architecture.qkv_bias;
   if (!gpt2) LATHE_TRY_STATUS(read_rope(file, keys, architecture.name, path, c));
   const GgufTensor* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr) return error_at(path, -1, "tensor \"token_embd.weight\" is missing");
   c.vocab_size = embedding->shape()[0];
   c.tied_embeddings = file.find_tensor("output.weight") == nullptr;
-  if (!gpt2) c.attention_bias = file.find_tensor("blk.0.attn_q.bias") != nullptr;
+  if (!gpt2 && !c.qkv_bias) c.attention_bias = file.find_tensor("blk.0.attn_q.bias") != nullptr;
   if (!gpt2) c.mlp_bias = file.find_tensor("blk.0.ffn_up.bias") != nullptr;
+  if (is_gemma(architecture)) LATHE_TRY_STATUS(read_gemma(keys, architecture, c));
+  LATHE_TRY_STATUS(compare_sizes(file, c, path));
+  if (gpt2) return c;
+  const int64_t row_bytes = c.head_dim * static_cast<int64_t>(sizeof(float));
+  if (const int64_t most = (kTableBytes + 4 * file.file.size()) / row_bytes; c.sequence_len > most) {
+    log_info("gguf", path, ": a context of ", c.sequence_len, " is cut to ", most);
+    c.sequence_len = most;
+  }
+  c.rope_length = c.sequence_len;
   return c;
 }
 
@@ -158,7 +216,8 @@ void decode_rows(const GgufTensor& tensor, const GgufPlace& place, const Tensor&
   if (parameter.rank() == 1) {
     std::vector<float> all(static_cast<size_t>(tensor.elements()));
     decode_blocks(tensor.type, tensor.data, all);
-    for (int64_t row = 0; row < rows; ++row) out[parameter_row(place, rows, row)] = all[static_cast<size_t>(place.first_row + row)];
+    const float less = place.plus_one ? 1.0f : 0.0f;
+    for (int64_t row = 0; row < rows; ++row) out[parameter_row(place, rows, row)] = all[static_cast<size_t>(place.first_row + row)] - less;
     return;
   }
   const BlockCode& code = block_code(tensor.type);
@@ -242,6 +301,7 @@ GgufSource source_of(const std::string& name, std::vector<Piece> pieces, BlockTy
   std::vector<Rows> parts;
   for (const Piece& piece : pieces) parts.push_back({piece.value.data<float>(), piece.value.dim(0), piece.place.first_row, piece.place});
   source.read = [parts, columns](int64_t begin, std::span<float> out) {
+    const bool plus_one = parts[0].place.plus_one;
     for (size_t i = 0; i < out.size();) {
       const int64_t at = begin + static_cast<int64_t>(i), row = at / columns, column = at % columns;
       const Rows* part = &parts[0];
@@ -251,6 +311,8 @@ GgufSource source_of(const std::string& name, std::vector<Piece> pieces, BlockTy
       std::copy_n(part->data + parameter_row(part->place, part->rows, row - part->first) * columns + column, count, out.begin() + static_cast<std::ptrdiff_t>(i));
       i += count;
     }
+    if (plus_one)
+      for (float& value : out) value += 1;
   };
   return source;
 }
@@ -264,18 +326,30 @@ Result<const Architecture*> architecture_of(const ModelConfig& c) {
   };
   if (c.family == Family::kChat)
     return error("llama.cpp has no graph for the chat family (value embeddings, squared ReLU, norms without weights): it runs in lathe alone");
-  if (c.sliding_window > 0) return error("llama.cpp's LLaMA has no sliding window, this model has one of ", c.sliding_window);
-  if (c.softcap > 0) return error("llama.cpp's ", c.family == Family::kGpt2 ? "GPT-2" : "LLaMA", " has no softcap of logits");
   if (c.family == Family::kGpt2) {
     if (c.norm != Norm::kLayer || !c.norm_weight || !c.norm_bias || c.positions != Positions::kLearned || c.mlp != Mlp::kGeluTanh ||
-        !c.attention_bias || !c.mlp_bias || c.n_kv_head != c.n_head || c.qk_norm)
+        !c.attention_bias || !c.mlp_bias || c.n_kv_head != c.n_head || c.qk_norm || c.sliding_window > 0 || c.softcap > 0)
       return error("llama.cpp's GPT-2 has LayerNorm with biases, learned positions, tanh GELU and biases everywhere; this model differs");
     return find("gpt2");
   }
-  if (c.norm != Norm::kRms || !c.norm_weight || c.positions != Positions::kRope || c.mlp != Mlp::kSwiglu || c.rope_direction != -1 || c.rope_bf16_tables)
-    return error("llama.cpp's LLaMA has RMSNorm with weights, rotary positions and SwiGLU; this model differs");
-  if (c.qk_norm && (c.attention_bias || c.mlp_bias)) return error("llama.cpp's Qwen 3 has no biases");
-  return find(c.qk_norm ? "qwen3" : "llama");
+  if (c.norm != Norm::kRms || !c.norm_weight || c.positions != Positions::kRope || !c.gated_mlp() || c.rope_direction != -1 || c.rope_bf16_tables)
+    return error("llama.cpp's LLaMA has RMSNorm with weights, rotary positions and a gated MLP; this model differs");
+  if (c.post_norms || c.norm_plus_one || c.scaled_embedding || c.mlp == Mlp::kGeglu) {
+    const Architecture* gemma = find(c.qk_norm ? "gemma3" : "gemma2");
+    if (!c.post_norms || !c.norm_plus_one || !c.scaled_embedding || c.mlp != Mlp::kGeglu || c.layer_kinds != gemma->layer_kinds || c.attention_bias ||
+        c.mlp_bias || c.qkv_bias || !c.tied_embeddings || (c.qk_norm && (c.softcap > 0 || c.attention_softcap > 0)))
+      return error("llama.cpp's ", gemma->name, " has fixed settings (layers ", gemma->layer_kinds, ", tied embeddings, no biases); this model differs");
+    const double divisor = c.n_layer == gemma->large ? static_cast<double>(c.n_embd) / static_cast<double>(c.n_head) : static_cast<double>(c.head_width());
+    if (c.query_scalar != 0 && c.query_scalar != divisor)
+      return error("llama.cpp's ", gemma->name, " of ", c.n_layer, " layers divides scores by the root of ", divisor, ", this model by that of ", c.query_scalar);
+    return gemma;
+  }
+  if (c.softcap > 0 || c.attention_softcap > 0 || c.query_scalar > 0) return error("llama.cpp's LLaMA has no softcaps and no divisor of scores of its own");
+  if (c.sliding_window > 0 || !c.layer_kinds.empty())
+    return error("llama.cpp's LLaMA and Qwen have no sliding window and no kinds of layers; this model has");
+  if (c.qk_norm && (c.attention_bias || c.mlp_bias || c.qkv_bias)) return error("llama.cpp's Qwen 3 has no biases");
+  if (c.qkv_bias && (c.attention_bias || c.mlp_bias)) return error("llama.cpp's Qwen 2 has biases of queries, keys and values alone");
+  return find(c.qk_norm ? "qwen3" : c.qkv_bias ? "qwen2" : "llama");
 }
 
 }  // namespace
@@ -311,6 +385,12 @@ Result<GgufContent> gguf_content(const Transformer& model, const std::string& na
     add_size("rope.dimension_count", c.head_width());
     add(prefix + "rope.freq_base", GgufValue::of_float32(static_cast<float>(c.rope_base)));
   }
+  if (is_gemma(*architecture)) {
+    add_size("attention.sliding_window", c.sliding_window);
+    if (c.rope_local_base > 0) add(prefix + "rope.freq_base_swa", GgufValue::of_float32(static_cast<float>(c.rope_local_base)));
+    if (c.attention_softcap > 0) add(prefix + "attn_logit_softcapping", GgufValue::of_float32(static_cast<float>(c.attention_softcap)));
+    if (c.softcap > 0) add(prefix + "final_logit_softcapping", GgufValue::of_float32(static_cast<float>(c.softcap)));
+  }
   std::map<std::string, std::vector<Piece>> tensors;
   std::vector<std::string> order;
   for (const autograd::Parameter* p : model.parameters()) {
@@ -320,7 +400,10 @@ Result<GgufContent> gguf_content(const Transformer& model, const std::string& na
     tensors[place->name].push_back({p->value, *place});
   }
   for (const std::string& one : order) out.tensors.push_back(source_of(one, tensors[one], type, c.tied_embeddings));
-  if (c.rope_scaling.factor > 0) {
+  if (c.rope_scaling.factor > 0 && c.rope_scaling.stretch == RopeStretch::kLinear) {
+    add(prefix + "rope.scaling.type", GgufValue::of_text("linear"));
+    add(prefix + "rope.scaling.factor", GgufValue::of_float32(static_cast<float>(c.rope_scaling.factor)));
+  } else if (c.rope_scaling.factor > 0) {
     add(kLowKey, GgufValue::of_float32(static_cast<float>(c.rope_scaling.low_freq_factor)));
     add(kHighKey, GgufValue::of_float32(static_cast<float>(c.rope_scaling.high_freq_factor)));
     add(architecture->name + std::string(kOriginalEnd), GgufValue::of_uint32(static_cast<uint32_t>(c.rope_scaling.original_length)));

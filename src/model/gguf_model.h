@@ -1,5 +1,5 @@
-// Models between GGUF files and the project's own transformer. Read: llama (LLaMA 1 to 3, Mistral, SmolLM), qwen3 and gpt2 with any
-// of the known block codes; written: the same. What is not known is an error that names the key or tensor; every shape is compared
+// Models between GGUF files and the project's own transformer. Read: llama (LLaMA 1 to 3, Mistral, SmolLM), qwen2, qwen3, gemma2,
+// gemma3 and gpt2 with any of the known block codes; written: the same. What is not known is an error that names the key or tensor; every shape is compared
 // with the file before memory is taken. docs/models.md, docs/formats/gguf.md.
 #pragma once
 

@@ -66,6 +66,7 @@ Json head_of(const std::string& type, DType dtype, int32_t bos, int32_t eos) {
   Json out(Json::Object{{"architectures", Json(Json::Array{class_of(type)})}, {"model_type", type}});
   out["bos_token_id"] = of_ids(bos);
   out["eos_token_id"] = of_ids(eos);
+  out["pad_token_id"] = nullptr;  // some families have a default beyond a small vocabulary
   out["torch_dtype"] = torch_name(dtype);
   out["dtype"] = torch_name(dtype);
   out["use_cache"] = true;

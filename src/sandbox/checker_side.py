@@ -3,12 +3,11 @@
 # A reply is a plain value of an exact built-in type, so no operator of the program takes part in a comparison.
 def _check():
     import builtins
-    import marshal
     import posix
     import sys
     from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
-    from _struct import unpack_from
 
+    encode, decode, Refused = _codec()
     seconds = float(sys.argv[1])
     longest = int(sys.argv[2])
     sys.argv[:] = [""]
@@ -23,9 +22,6 @@ def _check():
     signal(SIGALRM, lambda number, frame: verdict("timeout"))
     setitimer(ITIMER_REAL, seconds)
 
-    class Refused(Exception):
-        pass
-
     class Left(BaseException):
         pass
 
@@ -38,84 +34,6 @@ def _check():
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
-
-    def decode(data):
-        end = len(data)
-
-        def take(at, size):
-            if size < 0 or at + size > end:
-                raise Refused("a reply is cut off")
-            return at + size
-
-        def count(at):
-            after = take(at, 8)
-            return int.from_bytes(data[at:after], "little"), after
-
-        def many(at, depth):
-            size, at = count(at)
-            items = []
-            for _ in range(size):
-                item, at = one(at, depth)
-                items.append(item)
-            return items, at
-
-        def one(at, depth):
-            if depth > 110:
-                raise Refused("a reply is nested too deeply")
-            start = take(at, 1)
-            tag = data[at:start]
-            if tag == b"N":
-                return None, start
-            if tag == b"T":
-                return True, start
-            if tag == b"F":
-                return False, start
-            if tag == b"f":
-                after = take(start, 8)
-                return unpack_from("<d", data, start)[0], after
-            if tag == b"c":
-                after = take(start, 16)
-                return complex(*unpack_from("<dd", data, start)), after
-            if tag in (b"i", b"s", b"b", b"y"):
-                size, at = count(start)
-                after = take(at, size)
-                part = data[at:after]
-                if tag == b"i":
-                    return int.from_bytes(part, "little", signed=True), after
-                if tag == b"s":
-                    return part.decode("utf-8", "surrogatepass"), after
-                return (part if tag == b"b" else bytearray(part)), after
-            if tag == b"r":
-                bounds = []
-                for _ in range(3):
-                    bound, start = one(start, depth + 1)
-                    if type(bound) is not int:
-                        raise Refused("a range without whole numbers")
-                    bounds.append(bound)
-                return range(*bounds), start
-            if tag == b"d":
-                size, at = count(start)
-                pairs = {}
-                for _ in range(size):
-                    key, at = one(at, depth + 1)
-                    item, at = one(at, depth + 1)
-                    pairs[key] = item
-                return pairs, at
-            make = {b"l": list, b"t": tuple, b"e": set, b"z": frozenset, b"I": iter}.get(tag)
-            if make is None:
-                raise Refused("an unknown kind of value in a reply")
-            items, at = many(start, depth + 1)
-            return make(items), at
-
-        try:
-            value, at = one(0, 0)
-        except Refused:
-            raise
-        except Exception as problem:
-            raise Refused("a reply cannot be read: " + type(problem).__name__)
-        if at != end:
-            raise Refused("bytes after a reply")
-        return value
 
     def raise_like(payload):
         name, _, message = payload.decode("utf-8", "replace").partition("\0")
@@ -155,7 +73,7 @@ def _check():
         return decode(payload[1:])
 
     def ask(*request):
-        payload = marshal.dumps(request)
+        payload = encode(request)
         data = memoryview(len(payload).to_bytes(8, "little") + payload)
         try:
             while data:

@@ -2,12 +2,11 @@
 # empty namespace, then answers the requests of descriptor 3 (a checker's) on descriptor 4. Nothing said here is believed but
 # as a plain value: what decides lives in checker_side.py and outside.
 def _serve():
-    import marshal
     import posix
     import sys
     from _signal import ITIMER_REAL, SIGALRM, setitimer, signal
-    from _struct import pack
 
+    encode, decode, _ = _codec()
     checked = sys.argv[1] == "checked"
     seconds = float(sys.argv[2])
     sys.argv[:] = [""]
@@ -56,52 +55,6 @@ def _serve():
             return b"M" + text(message)
         return b"E" + text(type(problem).__name__) + b"\0" + text(message)
 
-    def number(value):
-        return int.to_bytes(value, 8, "little")
-
-    views = (type({}.keys()), type({}.values()), type({}.items()))
-    kinds = ((list, b"l"), (tuple, b"t"), (set, b"e"), (frozenset, b"z"))
-
-    # Subclasses are sent as the plain value that they are: their own operators stay behind.
-    def encode(value, depth=0):
-        if depth > 100:
-            raise ValueError("the value is nested too deeply")
-        if value is None:
-            return b"N"
-        if value is True:
-            return b"T"
-        if value is False:
-            return b"F"
-        if isinstance(value, int):
-            size = int.bit_length(value) // 8 + 1
-            return b"i" + number(size) + int.to_bytes(value, size, "little", signed=True)
-        if isinstance(value, float):
-            return b"f" + pack("<d", value)
-        if isinstance(value, complex):
-            return b"c" + pack("<dd", value.real, value.imag)
-        if isinstance(value, str):
-            data = str.encode(value, "utf-8", "surrogatepass")
-            return b"s" + number(len(data)) + data
-        if isinstance(value, (bytes, bytearray)):
-            data = bytes(value)
-            return (b"b" if isinstance(value, bytes) else b"y") + number(len(data)) + data
-        if isinstance(value, range):
-            return b"r" + encode(value.start) + encode(value.stop) + encode(value.step)
-        if isinstance(value, dict):
-            parts = [b"d", number(dict.__len__(value))]
-            for key, item in dict.items(value):
-                parts.append(encode(key, depth + 1))
-                parts.append(encode(item, depth + 1))
-            return b"".join(parts)
-        for kind, tag in kinds:
-            if isinstance(value, kind):
-                items = [encode(item, depth + 1) for item in kind.__iter__(value)]
-                return tag + number(len(items)) + b"".join(items)
-        if isinstance(value, views) or hasattr(type(value), "__next__"):
-            items = [encode(item, depth + 1) for item in value]
-            return b"I" + number(len(items)) + b"".join(items)
-        raise TypeError("the result is no plain data: " + type(value).__name__)
-
     def kind_of(value):
         if callable(value):
             return b"call"
@@ -141,7 +94,7 @@ def _serve():
         head = receive_exactly(3, 8)
         if head is None:
             break
-        request = marshal.loads(receive_exactly(3, int.from_bytes(head, "little")))
+        request = decode(receive_exactly(3, int.from_bytes(head, "little")))
         try:
             if request[0] == "names":
                 known = [name for name in request[1] if name in namespace]

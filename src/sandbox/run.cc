@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "sandbox/checker_side.h"
+#include "sandbox/codec.h"
 #include "sandbox/program_side.h"
 #include "sandbox/supervise.h"
 
@@ -57,19 +58,20 @@ std::vector<RlimitPlan> limit_plans(const House& house, const Limits& limits) {
   return plans;
 }
 
-Launch make_launch(const House& house, const Limits& limits, std::string_view code, std::vector<std::string> arguments) {
+Launch make_launch(const House& house, const Limits& limits, std::string_view side, std::vector<std::string> arguments) {
   Launch launch;
   launch.walls = house.walls;
   launch.root = &house.root;
-  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=0700");
+  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=1777");
   launch.seccomp = &house.filter.instructions;
   launch.landlock_abi = house.landlock_abi;
   launch.limits = limit_plans(house, limits);
-  launch.arguments = {house.interpreter.path, "-S", "-s", "-B", "-c", std::string(code)};
+  launch.arguments = {house.interpreter.path, "-S", "-s", "-B", "-c", join_text(codec(), "\n\n", side)};
   launch.arguments.insert(launch.arguments.end(), arguments.begin(), arguments.end());
-  // One seed of hashes, so that the order of sets, and with it a verdict, is the same each time.
+  // One seed of hashes, so that the order of sets, and with it a verdict, is the same each time. One arena: each further one
+  // would reserve a quarter of the usual memory bound for the first thread.
   launch.environment = {"PATH=/usr/bin:/bin", join_text("HOME=", kWorkFolder), "LC_ALL=C.UTF-8", "PYTHONUTF8=1", "PYTHONHASHSEED=0",
-                        "PYTHONSAFEPATH=1", "OMP_NUM_THREADS=1"};
+                        "PYTHONSAFEPATH=1", "OMP_NUM_THREADS=1", "MALLOC_ARENA_MAX=1"};
   return launch;
 }
 

@@ -88,7 +88,7 @@ Result<Sandbox> Sandbox::open(const SandboxOptions& options) {
   // What the kernel refuses shows only when it is tried.
   for (int tries = 0; tries <= kWalls; ++tries) {
     const bool by_namespace = house.walls[index_of(Wall::kUser)] && limits_count_by_namespace();
-    house.counts_own_processes = geteuid() == 0 ? house.walls[index_of(Wall::kIdentity)] : by_namespace;
+    house.counts_own_processes = by_namespace || (has_own_user_ids() && house.walls[index_of(Wall::kIdentity)]);
     const RunResult probe = run_alone(house, "", Limits{});
     if (probe.refusal.code == 0) {
       if (!probe.outcome.success)

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include "core/file.h"
@@ -44,13 +45,22 @@ constexpr int kNamespaceFlags[] = {CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNS, CLO
 
 bool has(const Launch& launch, Wall wall) { return launch.walls[static_cast<size_t>(wall)]; }
 
-// A user id that nothing else on this machine has, so that limits per user count one sandbox only. Where root itself lives in
-// a container with few ids, one of those.
-unsigned own_user_id(pid_t pid) {
-  constexpr unsigned kWide = 0x70000000, kNarrow = 20000, kNarrowIds = 40000;
+constexpr uint64_t kWideFirst = 0x70000000, kNarrowFirst = 20000, kNarrowIds = 40000;
+
+// How many ids, from 0 on, there are in the user namespace of this process.
+uint64_t known_ids() {
   const Result<std::string> map = read_file("/proc/self/uid_map");
-  const bool wide = map.ok() && map.value().find("4294967295") != std::string::npos;
-  return wide ? kWide + static_cast<unsigned>(pid) : kNarrow + static_cast<unsigned>(pid) % kNarrowIds;
+  unsigned long long inside = 0, outside = 0, count = 0;
+  if (!map.ok() || std::sscanf(map.value().c_str(), "%llu %llu %llu", &inside, &outside, &count) != 3 || inside != 0) return 0;
+  return count;
+}
+
+// A user id that nothing else on this machine has, so that limits per user count one sandbox only. Where root itself lives in
+// a container with few ids, one of those; 0: there is none.
+unsigned own_user_id(pid_t pid) {
+  const uint64_t ids = known_ids(), number = static_cast<uint64_t>(pid);
+  if (ids > kWideFirst * 2) return static_cast<unsigned>(kWideFirst + number);
+  return ids < kNarrowFirst + kNarrowIds ? 0 : static_cast<unsigned>(kNarrowFirst + number % kNarrowIds);
 }
 
 // /proc files and cgroup files want one write call, and errors show there.
@@ -89,6 +99,7 @@ Refusal prepare(const Launch& launch, pid_t pid, unsigned outer, bool root) {
 
 }  // namespace
 
+bool has_own_user_ids() { return geteuid() == 0 && known_ids() >= kNarrowFirst + kNarrowIds; }
 const char* wall_name(Wall wall) { return kTexts[static_cast<size_t>(wall)].name; }
 std::string wall_remedy(Wall wall) { return kTexts[static_cast<size_t>(wall)].remedy; }
 
@@ -128,7 +139,8 @@ Started start(const Launch& launch) {
     refusal = {has(launch, Wall::kUser) ? Wall::kUser : has(launch, Wall::kPid) ? Wall::kPid : Wall::kCount, clone_code, "clone"};
   } else {
     const unsigned outer = root && has(launch, Wall::kIdentity) ? own_user_id(pid) : 0;
-    refusal = prepare(launch, pid, outer == 0 ? geteuid() : outer, outer != 0);
+    const bool stays_root = root && outer == 0 && has(launch, Wall::kIdentity) && !has(launch, Wall::kUser);
+    refusal = stays_root ? Refusal{Wall::kIdentity, EPERM, "no user id but root's"} : prepare(launch, pid, outer == 0 ? geteuid() : outer, outer != 0);
     if (refusal.code == 0) (void)!write(go[1], &outer, sizeof outer);
   }
   close(go[1]);

@@ -22,6 +22,9 @@ using WallSet = std::array<bool, kWalls>;
 const char* wall_name(Wall wall);    // "user namespace"
 std::string wall_remedy(Wall wall);  // a command or a setting
 
+// Whether root can give a sandbox a user id that nothing else has: not in a container with a single id.
+bool has_own_user_ids();
+
 // Something of this machine that is seen inside, read-only, at the same path.
 struct Shown {
   std::string path;
@@ -49,7 +52,7 @@ struct RlimitPlan {
 struct Launch {
   WallSet walls{};
   const RootPlan* root = nullptr;
-  std::string work_option;                  // "size=16777216,nr_inodes=4096,mode=0700" of the working folder
+  std::string work_option;                  // "size=16777216,nr_inodes=4096,mode=1777" of the working folder
   std::string outside_work;                 // the working folder where there is no mount wall
   const std::vector<uint64_t>* seccomp = nullptr;
   int landlock_abi = 0;

@@ -153,7 +153,7 @@ int arrange_files(const Child& child) {
   sigemptyset(&nothing);
   sigprocmask(SIG_SETMASK, &nothing, nullptr);
   setsid();
-  umask(077);
+  umask(022);
 
   int trees[kMaxShown];
   if (child.has(Wall::kMount)) {

@@ -34,6 +34,12 @@ bool replaces(const Json& step, std::string_view from, std::string_view to) {
          text_of(step, "content") == to;
 }
 
+// Gemma's files cut at blanks, of which the normaliser has left none.
+bool cuts_at_blanks(const Json& pre) {
+  const Json* pattern = pre.find("pattern");
+  return text_of(pre, "type") == "Split" && pattern && text_of(*pattern, "String") == " ";
+}
+
 Status read_metaspace(const Json& step, const std::string& path, TextBpeSettings& settings) {
   if (text_of(step, "replacement") != kBlank)
     return error_at(path, -1, "\"pre_tokenizer.replacement\" must be U+2581");
@@ -62,8 +68,8 @@ Result<std::optional<TextBpeSettings>> read_text_form(const Json& file, const st
     if (!normal.empty()) return error_at(path, -1, "\"normalizer\" is not supported beside Metaspace");
     LATHE_TRY_STATUS(read_metaspace(*pre, path, settings));
   } else {
-    if ((pre && !pre->is_null()) || normal.empty() || !replaces(*normal.back(), " ", kBlank))
-      return std::optional<TextBpeSettings>();
+    const bool cuts = pre && !pre->is_null() && !cuts_at_blanks(*pre);
+    if (cuts || normal.empty() || !replaces(*normal.back(), " ", kBlank)) return std::optional<TextBpeSettings>();
     if (normal.size() == 2 && text_of(*normal[0], "type") == "Prepend" && text_of(*normal[0], "prepend") == kBlank) {
       settings.prefix = TextBpeSettings::Prefix::kEach;
       settings.doubles_prefix = true;
@@ -88,6 +94,29 @@ Result<std::optional<TextBpeSettings>> read_text_form(const Json& file, const st
       return error_at(path, -1, "\"model.", key, "\" must be ", wanted ? "true" : "false", " for this kind");
   }
   return std::optional(std::move(settings));
+}
+
+TextForm text_form_of(const TextBpeSettings& settings) {
+  using Prefix = TextBpeSettings::Prefix;
+  const std::string blank(kBlank);
+  const auto replace = [](const std::string& from, const std::string& to) {
+    return Json(Json::Object{{"type", "Replace"}, {"pattern", Json(Json::Object{{"String", from}})}, {"content", to}});
+  };
+  TextForm form;
+  if (settings.doubles_prefix) {
+    const Json prepend(Json::Object{{"type", "Prepend"}, {"prepend", blank}});
+    form.normalizer = Json(Json::Object{{"type", "Sequence"}, {"normalizers", Json(Json::Array{prepend, replace(" ", blank)})}});
+  } else if (settings.prefix == Prefix::kNever && !settings.splits_words) {
+    form.normalizer = replace(" ", blank);
+  } else {
+    const char* scheme = settings.prefix == Prefix::kNever ? "never" : settings.prefix == Prefix::kFirst ? "first" : "always";
+    form.pre_tokenizer = Json(Json::Object{{"type", "Metaspace"}, {"replacement", blank}, {"prepend_scheme", scheme}, {"split", settings.splits_words}});
+  }
+  Json steps(Json::Array{replace(blank, " "), Json(Json::Object{{"type", "ByteFallback"}}), Json(Json::Object{{"type", "Fuse"}})});
+  if (settings.drops_first_space)
+    steps.push_back(Json(Json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}));
+  form.decoder = Json(Json::Object{{"type", "Sequence"}, {"decoders", std::move(steps)}});
+  return form;
 }
 
 }  // namespace lathe::tokenizer

@@ -7,6 +7,7 @@
 #include "tokenizer/hf_file.h"
 #include "tokenizer/hf_merges.h"
 #include "tokenizer/hf_spm.h"
+#include "tokenizer/hf_text.h"
 
 namespace lathe::tokenizer {
 namespace {
@@ -61,7 +62,47 @@ std::vector<std::pair<int32_t, int32_t>> merges_of_ranks(const std::vector<std::
   return merges;
 }
 
+namespace {
+
+Json text_bpe_to_hugging_face(const Tokenizer& tokenizer, const TextBpeModel& model) {
+  const TextBpeSettings& settings = model.settings();
+  Json vocab = Json::object(), merges = Json::array(), added = Json::array();
+  for (const AddedToken& token : tokenizer.added_tokens()) added.push_back(added_token(token));
+  auto between = tokenizer.added_tokens().begin();
+  for (size_t id = 0; id < settings.tokens.size(); ++id) {
+    const auto number = static_cast<int64_t>(id);
+    while (between != tokenizer.added_tokens().end() && between->id < number) ++between;
+    if (!settings.tokens[id].empty()) vocab.as_object().emplace_back(settings.tokens[id], number);
+    else if (between != tokenizer.added_tokens().end() && between->id == number) vocab.as_object().emplace_back(between->text, number);
+  }
+  for (const auto& [left, right] : settings.merges)
+    merges.push_back(Json(Json::Array{Json(settings.tokens[static_cast<size_t>(left)]), Json(settings.tokens[static_cast<size_t>(right)])}));
+  Json bpe(Json::Object{{"type", "BPE"},
+                        {"dropout", nullptr},
+                        {"unk_token", nullptr},
+                        {"continuing_subword_prefix", nullptr},
+                        {"end_of_word_suffix", nullptr},
+                        {"fuse_unk", true},
+                        {"byte_fallback", true},
+                        {"ignore_merges", false},
+                        {"vocab", std::move(vocab)},
+                        {"merges", std::move(merges)}});
+  TextForm form = text_form_of(settings);
+  return Json(Json::Object{{"version", "1.0"},
+                           {"truncation", nullptr},
+                           {"padding", nullptr},
+                           {"added_tokens", std::move(added)},
+                           {"normalizer", std::move(form.normalizer)},
+                           {"pre_tokenizer", std::move(form.pre_tokenizer)},
+                           {"post_processor", nullptr},
+                           {"decoder", std::move(form.decoder)},
+                           {"model", std::move(bpe)}});
+}
+
+}  // namespace
+
 Result<Json> to_hugging_face(const Tokenizer& tokenizer) {
+  if (const auto* text = dynamic_cast<const TextBpeModel*>(&tokenizer.model())) return text_bpe_to_hugging_face(tokenizer, *text);
   if (const auto* spm = dynamic_cast<const SpmModel*>(&tokenizer.model())) return spm_to_hugging_face(tokenizer, *spm);
   const auto* model = dynamic_cast<const BpeModel*>(&tokenizer.model());
   if (!model) return error("this kind of tokenizer has no form in tokenizer.json");

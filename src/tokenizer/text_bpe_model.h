@@ -35,6 +35,7 @@ class TextBpeModel : public TokenModel {
   std::string_view token(int32_t id) const override { return bytes_[static_cast<size_t>(id)]; }
   void encode(std::span<const std::string_view> texts, std::span<std::vector<int32_t>> ids) const override;
   void encode_part(std::string_view part, bool at_start, std::vector<int32_t>& ids) const override;
+  const TextBpeSettings& settings() const { return settings_; }
   bool drops_first_space() const override { return settings_.drops_first_space; }
   Json to_json() const override;
   std::string canonical_bytes() const override;

@@ -233,6 +233,10 @@ Result<CheckpointMeta> read_meta(const fs::path& run, int64_t step) {
 
 Status load_weights(const fs::path& file, model::Transformer& model, WeightsOrigin origin) {
   LATHE_TRY(SafetensorsFile tensors, read_safetensors(file));
+  return load_weights(std::move(tensors), file, model, origin);
+}
+
+Status load_weights(SafetensorsFile tensors, const fs::path& file, model::Transformer& model, WeightsOrigin origin) {
   if (origin == WeightsOrigin::kForeign) adopt_foreign(file, model, tensors);
   std::set<std::string> known;
   for (autograd::Parameter* p : model.parameters()) {

@@ -14,6 +14,7 @@
 #include "model/transformer.h"
 #include "optim/ema.h"
 #include "optim/optimizer.h"
+#include "tensor/safetensors.h"
 
 namespace lathe::train {
 
@@ -90,6 +91,8 @@ enum class WeightsOrigin {
             // missing x0_lambdas zeros, each with a log line (row C-6.10); strict in all else
 };
 Status load_weights(const fs::path& file, model::Transformer& model, WeightsOrigin origin = WeightsOrigin::kOwn);
+// The same of tensors that were read from `file` in another form.
+Status load_weights(SafetensorsFile tensors, const fs::path& file, model::Transformer& model, WeightsOrigin origin);
 Status load_optimizer(const fs::path& file, const Json& metadata, optim::Optimizer& optimizer);
 // The average of a checkpoint's weights; of one without, `ema` stays as it is.
 Status load_average(const fs::path& folder, const CheckpointMeta& meta, optim::Ema& ema);

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "tensor/safetensors.h"
 #include "train/adapter_weights.h"
+#include "train/origin_checkpoint.h"
 
 namespace lathe::train {
 namespace {
@@ -45,19 +46,6 @@ Result<tokenizer::Tokenizer> tokenizer_of(const fs::path& base, const Checkpoint
   if (own.empty()) return tokenizer::Tokenizer::load_base(base);
   std::error_code code;  // of an imported model: below the base folder, which may have moved
   return tokenizer::Tokenizer::load(fs::path(own).is_relative() && fs::exists(base / own, code) ? base / own : fs::path(own));
-}
-
-// Row C-6.10: the config of the origin's older state does not say that it has no value embeddings; the tensors do.
-Status recognise_old_state(const fs::path& weights, model::ModelConfig& config) {
-  if (config.family != model::Family::kChat) return {};
-  LATHE_TRY(const SafetensorsFile file, read_safetensors(weights));
-  for (const auto& [name, tensor] : file.tensors)
-    if (name.find("value_embeds.") != std::string::npos) return {};
-  const std::string window_pattern = config.window_pattern;
-  model::apply_chat_state(config, model::ChatState::kOld);
-  config.window_pattern = window_pattern;
-  log_info("checkpoint", weights.string(), ": no value embeddings, taken as the older architecture");
-  return {};
 }
 
 Status check_tokenizer(const tokenizer::Tokenizer& tokenizer, const CheckpointMeta& meta, const model::ModelConfig& config,
@@ -152,7 +140,10 @@ Result<LoadedModel> load_model(const fs::path& base, const std::string& source, 
   LATHE_TRY(model::ModelConfig config, model::ModelConfig::from_json(meta.model_config, (folder / "meta.json").string()));
   LATHE_TRY(const Files files, files_of(folder, base));
   const WeightsOrigin origin = meta.model_config.contains("chat_state") ? WeightsOrigin::kOwn : WeightsOrigin::kForeign;
-  if (origin == WeightsOrigin::kForeign) LATHE_TRY_STATUS(recognise_old_state(files.weights, config));
+  if (origin == WeightsOrigin::kForeign && config.family == model::Family::kChat) {
+    LATHE_TRY(const SafetensorsFile tensors, read_safetensors(files.weights));
+    LATHE_TRY_STATUS(recognise_chat_state(tensors, files.weights, config));
+  }
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer_of(base, meta));
   LATHE_TRY_STATUS(check_tokenizer(tokenizer, meta, config, run));
   log_info("checkpoint", "loading ", run.string(), " step ", step);

@@ -2,6 +2,7 @@
 
 #include "model/hugging_face.h"
 #include "train/open_gguf.h"
+#include "train/origin_checkpoint.h"
 
 namespace lathe::train {
 namespace {
@@ -35,8 +36,11 @@ Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
 }  // namespace
 
 Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
+  if (path.extension() == ".gguf") return open_gguf(path, dtype);
+  if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
   std::error_code code;
   if (path.extension() == ".gguf") return open_gguf(path, dtype);
+  if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
   if (fs::exists(path / "config.json", code)) return open_hugging_face(path, dtype);
   if (!fs::exists(path, code)) return error_at(path.string(), -1, "does not exist");
   return error_at(path.string(), -1, "is no folder of a model: there is no config.json in it");

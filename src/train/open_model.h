@@ -2,6 +2,7 @@
 // every size and offset is checked before use.
 //   a folder with config.json and *.safetensors   Hugging Face (model/hugging_face.h)
 //   a file NAME.gguf                              GGUF with its tokenizer (train/open_gguf.h)
+//   a folder with model_NNNNNN.pt                 the chat origin's checkpoint (train/origin_checkpoint.h)
 // The tokenizer is the one beside the weights. Rows of the tables that it has no token for are padding (row C-3.4).
 #pragma once
 

@@ -31,6 +31,18 @@ TEST(Doctor, FindsAHealthyMachineGood) {
   EXPECT_TRUE(fs::is_empty(folder.path() / "new"));  // its probe is gone
 }
 
+// C-12.10: the walls that stand are listed; where they cannot, the reason is.
+TEST(Doctor, ListsTheWallsOfTheSandbox) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_doctor(folder.path());
+  const Json& sandbox = outcome.checks.at("sandbox");
+  if (sandbox.at("state").as_string() == "good") {
+    for (const char* wall : {"mount namespace", "network namespace", "seccomp: ", "resource limits"}) EXPECT_NE(sandbox.at("text").as_string().find(wall), std::string::npos) << wall;
+  } else {
+    EXPECT_NE(sandbox.at("remedy").as_string(), "");
+  }
+}
+
 // L-14.9
 TEST(Doctor, ProposesTrainingForTheFreeMemory) {
   const TemporaryFolder folder;

@@ -146,7 +146,7 @@ TEST(SmokeTests, EveryCheckCanPassAndFail) {
       "A volcano is a mountain from which hot lava and ash come out.", "Photosynthesis is how plants make sugar from light, water and air.",
       "Albert Einstein was a physicist who found the theory of relativity.",
       "I am fine, thank you! And you?", "You are welcome!", "You could read a book or bake bread.",
-      "Bonjour, je vais bien, merci !", "La capital de España es Madrid.", "Guten Morgen"};
+      "Bonjour, je vais bien, merci !", "La capital de Espa\303\261a es Madrid.", "Guten Morgen"};
   const std::vector<eval::SmokeTest>& tests = eval::smoke_tests();
   ASSERT_EQ(good.size(), tests.size());
   std::string loop;

@@ -34,10 +34,12 @@ TEST(Statistics, BootstrapOfNothingAndOfOneValue) {
 
 // L-6.4
 TEST(Statistics, VerdictSaysInWordsWhereAScoreStands) {
-  EXPECT_EQ(chance_verdict({0.55, 0.7}, 0.5, 100), "better than chance");
-  EXPECT_EQ(chance_verdict({0.45, 0.6}, 0.5, 100), "not distinguishable from chance");
-  EXPECT_EQ(chance_verdict({0.3, 0.45}, 0.5, 100), "worse than chance");
-  EXPECT_EQ(chance_verdict({0, 1}, 0.5, 0), "not run");
+  EXPECT_EQ(chance_verdict({0.65, 0.7}, 0.5, 0.62, 100), "better than chance");
+  EXPECT_EQ(chance_verdict({0.55, 0.6}, 0.5, 0.62, 100), "not distinguishable from chance") << "always the commonest answer is better";
+  EXPECT_EQ(chance_verdict({0.45, 0.6}, 0.5, 0.62, 100), "not distinguishable from chance");
+  EXPECT_EQ(chance_verdict({0.3, 0.45}, 0.5, 0.62, 100), "worse than chance");
+  EXPECT_EQ(chance_verdict({0, 0.1}, 0, 0.2, 100), "not distinguishable from chance") << "free text is never guessed";
+  EXPECT_EQ(chance_verdict({0, 1}, 0.5, 0.5, 0), "not run");
 }
 
 TEST(Statistics, McNemarIsTheExactBinomialOverTheItemsThatDiffer) {

@@ -162,7 +162,7 @@ TEST_F(TaskScore, SaysInWordsWhenTheIntervalCoversChance) {
   for (const TaskCase& c : cases) will_say(c.messages.at(size_t{0}).get_string("content", ""), "#### " + c.expected);
   EXPECT_EQ(score("counting", cases).verdict(), "better than chance");
   answers_.clear();
-  EXPECT_EQ(score("counting", cases).verdict(), "worse than chance");
+  EXPECT_EQ(score("counting", cases).verdict(), "not distinguishable from chance") << "nobody guesses a text";
 }
 
 TEST_F(TaskScore, StopsWhenAskedAndKeepsWhatIsDone) {

@@ -11,10 +11,11 @@
 namespace {
 
 constexpr std::size_t kLarge = 4096;
-std::atomic<int64_t> blocks{0}, large_blocks{0};
+std::atomic<int64_t> blocks{0}, large_blocks{0}, asked{0};  // asked: bytes, given back or not
 
 void* counted(std::size_t bytes, std::size_t alignment) {
   ++blocks;
+  asked += static_cast<int64_t>(bytes);
   if (bytes >= kLarge) ++large_blocks;
   void* block = nullptr;
   if (posix_memalign(&block, std::max(alignment, sizeof(void*)), bytes) != 0) throw std::bad_alloc();

@@ -20,7 +20,8 @@ echo 'set -e' | cat - "$work/commands" >"$work/script"
 sed -i -E 's/^! (.*)$/if \1; then echo "went well and should not: \1"; exit 1; fi/' "$work/script"
 # No network at all, where the system lets a test do without.
 offline() { if unshare -rn true 2>/dev/null; then unshare -rn "$@"; else "$@"; fi; }
-for step in 10_prepare_corpus 20_train_tokenizer 30_pack_dataset 40_pretrain 60_prepare_sft_corpus 70_train_sft 90_prepare_dpo_corpus 95_train_dpo; do
+for step in 10_prepare_corpus 20_train_tokenizer 30_pack_dataset 40_pretrain 50_evaluate_pretrain 60_prepare_sft_corpus 70_train_sft 80_evaluate_sft 90_prepare_dpo_corpus \
+  95_train_dpo 98_evaluate_dpo; do
   grep -qE "^lathe (--mixed_precision bf16 )?scripts/$step\.py " "$work/commands" || fail "docs/lab.md does not run $step"
 done
 if ! offline bash "$work/script" >"$work/out" 2>"$work/err" </dev/null; then
@@ -31,7 +32,7 @@ fi
 # L-15.10, L-1.37, L-1.47: pretraining appends the model's name, fine-tuning does not.
 for file in checkpoints/pretrain/micro/micro/{step_40,step_80,final}/{model,optimizer}.safetensors checkpoints/pretrain/micro/micro/manifest.json \
   checkpoints/sft/micro/final/{adapter_config.json,adapter_model.safetensors,optimizer.safetensors,meta.json} checkpoints/sft/micro/generations/step_20.json \
-  checkpoints/dpo/micro/final/{adapter_model.safetensors,meta.json}; do
+  checkpoints/dpo/micro/final/{adapter_model.safetensors,meta.json} evaluation_results/{pretrain,sft,dpo}/micro/results.{json,md} evaluation_results/dpo/micro/results.csv; do
   [ -s "$file" ] || fail "no $file"
 done
 grep -q '"finished": true' checkpoints/pretrain/micro/micro/final/meta.json || fail "final is not marked"

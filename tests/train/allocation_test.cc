@@ -47,7 +47,9 @@ TEST_P(Allocation, SteadyStateStepsTakeNone) {
         model::Batch batch;
         batch.ids = ids;
         batch.batch = kRows;
-        model.loss(tape, model.forward(tape, batch), targets, factor);
+        // Both live through the backward pass, as in the loop and in its plan.
+        const autograd::Var hidden = model.forward(tape, batch);
+        const Tensor nll = model.loss(tape, hidden, targets, factor);
         tape.backward();
         tape.clear();
       }

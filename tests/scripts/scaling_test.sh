@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash
 source "$(dirname "$0")/training_fixture.bash"
 
-"$lathe" synth --size-mb 1 --conversations 50 --eval-cases 5 >synth.log 2>&1 || fail "no corpus"
+"$lathe" synth --size-mb 2 --conversations 50 --eval-cases 5 >synth.log 2>&1 || fail "no corpus"
 flags=(--tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 32 --window-pattern L --device-batch-size 4
   --total-batch-size 256 --eval-tokens 1024 --log-every 5 --save-every 10 --threads 1)
 grid=(--flops-budgets 3e9 1.5e10 --depths 2 3 4)
@@ -123,14 +123,14 @@ done
 [ -s "$tiny/scaling.html" ] && [ -s "$tiny/loss.svg" ] || fail "the series' page"
 
 [ -n "${LATHE_LONG:-}" ] || exit 0
-# Runs long enough to learn: more compute is better at every depth, and the surface can be fitted.
+# Runs long enough to learn: more compute is better at every depth, and all three approaches find a law.
 rm -rf "$LATHE_BASE_DIR/base_checkpoints"
-"$lathe" scaling --label long --flops-budgets 1e10 3e10 1e11 --depths 2 3 4 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
+"$lathe" scaling --label long --flops-budgets 1e11 3e11 1e12 --depths 2 3 4 5 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
   --window-pattern L --device-batch-size 16 --total-batch-size 1024 --eval-tokens 32768 --log-every 2 --matrix-lr 0.3 --embedding-lr 4 --unembedding-lr 0.064 \
   --scalar-lr 0.3 --weight-decay 0.02 >long.out 2>long.err || { tail -5 long.err; fail "the long grid"; }
 long=$LATHE_BASE_DIR/scaling_laws_results_long
 tail -n +2 "$long/results.csv" | awk -F, '{ if ($2 in last && $13 >= last[$2]) { print "depth " $2 " at " $1; worse = 1 } last[$2] = $13 } END { exit worse }' ||
   fail "more compute gave a higher loss"
-[ "$(wc -l <"$long/results.csv")" = 10 ] || fail "rows of the long grid"
-has long.out 'Approach 1, .*(N_opt|No law: )' 'Approach 2, .*(N_opt|No law: )' 'E = .* alpha = ' 'largest difference to a run'
+[ "$(wc -l <"$long/results.csv")" = 13 ] || fail "rows of the long grid"
+has long.out 'Approach 1, .*N_opt' 'Approach 2, .*N_opt = .* C\^0\.[2-6]' 'Approach 3, .*N_opt = .* C\^0\.[1-6]' 'E = .* alpha = ' 'largest difference to a run'
 grep -q '"surface": {' "$long/scaling.json" || fail "no surface"

@@ -61,7 +61,6 @@ struct Sum {
 }  // namespace
 
 Result<std::vector<GgufWritten>> export_gguf(const train::LoadedModel& loaded, const fs::path& path, BlockType type) {
-  if (!loaded.adapters.empty()) return error_at(loaded.run.string(), -1, "rests on adapters; make one model of them first: lathe merge");
   auto content = model::gguf_content(*loaded.model, loaded.tag, type);
   if (!content.ok()) return error_at(loaded.run.string(), -1, "cannot be written as GGUF: ", content.error().message);
   auto vocabulary = tokenizer::tokenizer_to_gguf(loaded.tokenizer, loaded.model->config().padded_vocab());

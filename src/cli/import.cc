@@ -147,7 +147,10 @@ Result<Exit> Import::run(Context& context) {
 
   train::CheckpointMeta meta = loaded.meta;
   meta.stage = as_;
+  meta.step = 0;
+  meta.inputs = manifest.inputs;
   std::error_code code;
+  if (!meta.user_config.is_object()) meta.user_config = Json::object();
   meta.user_config["tokenizer"] = fs::relative(run / kTokenizerFolder, base, code).string();
   meta.user_config["imported_from"] = fs::absolute(source, code).lexically_normal().string();
   LATHE_TRY_STATUS(note_template(context, source, loaded.tokenizer, meta.user_config));

@@ -44,6 +44,7 @@ Result<Exit> Quantize::run(Context& context) {
     LATHE_TRY(written, convert_gguf(from, to, type));
   } else {
     LATHE_TRY(const train::LoadedModel loaded, load(from));
+    for (const auto& adapter : loaded.adapters) LATHE_TRY_STATUS(adapter->merge());
     LATHE_TRY(written, export_gguf(loaded, to, type));
   }
   return context.finish(print_written(context, to, written));

@@ -163,8 +163,9 @@ Status ModelConfig::validate() const {
     if (std::string_view("SGN").find(c) == std::string_view::npos)
       return error_at("layer_kinds", -1, "letter '", c, "' in \"", layer_kinds, "\"; use S, G and N");
   const auto finite = [](const char* key, double value, bool above) -> Status {
-    if (!std::isfinite(value) || value < 0 || (above && value == 0))
-      return error_at(key, -1, "must be a number ", above ? "above 0" : "of at least 0", ", is ", value);
+    constexpr double kLeast = 1e-30, kMost = 1e15;  // what float32 still divides by
+    if (!std::isfinite(value) || value < 0 || value > kMost || (value == 0 ? above : value < kLeast))
+      return error_at(key, -1, "must be a number ", above ? "above 0" : "of at least 0", " and at most ", kMost, ", is ", value);
     return {};
   };
   LATHE_TRY_STATUS(finite("attention_softcap", attention_softcap, false));

@@ -7,13 +7,11 @@
 namespace lathe::train {
 namespace {
 
-// The last word of the path, without `ending`.
-std::string tag_of(const fs::path& path, const std::string& ending = "") {
+// The last word of the path.
+std::string tag_of(const fs::path& path) {
   std::error_code code;
   const fs::path full = fs::absolute(path, code).lexically_normal();
-  std::string name = (full.has_filename() ? full : full.parent_path()).filename().string();
-  if (!ending.empty() && name.ends_with(ending) && name.size() > ending.size()) name.resize(name.size() - ending.size());
-  return name;
+  return (full.has_filename() ? full : full.parent_path()).filename().string();
 }
 
 LoadedModel opened(const fs::path& path, std::string tag, tokenizer::Tokenizer tokenizer, std::unique_ptr<model::Transformer> model,
@@ -36,14 +34,12 @@ Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
 }  // namespace
 
 Result<LoadedModel> open_model(const fs::path& path, DType dtype) {
-  if (path.extension() == ".gguf") return open_gguf(path, dtype);
-  if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
   std::error_code code;
   if (path.extension() == ".gguf") return open_gguf(path, dtype);
   if (origin_step(path) >= 0) return open_origin_checkpoint(path, dtype);
   if (fs::exists(path / "config.json", code)) return open_hugging_face(path, dtype);
   if (!fs::exists(path, code)) return error_at(path.string(), -1, "does not exist");
-  return error_at(path.string(), -1, "is no folder of a model: there is no config.json in it");
+  return error_at(path.string(), -1, "is no folder of a model: there is no config.json and no model_NNNNNN.pt in it");
 }
 
 }  // namespace lathe::train

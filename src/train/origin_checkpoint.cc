@@ -39,7 +39,7 @@ int64_t origin_step(const fs::path& folder) {
   return largest;
 }
 
-Status recognise_chat_state(const SafetensorsFile& tensors, const fs::path& file, model::ModelConfig& config) {
+static Result<model::ChatState> chat_state_of(const SafetensorsFile& tensors, const fs::path& file) {
   const auto has = [&](std::string_view part) {
     for (const auto& [name, tensor] : tensors.tensors)
       if (name.find(part) != std::string::npos) return true;
@@ -49,30 +49,44 @@ Status recognise_chat_state(const SafetensorsFile& tensors, const fs::path& file
   for (const char* name : {"smear_gate.weight", "smear_lambda", "backout_lambda"}) newest += has(name) ? 1 : 0;
   if (newest != 0 && newest != 3)
     return error_at(file.string(), -1, "holds some but not all of smear_gate.weight, smear_lambda and backout_lambda: it is of no known state");
-  const std::string window_pattern = config.window_pattern;
-  if (newest == 3 && config.chat_state != model::ChatState::kNewest) {
-    model::apply_chat_state(config, model::ChatState::kNewest);
+  if (newest == 3) {
     log_info("checkpoint", file.string(), ": smear and backout tensors, taken as the newest architecture");
-  } else if (newest == 0 && !has("value_embeds.")) {
-    model::apply_chat_state(config, model::ChatState::kOld);
-    log_info("checkpoint", file.string(), ": no value embeddings, taken as the older architecture");
+    return model::ChatState::kNewest;
   }
+  if (has("value_embeds.")) return model::ChatState::kSeed;
+  log_info("checkpoint", file.string(), ": no value embeddings, taken as the older architecture");
+  return model::ChatState::kOld;
+}
+
+Status recognise_chat_state(const SafetensorsFile& tensors, const fs::path& file, model::ModelConfig& config) {
+  LATHE_TRY(const model::ChatState state, chat_state_of(tensors, file));
+  const std::string window_pattern = config.window_pattern;
+  if (state != config.chat_state) model::apply_chat_state(config, state);
   config.window_pattern = window_pattern;
   return {};
+}
+
+// The settings of a model_config, which does not say its state.
+static Result<model::ModelConfig> config_of(const SafetensorsFile& tensors, const fs::path& weights, const fs::path& description) {
+  LATHE_TRY(const Json json, read_json(description));
+  const Json* stated = json.find("model_config");
+  if (stated == nullptr || !stated->is_object()) return error_at(description.string(), -1, "key \"model_config\" is missing");
+  LATHE_TRY(const model::ChatState state, chat_state_of(tensors, weights));
+  model::ModelConfig of_state;
+  model::apply_chat_state(of_state, state);
+  Json full = *stated;
+  full["chat_state"] = of_state.to_json().at("chat_state");
+  return model::ModelConfig::from_json(full, description.string());
 }
 
 Result<LoadedModel> open_origin_checkpoint(const fs::path& folder, DType dtype) {
   const int64_t step = origin_step(folder);
   if (step < 0) return error_at(folder.string(), -1, "holds no model_NNNNNN.pt");
   const fs::path weights = model_file(folder, step), description = meta_file(folder, step);
-  LATHE_TRY(const Json json, read_json(description));
-  const Json* model_config = json.find("model_config");
-  if (model_config == nullptr || !model_config->is_object()) return error_at(description.string(), -1, "key \"model_config\" is missing");
-  LATHE_TRY(model::ModelConfig config, model::ModelConfig::from_json(*model_config, description.string()));
   LATHE_TRY(TorchFile file, read_torch_file(weights));
   if (!file.others.empty()) return error_at(weights.string(), -1, "key \"", file.others.front(), "\" is no tensor; a model's weights were expected");
   SafetensorsFile tensors{std::move(file.tensors), {}, file.file};
-  LATHE_TRY_STATUS(recognise_chat_state(tensors, weights, config));
+  LATHE_TRY(const model::ModelConfig config, config_of(tensors, weights, description));
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer_beside(folder));
   if (tokenizer.vocab_size() != config.vocab_size)
     return error_at(folder.string(), -1, "the tokenizer has ", tokenizer.vocab_size(), " tokens, the model was built for ", config.vocab_size);

@@ -190,5 +190,22 @@ TEST(ChatTemplate, ToolCallsAreRefusedByName) {
   EXPECT_EQ(trained(c, "human", parts), "ab</s>");
 }
 
+// What is exported is recognised; what other programs write is named by its marks, and nothing of it is executed.
+TEST(ChatTemplateJinja, IsRecognised) {
+  for (const std::string& name : ChatTemplate::names()) {
+    const auto found = ChatTemplate::recognise(testing::take(ChatTemplate::find(name)).jinja());
+    EXPECT_EQ(found.name, name);
+    EXPECT_TRUE(found.ours);
+  }
+  const auto named = [](const char* jinja) { return ChatTemplate::recognise(jinja).name; };
+  EXPECT_EQ(named("{% for m in messages %}{{'<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>'}}{% endfor %}"), "chatml_strict");
+  EXPECT_EQ(named("{{ '<|start_header_id|>' }}"), "llama3");
+  EXPECT_EQ(named("{{ '[INST] ' }}"), "mistral");
+  EXPECT_EQ(named("{{ '<start_of_turn>' }}"), "gemma");
+  EXPECT_EQ(named("{{ '<|user|>' }}{{ '<|assistant|>' }}"), "zephyr");
+  EXPECT_FALSE(ChatTemplate::recognise("{{ '[INST] ' }}").ours);
+  EXPECT_EQ(named("{{ raise_exception('no') }}"), "");
+}
+
 }  // namespace
 }  // namespace lathe::tokenizer

@@ -1,18 +1,19 @@
 # Shared by the run scripts: their variables, --dry-run, setting up, ranks. A script sets its usage comment first.
 #
 # WANDB_RUN        name of the run in the metrics; "dummy" when unset
-# NPROC_PER_NODE   ranks of a training or evaluating command, 8 when unset; a build whose verbs run as one process says so and runs as one
+# NPROC_PER_NODE   ranks of a training or evaluating command; 8 when unset, on a machine with fewer cores as many as it has. A verb that
+#                  cannot be shared runs as one process on all cores, and the script says so
 # SKIP_SETUP       not empty: no installing, no building
 # LATHE_BASE_DIR   folder of everything; ~/.cache/lathe when unset
 # LATHE            the program; build/release/lathe of this checkout when unset
 
 WANDB_RUN=${WANDB_RUN:-dummy}
-NPROC_PER_NODE=${NPROC_PER_NODE:-8}
+cores=$(nproc)
+NPROC_PER_NODE=${NPROC_PER_NODE:-$((cores < 8 ? cores : 8))}
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 program=${LATHE:-$checkout/build/release/lathe}
 dry_run=0
 operands=()
-told_ranks=0
 
 # read_flags "$@": --dry-run, --help; other words go to `operands`, at most $most_operands.
 read_flags() {
@@ -54,11 +55,11 @@ ranks() {
     if [ "$dry_run" = 1 ]; then
       run OMP_NUM_THREADS=1 mpirun -n "$NPROC_PER_NODE" lathe "$@"
     else
+      if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
       OMP_NUM_THREADS=1 run mpirun -n "$NPROC_PER_NODE" "$program" "$@"
     fi
   else
-    if [ "$told_ranks" = 0 ]; then echo "# this build runs a verb as one process on all cores; NPROC_PER_NODE=$NPROC_PER_NODE is not used" >&2; fi
-    told_ranks=1
+    echo "# $1 runs as one process on all cores; NPROC_PER_NODE=$NPROC_PER_NODE is not used for it" >&2
     lathe "$@"
   fi
 }

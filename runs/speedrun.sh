@@ -3,7 +3,7 @@
 #
 # usage: runs/speedrun.sh [--dry-run]
 #   --dry-run  print the commands
-# Variables: WANDB_RUN, NPROC_PER_NODE (8), SKIP_SETUP, LATHE_BASE_DIR. For a CPU: ./speedrun.sh or runs/cpu.sh.
+# Variables: WANDB_RUN, NPROC_PER_NODE (8, or the cores if fewer), SKIP_SETUP, LATHE_BASE_DIR. For a CPU: ./speedrun.sh or runs/cpu.sh.
 set -euo pipefail
 source "$(dirname "$0")/common.bash"
 read_flags "$@"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "eval/code_judge.h"
 #include "eval/results.h"
 #include "tasks/chat_tasks.h"
 
@@ -28,9 +29,14 @@ Status open_public(const tasks::ChatTask& task, const ChatJobOptions& options, C
   job.title = task.name;
   job.not_run = opened.absent;
   job.task = std::move(opened.task);
-  if (job.task && !job.task->judge) {
+  if (!job.task || job.task->judge) return {};
+  const Result<sandbox::Sandbox> box = sandbox::Sandbox::open({options.unsafe_sandbox, ""});
+  if (box.ok()) {
+    job.task->judge = eval::code_judge(box.value());
+    job.walls = box.value().walls();
+  } else {
     job.task.reset();
-    job.not_run = "this build runs no programs";
+    job.not_run = box.error().to_string();
   }
   return {};
 }

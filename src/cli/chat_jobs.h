@@ -15,6 +15,7 @@ struct ChatJob {
   std::optional<tasks::EvaluationTask> task;
   std::string not_run;  // why there is no task: a file that is missing, a wall that the kernel refuses
   Json data;            // its files with their SHA-256
+  std::vector<std::string> walls;  // around its programs, a line each
 };
 
 struct ChatJobOptions {

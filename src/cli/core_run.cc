@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/contamination.h"
 #include "core/progress.h"
 #include "core/sha256.h"
 #include "core/signals.h"
@@ -138,6 +139,11 @@ Result<Exit> CoreRun::run(Context& context, const EvaluatedModel& evaluated, con
     context.print("Stopped by a signal; CORE needs all of its tasks");
     return Exit::kInterrupted;
   }
+  if (world.is_main()) {
+    std::vector<fs::path> sets;
+    for (const eval::CoreTask& task : wanted) sets.push_back(task.file);
+    figures["contamination"] = contamination_of(context, evaluated.foreign(), loaded, sets);
+  }
   const double metric = eval::core_metric(outcome.scores);
   const tasks::Interval interval = eval::core_interval(outcome.scores);
   double seconds = 0;
@@ -160,6 +166,7 @@ Result<Exit> CoreRun::run(Context& context, const EvaluatedModel& evaluated, con
   figure["verdict"] = eval::chance_verdict(interval, 0, 0, static_cast<int64_t>(outcome.scores.size()));
   figure["seconds"] = seconds;
   figure["settings"] = Json(Json::Object{{"max_per_task", max_per_task}, {"max_seq_len", own.max_seq_len}});
+  figure["contamination"] = figures.at("contamination");
   LATHE_TRY_STATUS(results.keep("core", {{name, figure}}));
   const fs::path csv = results.base() / "base_eval" / (results.slug() + ".csv");
   LATHE_TRY_STATUS(write_file_atomic(csv, eval::core_csv(outcome.scores)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/chat_jobs.h"
+#include "cli/contamination.h"
 #include "cli/evaluated_model.h"
 #include "cli/report_section.h"
 #include "cli/verbs.h"
@@ -111,6 +112,7 @@ Result<eval::TaskScore> EvalChat::score(Context& context, infer::Engine& engine,
   LATHE_TRY(eval::TaskScore score, eval::score_task(engine, *job.task, options));
   progress.finish();
   score.data = job.data;
+  if (!job.walls.empty()) score.settings["walls"] = Json(Json::Array(job.walls.begin(), job.walls.end()));
   return score;
 }
 
@@ -120,8 +122,10 @@ Status EvalChat::write(Context& context, const fs::path& base, const fs::path& f
   LATHE_TRY_STATUS(eval::write_scores(folder, about, scores));
   LATHE_TRY(Json summary, read_json(folder / eval::kSummaryFile));
   std::vector<std::pair<std::string, Json>> missing;  // a score of the same model that stands already stays
-  for (const ChatJob& job : jobs)
-    if (!job.task && !summary.at("tasks").contains(job.name)) missing.emplace_back(job.name, eval::not_run(job.not_run));
+  for (const ChatJob& job : jobs) {
+    const Json* before = summary.at("tasks").find(job.name);
+    if (!job.task && (before == nullptr || before->contains("not_run"))) missing.emplace_back(job.name, eval::not_run(job.not_run));
+  }
   LATHE_TRY_STATUS(eval::update_summary(folder, about, "tasks", missing));
   if (std::any_of(scores.begin(), scores.end(), [](const eval::TaskScore& score) { return tasks::find_chat_task(score.task) != nullptr; })) {
     const std::optional<double> core = eval::chat_core(scores);
@@ -154,6 +158,7 @@ Result<Exit> EvalChat::run(Context& context) {
   infer::Engine engine(model, loaded.tokenizer);
   const StopSignals signals;
 
+  const fs::path folder = model_.results_folder(base, loaded);
   std::vector<eval::TaskScore> scores;
   for (const ChatJob& job : jobs) {
     if (!job.task) {
@@ -164,12 +169,14 @@ Result<Exit> EvalChat::run(Context& context) {
     LATHE_TRY(eval::TaskScore score, this->score(context, engine, job, options(context, *ranks)));
     if (score.n < std::ssize(job.task->items)) continue;  // stopped on the way
     for (const std::string& line : eval::final_lines(score)) context.print(line);
+    if (ranks->is_main()) {  // at once: whoever is killed later keeps it
+      LATHE_TRY_STATUS(eval::write_scores(folder, about, {&score, 1}));
+    }
     scores.push_back(std::move(score));
   }
   const bool stopped = StopSignals::requested() && std::ssize(scores) < std::count_if(jobs.begin(), jobs.end(), [](const ChatJob& job) { return job.task.has_value(); });
 
-  const fs::path folder = model_.results_folder(base, loaded);
-  if (ranks->is_main()) {
+  if (ranks->is_main() && !scores.empty()) {  // a run that was stopped before its first score leaves what stands
     LATHE_TRY_STATUS(write(context, base, folder, about, jobs, scores));
   }
   context.print(eval::table_head());
@@ -190,6 +197,10 @@ Result<Exit> EvalChat::run(Context& context) {
     if (!job.task) figures["tasks"][job.name] = eval::not_run(job.not_run);
   if (core) figures["chatcore"] = *core;
   figures["answers"] = folder.string();
+  std::vector<fs::path> sets;
+  for (const ChatJob& job : jobs)
+    if (job.task) sets.insert(sets.end(), job.task->files.begin(), job.task->files.end());
+  if (ranks->is_main()) figures["contamination"] = contamination_of(context, model_.foreign(), loaded, sets);
   return context.finish(figures, stopped ? Exit::kInterrupted : Exit::kDone);
 }
 

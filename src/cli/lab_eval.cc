@@ -1,5 +1,7 @@
 // lathe eval lab: the lab's evaluations of a model after pretraining, fine-tuning or preferences, under their own names too:
 // 50_evaluate_pretrain, 80_evaluate_sft, 98_evaluate_dpo (rows L-1.39 to L-1.41, L-1.49 to L-1.51, L-1.57, L-1.58, L-6, L-8, L-9.17 on).
+#include <tuple>
+
 #include "cli/lab_eval_metrics.h"
 #include "cli/lab_eval_output.h"
 #include "cli/verbs.h"
@@ -148,10 +150,19 @@ Status LabEval::write_files(Context& context, const fs::path& file, Json& result
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const Json about, evaluated_.about(context, *subjects.model().loaded));
   const fs::path folder = evaluated_.results_folder(base, *subjects.model().loaded);
-  for (const auto& [name, figure] : model.metrics.as_object()) {
+  for (const auto& [name, measured] : model.metrics.as_object()) {
     std::vector<std::pair<std::string, Json>> figures;
-    if (name == "generation" || name == "preferences") {
-      for (const auto& [part, one] : figure.as_object()) figures.emplace_back(part, one);
+    Json figure = measured;
+    // For `lathe eval show` and `compare`. CORE has a task of the name boolq, in another form.
+    for (const auto& [metric, task, answers] :
+         {std::tuple{"boolq", "boolq_harness", &model.boolq_answers}, {"smoke_tests", "smoke_tests", &model.smoke_answers}}) {
+      if (name != metric || answers->empty() || !settings_.save_generations) continue;
+      figure["answers"] = join_text(task, ".jsonl");
+      LATHE_TRY_STATUS(eval::write_answers(folder / join_text(task, ".jsonl"), *answers));
+    }
+    if ((name == "generation" || name == "preferences") && !figure.contains("not_run")) {
+      for (const auto& [part, one] : figure.as_object())
+        if (one.contains("value") || one.contains("accuracy")) figures.emplace_back(part, one);  // not settings, seconds, ...
     } else {
       figures.emplace_back(name == "perplexity" ? "wikitext2" : name, figure);
     }

@@ -368,7 +368,10 @@ Result<std::vector<eval::Generation>> LabMetrics::write_texts(const LabSubject& 
     options.stop_ids = {*start_};
   }
   options.is_cancelled = stopped;
-  return eval::generate_texts(engine, ids, options);
+  LATHE_TRY(std::vector<eval::Generation> texts, eval::generate_texts(engine, ids, options));
+  const auto full = std::count_if(texts.begin(), texts.end(), [](const eval::Generation& text) { return text.no_room; });
+  if (full > 0) log_warning("eval", full, " of ", texts.size(), " prompts fill the model's context of ", language_model.sequence_len(), " tokens: they have no text and count as empty");
+  return texts;
 }
 
 Status LabMetrics::smoke_tests(Context& context, const LabSubject& subject, LabMeasured& out) {

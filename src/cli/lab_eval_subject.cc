@@ -194,7 +194,7 @@ Result<tokenizer::ChatTemplate> LabSubjects::chat_template(const LabEvalSettings
     for (const char* guess : {"chat", "chatml", "human"}) {
       LATHE_TRY(const tokenizer::ChatTemplate form, tokenizer::ChatTemplate::find(guess));
       if (!form.check(tokenizer()).ok()) continue;
-      log_warning("eval", "the record names no template; ", guess, " is taken, by the tokenizer's special tokens. --prompt-template says another one");
+      if (std::string_view(guess) != "chat") log_warning("eval", "the record names no template; ", guess, " is taken, by the tokenizer's special tokens. --prompt-template says another one");
       name = guess;
       break;
     }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "cli/core_run.h"
 #include "cli/scaling_run.h"
 #include "cli/verbs.h"
 #include "core/environment.h"
@@ -137,8 +138,7 @@ Status ScalingVerb::prepare(const Context& context) {
   folder_ = base_ / (grid() ? "scaling_laws_results_" + label_ : series_ + "_miniseries_results");
   const std::string usual = grid() ? "scaling_" + label_ : series_ + "_miniseries";
   if (settings_.run.empty()) settings_.run = environment("WANDB_RUN", usual);
-  std::error_code code;
-  core_ = fs::is_directory(base_ / "eval_bundle", code);
+  core_ = CoreRun().bundle_exists(base_);
   return {};
 }
 
@@ -267,7 +267,7 @@ Result<Exit> ScalingVerb::run(Context& context) {
   LATHE_TRY(rows_, eval::read_scaling_csv(kind_, folder_ / "results.csv"));
   LATHE_TRY(const Json shared, shared_settings(context));
   LATHE_TRY_STATUS(pin_settings(shared));
-  if (!core_) log_warning("scaling", "CORE is not run: ", (base_ / "eval_bundle").string(), " is missing");
+  if (!core_) log_warning("scaling", "CORE is not run: ", CoreRun().bundle_folder(base_).string(), " is missing (lathe download eval-bundle)");
 
   std::vector<std::string> failed;
   for (const std::string& budget : budgets_) {

@@ -90,7 +90,9 @@ class Page {
   }
   void field(const std::string& name, const std::string& value) {
     bool first = true;
-    for (const std::string& line : wrap(plain(value), width_ - kIndent)) {
+    const size_t begin = value.find_first_not_of("\r\n"), end = value.find_last_not_of("\r\n \t");
+    if (begin == std::string::npos || end == std::string::npos || begin > end) return;
+    for (const std::string& line : wrap(plain(std::string_view(value).substr(begin, end + 1 - begin)), width_ - kIndent)) {
       std::string start = first ? "  " + name : "";
       start.resize(std::max(kIndent, start.size() + 1), ' ');
       text_ += std::string(trim_right(start + line)) + "\n";

@@ -5,14 +5,12 @@
 // test sees plain values of its results only: the verdict is formed outside (sandbox.h).
 #pragma once
 
-#include <memory>
-
 #include "sandbox/sandbox.h"
 #include "tasks/evaluation_task.h"
 
 namespace lathe::eval {
 
 // The answer is the program without its imports; the note, why it failed. Several programs run at a time.
-tasks::Judge code_judge(std::shared_ptr<const sandbox::Sandbox> box, const sandbox::Limits& limits = {});
+tasks::Judge code_judge(sandbox::Sandbox box, const sandbox::Limits& limits = {});
 
 }  // namespace lathe::eval

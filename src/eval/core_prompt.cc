@@ -117,7 +117,7 @@ std::string_view strip_python(std::string_view text) {
   while (const size_t bytes = white_space_at(text)) text.remove_prefix(bytes);
   while (true) {
     size_t bytes = 0;
-    for (const size_t n : {1, 2, 3})
+    for (const size_t n : {size_t{1}, size_t{2}, size_t{3}})
       if (n <= text.size() && white_space_at(text.substr(text.size() - n)) == n) bytes = n;
     if (bytes == 0) return text;
     text.remove_suffix(bytes);

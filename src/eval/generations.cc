@@ -82,8 +82,8 @@ Result<std::vector<Generation>> generate_texts(infer::Engine& engine, std::span<
   std::vector<std::pair<int64_t, size_t>> order;
   for (size_t i = 0; i < prompts.size(); ++i) {
     const int64_t room = std::min(options.max_new_tokens, positions - std::ssize(prompts[i]));
-    if (room < 1) return error("prompt ", i + 1, " has ", prompts[i].size(), " tokens, the model's context is ", positions, ": no room for an answer");
-    order.emplace_back(room, i);
+    out[i].no_room = room < 1;
+    if (room >= 1) order.emplace_back(room, i);
   }
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
@@ -130,6 +130,7 @@ GenerationQuality measure_quality(std::span<const Generation> texts, int64_t min
     out.empty += count == 0;
     out.in_range += count >= min_words && count <= max_words;
     out.leaked += one.leaked;
+    out.no_room += one.no_room;
     out.mean_words += static_cast<double>(count);
     out.mean_tokens += static_cast<double>(one.tokens);
     out.repeated.push_back(repeated_share(one.text, 4));
@@ -154,6 +155,7 @@ Json GenerationQuality::to_json() const {
   out["length_in_range"] = share(in_range, n);
   out["length_in_range"]["settings"] = Json(Json::Object{{"min_words", min_words}, {"max_words", max_words}});
   out["template_leakage"] = share(leaked, n);
+  out["no_room"] = share(no_room, n);
   const tasks::Interval range = bootstrap_mean_interval(repeated);
   out["repeated_4_grams"] = Json(Json::Object{{"value", mean_of(repeated)}, {"n", n}, {"low", range.low}, {"high", range.high}});
   for (int i = 0; i < 3; ++i) out[join_text("distinct_", i + 1)] = Json(Json::Object{{"value", distinct[i]}, {"n", n}});

@@ -19,6 +19,7 @@ struct Generation {
   int64_t tokens = 0;   // generated, without the one that ended it
   bool stopped = false; // by a token that ends an answer, not by a limit
   bool leaked = false;  // a special token inside the answer, or a marker of a chat template spelled out
+  bool no_room = false; // the prompt fills the model's context: the text is empty
 };
 
 struct GenerationOptions {
@@ -30,11 +31,11 @@ struct GenerationOptions {
 };
 
 // One text per prompt, in order; a prompt's text depends on the prompt, its place and the options alone. Answers end at the
-// model's trained length. A prompt without room for one token is an error that names it by number.
+// model's trained length.
 Result<std::vector<Generation>> generate_texts(infer::Engine& engine, std::span<const std::vector<int32_t>> prompts, const GenerationOptions& options);
 
 struct GenerationQuality {
-  int64_t n = 0, stopped = 0, empty = 0, in_range = 0, leaked = 0;
+  int64_t n = 0, stopped = 0, empty = 0, in_range = 0, leaked = 0, no_room = 0;
   double distinct[3] = {0, 0, 0};  // different runs of 1, 2, 3 words among all such runs of all texts (Li et al. 2016, arXiv:1510.03055)
   std::vector<double> repeated;    // per text: share of its runs of 4 words that it had before; 0 for less than 4 words
   double mean_words = 0, mean_tokens = 0;

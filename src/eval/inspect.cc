@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "data/packed_file.h"
 #include "eval/results.h"
+#include "tensor/gguf.h"
 #include "tensor/safetensors.h"
 #include "tokenizer/tokenizer.h"
 
@@ -189,6 +190,37 @@ Result<Json> inspect_packed(const fs::path& file) {
   return out;
 }
 
+Json value_of(const GgufValue& value) {
+  if (const auto text = value.text()) return Json(std::string(*text));
+  if (const auto flag = value.boolean()) return Json(*flag);
+  if (const auto whole = value.integer()) return Json(*whole);
+  if (const auto number = value.number()) return Json(*number);
+  if (value.kind() != GgufKind::kArray) return Json(gguf_kind_name(value.kind()));
+  return Json(join_text(value.size(), " of ", gguf_kind_name(value.element_kind())));
+}
+
+Result<Json> inspect_gguf(const fs::path& file) {
+  LATHE_TRY(const GgufFile read, read_gguf(file));
+  Json out = start("GGUF", file), metadata = Json::object(), list = Json::array(), types = Json::object();
+  LATHE_TRY_STATUS(add_file(out, file));
+  out["version"] = int64_t{read.version};
+  for (const auto& [key, value] : read.metadata) metadata[key] = value_of(value);
+  int64_t numbers = 0;
+  for (const GgufTensor& tensor : read.tensors) {
+    Json shape = Json::array();
+    for (int i = 0; i < tensor.shape().rank(); ++i) shape.push_back(tensor.shape()[i]);
+    const char* type = block_code(tensor.type).name;
+    list.push_back(Json(Json::Object{{"name", tensor.name}, {"dtype", type}, {"shape", std::move(shape)}, {"bytes", tensor.bytes}}));
+    types[type] = types.get_int(type, 0) + 1;
+    numbers += tensor.elements();
+  }
+  out["numbers"] = numbers;
+  out["dtypes"] = std::move(types);
+  out["metadata"] = std::move(metadata);
+  out["tensors"] = std::move(list);
+  return out;
+}
+
 Result<Json> inspect_json(const fs::path& file) {
   LATHE_TRY(const Json read, read_json(file));
   const bool summary = file.filename() == kSummaryFile && read.contains("about");
@@ -252,6 +284,7 @@ Result<Json> inspect(const fs::path& path) {
   if (name == "tokenizer.json" || name == "tokenizer.pkl" || ending == ".tiktoken" || (ending == ".model" && name.find("spm") != std::string::npos))
     return inspect_tokenizer(path);
   if (ending == ".bin" && is_there(fs::path(path).replace_extension(".idx"))) return inspect_packed(path);
+  if (ending == ".gguf") return inspect_gguf(path);
   if (ending == ".json") return inspect_json(path);
   if (ending == ".jsonl") return inspect_lines(path);
   Json out = start("file", path);

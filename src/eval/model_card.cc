@@ -79,7 +79,8 @@ std::string training_text(const ModelCard& card) {
 std::string evaluation_text(const ModelCard& card) {
   if (card.evaluations.size() == 0) return "Not run on these weights.\n\n";
   std::string out = "Intervals are of 95 %. Chance is the better of guessing and of always giving the most common answer.\n\n";
-  for (const auto& [section, figures] : card.evaluations.as_object()) out += "### " + evaluation_title(section) + "\n\n" + scores_table(figures);
+  for (const auto& [section, figures] : card.evaluations.as_object())
+    if (const std::string table = scores_table(figures); !table.empty()) out += "### " + evaluation_title(section) + "\n\n" + table;
   return out;
 }
 

@@ -52,6 +52,28 @@ void read_adapter_record(const Json& json, ProvenanceNode& node) {
     for (const Json& entry : below->as_array()) add(entry);
 }
 
+// A data file of which the name alone is on record, below the base folder; what stages wrote is none. Empty: not found.
+fs::path find_data(const fs::path& base, const std::string& name) {
+  std::error_code code;
+  if (is_there(base / "eval" / name)) return base / "eval" / name;
+  for (fs::recursive_directory_iterator it(base, fs::directory_options::skip_permission_denied, code), end; it != end && !code; it.increment(code)) {
+    const std::string entry = it->path().filename().string();
+    if (it->is_directory(code) && (entry == "eval_results" || entry.ends_with("_checkpoints"))) it.disable_recursion_pending();
+    if (entry == name && it->is_regular_file(code)) return it->path();
+  }
+  return {};
+}
+
+ProvenanceLink data_link(const std::string& path, const std::string& sha256, const fs::path& folder) {
+  if (fs::path(path).has_parent_path()) return link_to(path, sha256, folder, true);
+  ProvenanceLink link;
+  link.is_input = true;
+  link.path = path;
+  link.file = find_data(folder.parent_path().parent_path().parent_path(), path);
+  if (!link.file.empty()) link.recorded = sha256;  // else nothing says where it lay
+  return link;
+}
+
 // A figure's own files: its answers, and the data it was measured on.
 void add_figure(const std::string& name, const Json& figure, ProvenanceNode& node) {
   if (const std::string answers = figure.get_string("answers", ""); !answers.empty())
@@ -60,13 +82,14 @@ void add_figure(const std::string& name, const Json& figure, ProvenanceNode& nod
   if (data == nullptr) return;
   const auto add = [&](const Json& entry) {
     if (entry.is_object() && entry.contains("sha256"))
-      node.links.push_back(link_to(entry.get_string("path", entry.get_string("file", name)), entry.get_string("sha256", ""), node.folder, true));
+      node.links.push_back(data_link(entry.get_string("path", entry.get_string("file", name)), entry.get_string("sha256", ""), node.folder));
   };
-  if (data->is_array()) {
+  if (data->is_array())
     for (const Json& entry : data->as_array()) add(entry);
-  } else {
-    add(*data);
-  }
+  add(*data);
+  if (data->is_object() && !data->contains("sha256"))  // {file: hash, ...}
+    for (const auto& [path, hash] : data->as_object())
+      if (hash.is_string() && hash.as_string().size() == 64) node.links.push_back(data_link(path, hash.as_string(), node.folder));
 }
 
 void read_summary(const Json& json, ProvenanceNode& node) {
@@ -155,26 +178,28 @@ ProvenanceNode read_record(const fs::path& file) {
 fs::path find_recorded(const std::string& path, const fs::path& folder) {
   if (path.empty()) return {};
   const fs::path given(path);
-  const auto upwards = [&](const fs::path& relative) -> fs::path {
+  const auto upwards = [&](const fs::path& relative, int most) -> fs::path {
     fs::path from = folder;
-    for (int i = 0; i < kFoldersAbove; ++i, from = from.parent_path()) {
+    for (int i = 0; i < most; ++i, from = from.parent_path()) {
       if (is_there(from / relative)) return (from / relative).lexically_normal();
       if (!from.has_relative_path()) break;
     }
     return {};
   };
   if (given.is_relative()) {
-    if (const fs::path near = upwards(given); !near.empty()) return near;
+    if (const fs::path near = upwards(given, kFoldersAbove); !near.empty()) return near;
     std::error_code code;
     return is_there(given) ? fs::absolute(given, code).lexically_normal() : fs::path();
   }
   if (is_there(given)) return given;
   std::vector<fs::path> parts;
   for (const fs::path& part : given.relative_path()) parts.push_back(part);
+  // No further up than the base folder and the one around it: another run's file of the same name is none of this one's.
+  const int most = folder.string().find("eval_results") != std::string::npos ? 5 : 3;
   for (size_t begin = 1; begin + 1 < parts.size(); ++begin) {  // a name alone says too little
     fs::path tail;
     for (size_t i = begin; i < parts.size(); ++i) tail /= parts[i];
-    if (const fs::path near = upwards(tail); !near.empty()) return near;
+    if (const fs::path near = upwards(tail, most); !near.empty()) return near;
   }
   return {};
 }

@@ -13,7 +13,8 @@ namespace {
 std::string summary_text(const ReportFindings& findings) {
   std::string out = findings.summary.size() > 0 ? summary_table(findings.summary) : "";
   for (const auto& [source, sections] : findings.evaluations.as_object())
-    for (const auto& [name, figures] : sections.as_object()) out += evaluation_title(name) + ", " + source + ":\n\n" + scores_table(figures);
+    for (const auto& [name, figures] : sections.as_object())
+      if (const std::string table = scores_table(figures); !table.empty()) out += evaluation_title(name) + ", " + source + ":\n\n" + table;
   if (const std::string stages = stages_table(findings.curves); !stages.empty()) out += "Stages:\n\n" + stages;
   out += "Total wall clock time: " + findings.wall_clock + "\n\n" + cost_line(findings) + "\n";
   if (const std::string chain = provenance_table(findings.chain); !chain.empty()) out += "\n## Provenance\n\n" + chain;

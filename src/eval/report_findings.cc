@@ -201,7 +201,7 @@ std::vector<DataSource> sources_in(const Json& settings) {
 }
 
 std::string evaluation_title(const std::string& section) {
-  for (const auto& [key, title] : {std::pair{"tasks", "Built-in tasks"}, {"core", "CORE tasks"}, {"chat", "Chat tasks"}, {"boolq", "BoolQ"}, {"perplexity", "Perplexity"},
+  for (const auto& [key, title] : {std::pair{"tasks", "Built-in tasks"}, {"core", "CORE tasks"}, {"chatcore", "ChatCORE"}, {"boolq", "BoolQ"}, {"perplexity", "Perplexity"},
                                    {"bpb", "Bits per byte"}})
     if (section == key) return title;
   return section;

@@ -1,6 +1,7 @@
 #include "eval/report_page.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/text.h"
 #include "eval/report_pictures.h"
@@ -126,14 +127,27 @@ void add_evaluations(const ReportFindings& findings, plot::HtmlPage& page, std::
     for (const auto& [name, figures] : sections.as_object()) pictures.push_back(scores_picture(evaluation_title(name) + ", " + source, figures));
     page.pictures(pictures);
     for (const auto& [name, figures] : sections.as_object()) {
+      const std::string table = scores_table(figures);
+      if (table.empty()) continue;
       page.heading(3, evaluation_title(name) + ", " + source);
-      page.markdown(scores_table(figures));
+      page.markdown(table);
     }
   }
 }
 
 void add_samples(const ReportFindings& findings, plot::HtmlPage& page, std::vector<std::string>& absent) {
   bool begun = false;
+  for (const auto& [source, sections] : findings.evaluations.as_object())
+    for (const auto& [section, figures] : sections.as_object())
+      for (const auto& [name, figure] : figures.as_object()) {
+        const Json* texts = figure.find("texts");
+        if (texts == nullptr || !texts->is_array() || texts->size() == 0) continue;
+        if (!begun) page.chapter("Samples");
+        begun = true;
+        page.open_fold(join_text(source, ", ", name));
+        for (const Json& text : texts->as_array()) page.quote("of the model", text.is_string() ? text.as_string() : text.dump());
+        page.close_fold();
+      }
   for (const RunCurves& run : findings.curves) {
     if (run.samples.empty()) continue;
     if (!begun) page.chapter("Samples");

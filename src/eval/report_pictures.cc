@@ -95,7 +95,7 @@ std::string time_picture(const std::vector<RunCurves>& runs) {
   plot::StackedChart chart;
   chart.title = "Time of each stage";
   chart.width = kPictureWidth;
-  static const std::vector<const char*> parts = {"forward", "head", "backward", "optimizer", "data", "evaluation", "sampling", "saving"};
+  static const std::vector<const char*> parts = {"forward", "head", "backward", "optimizer", "data", "evaluation", "saving"};
   double longest = 0;
   for (const RunCurves& run : runs)
     longest = std::max(longest, run.performance.get_double("training_seconds", 0) + run.performance.get_double("evaluation_seconds", 0));
@@ -108,7 +108,8 @@ std::string time_picture(const std::vector<RunCurves>& runs) {
     std::vector<double> values;
     double steps = 0, all = 0;
     for (const char* part : parts) {
-      const double seconds = run.performance.get_double(std::string(part) + "_seconds", 0);
+      double seconds = run.performance.get_double(std::string(part) + "_seconds", 0);
+      if (part == std::string("evaluation")) seconds += run.performance.get_double("sampling_seconds", 0);  // eight colours are there
       values.push_back(seconds / unit);
       if (values.size() <= 5) steps += seconds;  // evaluation and what follows are not part of the steps
       all += seconds;

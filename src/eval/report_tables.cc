@@ -62,14 +62,16 @@ std::string summary_table(const Json& summary) {
 }
 
 std::string scores_table(const Json& figures) {
-  std::string out = "| task | score | 95 % interval | chance | cases | |\n|---|---|---|---|---|---|\n";
+  std::string rows;
   for (const auto& [name, figure] : figures.as_object()) {
+    if (!figure_value(figure) && !figure.contains("not_run")) continue;  // texts, or facts beside the figures
     const std::optional<double> chance = baseline_of(figure);
-    out += join_text("| ", cell(figure.get_string("title", name)), " | ", cell(figure_text(figure)), " | ", interval_text(figure), " | ",
+    const std::string centred = figure.contains("centered") ? format_text(", centred %.4f", figure.get_double("centered", 0)) : "";
+    rows += join_text("| ", cell(figure.get_string("title", name)), " | ", cell(figure_text(figure)), centred, " | ", interval_text(figure), " | ",
                      chance ? format_text("%.1f %%", 100 * *chance) : "", " | ", figure.contains("n") ? with_thousands(figure.get_int("n", 0)) : "", " | ",
                      cell(figure.get_string("verdict", "")), " |\n");
   }
-  return out + "\n";
+  return rows.empty() ? rows : "| task | score | 95 % interval | chance | cases | |\n|---|---|---|---|---|---|\n" + rows + "\n";
 }
 
 std::string stages_table(const std::vector<RunCurves>& runs) {

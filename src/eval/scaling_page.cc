@@ -281,7 +281,7 @@ class PageWriter {
     for (size_t i = 0; i < study_.rows.size(); ++i) {
       const ScalingRow& row = study_.rows[i];
       const ScalingRun& run = study_.runs[i];
-      rows.push_back({run_name(study_, i), with_thousands(row.model_dim), with_thousands(row.total), with_thousands(static_cast<int64_t>(run.parameters)),
+      rows.push_back({run_name(study_, i), with_thousands(row.total), with_thousands(static_cast<int64_t>(run.parameters)),
                       with_thousands(row.num_iterations), with_thousands(row.tokens), format_text("%.2f", run.parameters > 0 ? run.tokens / run.parameters : 0),
                       short_number(run.flops), row.val_bpb ? format_text("%.6f", *row.val_bpb) : "not run", row.core ? format_text("%.4f", *row.core) : "not run",
                       format_text("%.0f", row.seconds)});
@@ -289,7 +289,7 @@ class PageWriter {
       item["flops"] = run.flops;
       list.push_back(std::move(item));
     }
-    html_.table({"run", "width", "parameters", "N", "steps", "tokens", "tokens per N", "FLOPs", "val bpb", "CORE", "seconds"}, rows);
+    html_.table({"run", "parameters", "N", "steps", "tokens", "tokens per N", "FLOPs", "val bpb", "CORE", "seconds"}, rows);
     page_.json["rows"] = std::move(list);
   }
 

@@ -142,7 +142,9 @@ SurfaceFit fit_surface(const std::vector<ScalingRun>& all, int64_t resamples) {
   std::vector<double> factors;
   for (const ScalingRun& run : runs) factors.push_back(run.flops / (run.parameters * run.tokens));
   fit.flops_factor = median(factors);
-  const Surface surface = best_surface(runs, {0.1, 0.2, 0.35, 0.6, 1.0, 1.6});
+  const double lowest = std::min_element(runs.begin(), runs.end(), [](const ScalingRun& x, const ScalingRun& y) { return x.loss < y.loss; })->loss;
+  Surface surface = best_surface(runs, {0.1, 0.2, 0.35, 0.6, 1.0, 1.6});
+  if (surface.E < 1e-6 * lowest) surface.E = 0;  // its logarithm went on falling
   fit.surface = surface;
   fit.law = surface.allocation(fit.flops_factor);
   for (const ScalingRun& run : runs)
@@ -161,7 +163,6 @@ SurfaceFit fit_surface(const std::vector<ScalingRun>& all, int64_t resamples) {
   fit.beta = middle_of(betas);
   fit.irreducible = middle_of(irreducibles);
 
-  const double lowest = std::min_element(runs.begin(), runs.end(), [](const ScalingRun& x, const ScalingRun& y) { return x.loss < y.loss; })->loss;
   if (surface.E < 0.01 * lowest) fit.notes.push_back("E is about zero: these runs do not tell the loss that would remain");
   if (std::min(surface.alpha, surface.beta) < 1.01 * kSmallestExponent || std::max(surface.alpha, surface.beta) > 0.99 * kLargestExponent) {
     fit.problem = "an exponent lies at the end of what is searched: the runs do not determine it";

@@ -317,6 +317,12 @@ GgufSource source_of(const std::string& name, std::vector<Piece> pieces, BlockTy
   return source;
 }
 
+bool has_layers(const ModelConfig& c, std::string_view pattern) {
+  for (int64_t i = 0; i < c.n_layer; ++i)
+    if (c.sliding_window == 0 || c.layer_kind(i) != pattern[static_cast<size_t>(i) % pattern.size()]) return false;
+  return true;
+}
+
 // What llama.cpp has no graph for.
 Result<const Architecture*> architecture_of(const ModelConfig& c) {
   const auto find = [](std::string_view name) -> const Architecture* {
@@ -336,7 +342,7 @@ Result<const Architecture*> architecture_of(const ModelConfig& c) {
     return error("llama.cpp's LLaMA has RMSNorm with weights, rotary positions and a gated MLP; this model differs");
   if (c.post_norms || c.norm_plus_one || c.scaled_embedding || c.mlp == Mlp::kGeglu) {
     const Architecture* gemma = find(c.qk_norm ? "gemma3" : "gemma2");
-    if (!c.post_norms || !c.norm_plus_one || !c.scaled_embedding || c.mlp != Mlp::kGeglu || c.layer_kinds != gemma->layer_kinds || c.attention_bias ||
+    if (!c.post_norms || !c.norm_plus_one || !c.scaled_embedding || c.mlp != Mlp::kGeglu || !has_layers(c, gemma->layer_kinds) || c.attention_bias ||
         c.mlp_bias || c.qkv_bias || !c.tied_embeddings || (c.qk_norm && (c.softcap > 0 || c.attention_softcap > 0)))
       return error("llama.cpp's ", gemma->name, " has fixed settings (layers ", gemma->layer_kinds, ", tied embeddings, no biases); this model differs");
     const double divisor = c.n_layer == gemma->large ? static_cast<double>(c.n_embd) / static_cast<double>(c.n_head) : static_cast<double>(c.head_width());

@@ -7,7 +7,7 @@
 namespace lathe::plot {
 namespace {
 
-constexpr double kPixelsPerTick = 70;
+constexpr double kPixelsPerTick = 70, kLabelColumn = 36;  // the upright label and air on both sides of the numbers
 
 using Run = std::vector<Point>;  // points of the picture that are joined
 
@@ -104,10 +104,11 @@ std::string line_chart(const LineChart& chart) {
   for (const Level& level : chart.levels)
     if (std::isfinite(level.y)) ys.push_back(level.y);
   const std::vector<LegendEntry> legend = legend_of(chart);
-  const Frame f = frame_of(chart.width, chart.height, draw_legend(legend, chart.width, nullptr));
+  Frame f = frame_of(chart.width, chart.height, draw_legend(legend, chart.width, nullptr));
+  const Axis y(airy_range(ys, chart.y_scale, chart.from_zero), chart.y_scale, f.bottom, f.top, 5);
+  for (const double tick : y.ticks()) f.left = std::max(f.left, kLabelColumn + text_width(y.label(tick)));
   const int columns = std::clamp(static_cast<int>((f.right - f.left) / kPixelsPerTick), 3, 8);
   const Axis x(range_of(xs, chart.x_scale), chart.x_scale, f.left, f.right, columns);
-  const Axis y(airy_range(ys, chart.y_scale, chart.from_zero), chart.y_scale, f.bottom, f.top, 5);
   draw_axes(svg, f, x, y, chart.x_label, chart.y_label);
   draw_legend(legend, chart.width, &svg);
   for (const Level& level : chart.levels)

@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <cstring>
 
 #include "core/file.h"
+#include "sandbox/descriptor.h"
 
 namespace lathe::sandbox {
 namespace {
@@ -97,6 +99,59 @@ Refusal prepare(const Launch& launch, pid_t pid, unsigned outer, bool root) {
   return {};
 }
 
+// What the child begins with. It shares our memory until it becomes the interpreter (a copy of a process that holds a large
+// model costs a tenth of a second), so both sides take turns: it waits for the go, then we wait for its status. That way not
+// even errno, which they share, is used by both at once.
+struct Beginning {
+  const Launch* launch;
+  char* const* arguments;
+  char* const* environment;
+  int go[2], status[2];
+};
+
+int begin(void* pointer) {
+  const auto& beginning = *static_cast<const Beginning*>(pointer);
+  close(beginning.go[1]);
+  close(beginning.status[0]);
+  enter(*beginning.launch, beginning.arguments, beginning.environment, beginning.go[0], beginning.status[1]);
+}
+
+class ChildStack {
+ public:
+  ChildStack() : memory_(mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  ChildStack(const ChildStack&) = delete;
+  ChildStack& operator=(const ChildStack&) = delete;
+  ~ChildStack() {
+    if (ok()) munmap(memory_, kBytes);
+  }
+  bool ok() const { return memory_ != MAP_FAILED; }
+  void* top() const { return static_cast<char*>(memory_) + kBytes; }
+
+ private:
+  static constexpr size_t kBytes = 256 << 10;
+  void* memory_;
+};
+
+int clone_flags(const Launch& launch) {
+  int flags = SIGCHLD | CLONE_VM;
+  for (size_t i = 0; i < std::size(kNamespaceFlags); ++i)
+    if (launch.walls[i]) flags |= kNamespaceFlags[i];
+  return flags;
+}
+
+Refusal let_go(const Launch& launch, pid_t pid, const Beginning& beginning) {
+  const bool root = geteuid() == 0;
+  const unsigned outer = root && has(launch, Wall::kIdentity) ? own_user_id(pid) : 0;
+  if (root && outer == 0 && has(launch, Wall::kIdentity) && !has(launch, Wall::kUser)) return {Wall::kIdentity, EPERM, "no user id but root's"};
+  Refusal refusal = prepare(launch, pid, outer == 0 ? geteuid() : outer, outer != 0);
+  if (refusal.code == 0 && write(beginning.go[1], &outer, sizeof outer) != static_cast<ssize_t>(sizeof outer)) refusal = {Wall::kCount, errno, "go"};
+  if (refusal.code != 0) return refusal;
+  ChildFailure failure;
+  if (read(beginning.status[0], &failure, sizeof failure) != static_cast<ssize_t>(sizeof failure)) return {};
+  failure.step[sizeof failure.step - 1] = 0;
+  return {static_cast<Wall>(failure.wall), failure.code, failure.step};
+}
+
 }  // namespace
 
 bool has_own_user_ids() { return geteuid() == 0 && known_ids() >= kNarrowFirst + kNarrowIds; }
@@ -104,61 +159,31 @@ const char* wall_name(Wall wall) { return kTexts[static_cast<size_t>(wall)].name
 std::string wall_remedy(Wall wall) { return kTexts[static_cast<size_t>(wall)].remedy; }
 
 Started start(const Launch& launch) {
-  int go[2], status[2];
-  if (pipe2(go, O_CLOEXEC) != 0) return {-1, {Wall::kCount, errno, "pipe"}};
-  if (pipe2(status, O_CLOEXEC) != 0) {
-    const int code = errno;
-    close(go[0]);
-    close(go[1]);
-    return {-1, {Wall::kCount, code, "pipe"}};
-  }
+  static const int dumpable = prctl(PR_GET_DUMPABLE);
   const std::vector<char*> arguments = pointers(launch.arguments), environment = pointers(launch.environment);
-  int flags = SIGCHLD;
-  for (size_t i = 0; i < std::size(kNamespaceFlags); ++i)
-    if (launch.walls[i]) flags |= kNamespaceFlags[i];
+  Result<Pipe> go = make_pipe(), status = make_pipe();
+  const ChildStack stack;
+  if (!go.ok() || !status.ok() || !stack.ok()) return {-1, {Wall::kCount, errno, "pipes and a stack"}};
+  Beginning beginning{&launch, arguments.data(), environment.data(), {go.value().read_end.get(), go.value().write_end.get()},
+                      {status.value().read_end.get(), status.value().write_end.get()}};
 
-  // No handler of ours may run in the copy before it has put them all back.
+  // No handler of ours may run in the child before it has put them all back, and none here while the two share memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
-  if (pid == 0) {
-    close(go[1]);
-    close(status[0]);
-    enter(launch, arguments.data(), environment.data(), go[0], status[1]);
-  }
-  const int clone_code = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  close(go[0]);
-  close(status[1]);
-
-  Refusal refusal;
-  const bool root = geteuid() == 0;
-  if (pid < 0) {
-    // One call makes all namespaces; the user namespace is the one that is commonly forbidden.
-    refusal = {has(launch, Wall::kUser) ? Wall::kUser : has(launch, Wall::kPid) ? Wall::kPid : Wall::kCount, clone_code, "clone"};
-  } else {
-    const unsigned outer = root && has(launch, Wall::kIdentity) ? own_user_id(pid) : 0;
-    const bool stays_root = root && outer == 0 && has(launch, Wall::kIdentity) && !has(launch, Wall::kUser);
-    refusal = stays_root ? Refusal{Wall::kIdentity, EPERM, "no user id but root's"} : prepare(launch, pid, outer == 0 ? geteuid() : outer, outer != 0);
-    if (refusal.code == 0) (void)!write(go[1], &outer, sizeof outer);
-  }
-  close(go[1]);
-  ChildFailure failure;
-  ssize_t got = 0;
-  if (pid > 0) do got = read(status[0], &failure, sizeof failure);
-    while (got < 0 && errno == EINTR);
-  close(status[0]);
-  if (got == static_cast<ssize_t>(sizeof failure)) {
-    failure.step[sizeof failure.step - 1] = 0;
-    refusal = {static_cast<Wall>(failure.wall), failure.code, failure.step};
-  }
-  if (refusal.code == 0) return {pid, {}};
-  if (pid > 0) {
+  const pid_t pid = clone(begin, stack.top(), clone_flags(launch), &beginning);
+  // One call makes all namespaces; the user namespace is the one that is commonly forbidden.
+  Refusal refusal{Wall::kCount, errno, "clone"};
+  status.value().write_end.reset();
+  if (pid > 0) refusal = let_go(launch, pid, beginning);
+  if (pid > 0 && refusal.code != 0) {
     kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
   }
-  return {-1, refusal};
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // A change of user in shared memory forbids core files and debuggers for us, too.
+  if (dumpable == 1) prctl(PR_SET_DUMPABLE, 1);
+  return refusal.code == 0 ? Started{pid, {}} : Started{-1, refusal};
 }
 
 }  // namespace lathe::sandbox

@@ -1,5 +1,5 @@
-// One process behind walls: how it is started. The parent prepares everything; the child, a copy of a process with threads,
-// allocates nothing and calls the kernel only, until it becomes the interpreter.
+// One process behind walls: how it is started. The parent prepares everything; the child, which shares the memory of a process
+// with threads, allocates nothing, writes to its own stack only and calls the kernel, until it becomes the interpreter.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
-// The child's part of a start: builds the walls around itself, then becomes the interpreter. It is a copy of a process with
-// threads: no allocation, no lock, no C library call that talks to other threads (setresuid and its kin by number).
+// The child's part of a start: builds the walls around itself, then becomes the interpreter. It shares the memory
+// of a process with threads: no allocation, no lock, no write but to its own stack, no C library call that talks to other threads
+// (setresuid and its kin by number).
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>

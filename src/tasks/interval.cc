@@ -15,7 +15,8 @@ Interval wilson_interval(int64_t successes, int64_t n) {
   const double scale = 1 / (1 + kZ * kZ / count);
   const double center = (p + kZ * kZ / (2 * count)) * scale;
   const double half = kZ * scale * std::sqrt(p * (1 - p) / count + kZ * kZ / (4 * count * count));
-  return {std::max(0.0, center - half), std::min(1.0, center + half)};
+  // Exactly, not but for rounding: whoever asks whether a chance of nothing lies inside gets the right answer.
+  return {successes == 0 ? 0.0 : std::max(0.0, center - half), successes == n ? 1.0 : std::min(1.0, center + half)};
 }
 
 }  // namespace lathe::tasks

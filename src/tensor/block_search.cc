@@ -7,13 +7,16 @@
 namespace lathe {
 namespace {
 
-constexpr int kMost = 15;             // of four bits
+constexpr float kMost = 15;           // of four bits
 constexpr int kCandidates = 20;       // scales tried: (kMost - 1 + 0.1 * i) steps over the range
 constexpr float kNothing = 1e-15f;    // magnitudes below this are taken as zero
 
-int rounded(float value, int low, int high) {
-  if (!(value > static_cast<float>(low))) return low;
-  return value < static_cast<float>(high) ? static_cast<int>(std::nearbyint(value)) : high;
+// The nearest whole number, ties to even, within [low, high]; what is no number is `low`. Adding 1.5 * 2^23 leaves a small value
+// rounded in the lowest bits: no call into the library for each of the hundreds of values of a block.
+float rounded(float value, float low, float high) {
+  constexpr float kShift = 12582912.0f;
+  const float bounded = value > low ? (value < high ? value : high) : low;
+  return (bounded + kShift) - kShift;
 }
 
 // Sums of a weighted fit of x by step * code + intercept.
@@ -41,25 +44,30 @@ StepAndOffset search_step_and_offset(const float* x) {
   float all_weights = 0;
   for (size_t i = 0; i < n; ++i) all_weights += weights[i] = spread + std::abs(x[i]);
 
-  const auto error_of = [&](float step, float least, float per_step, float shift) {
+  std::array<float, n> codes;
+  const auto choose_codes = [&](float per_step, float shift) {
+    for (size_t i = 0; i < n; ++i) codes[i] = rounded(per_step * (x[i] - shift), 0, kMost);
+  };
+  const auto error_of = [&](float step, float least) {
     float sum = 0;
     for (size_t i = 0; i < n; ++i) {
-      const float difference = step * static_cast<float>(rounded(per_step * (x[i] - shift), 0, kMost)) + least - x[i];
+      const float difference = step * codes[i] + least - x[i];
       sum += weights[i] * difference * difference;
     }
     return sum;
   };
   float best_step = (high - low) / kMost, best_low = low;
-  float best_error = error_of(best_step, best_low, kMost / (high - low), low);
+  choose_codes(kMost / (high - low), low);
+  float best_error = error_of(best_step, best_low);
   for (int candidate = 0; candidate <= kCandidates; ++candidate) {
-    const float per_step = (static_cast<float>(kMost) - 1 + 0.1f * static_cast<float>(candidate)) / (high - low);
+    const float per_step = (kMost - 1 + 0.1f * static_cast<float>(candidate)) / (high - low);
+    choose_codes(per_step, best_low);
     Fit fit;
     for (size_t i = 0; i < n; ++i) {
-      const auto code = static_cast<float>(rounded(per_step * (x[i] - best_low), 0, kMost));
-      fit.code += weights[i] * code;
-      fit.code2 += weights[i] * code * code;
+      fit.code += weights[i] * codes[i];
+      fit.code2 += weights[i] * codes[i] * codes[i];
       fit.value += weights[i] * x[i];
-      fit.both += weights[i] * code * x[i];
+      fit.both += weights[i] * codes[i] * x[i];
     }
     const float determinant = all_weights * fit.code2 - fit.code * fit.code;
     if (!(determinant > 0)) continue;
@@ -69,7 +77,7 @@ StepAndOffset search_step_and_offset(const float* x) {
       least = 0;
       step = fit.both / fit.code2;
     }
-    const float error = error_of(step, least, per_step, best_low);
+    const float error = error_of(step, least);
     if (!(error < best_error)) continue;
     best_error = error;
     best_step = step;
@@ -79,7 +87,8 @@ StepAndOffset search_step_and_offset(const float* x) {
 }
 
 float search_step(const float* x) {
-  constexpr int n = 16, kLevels = 32;
+  constexpr int n = 16;
+  constexpr float kLevels = 32;
   float extreme = 0;
   for (int i = 0; i < n; ++i)
     if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
@@ -89,10 +98,10 @@ float search_step(const float* x) {
   for (int candidate = 0; candidate < 19; ++candidate) {
     // The obvious scale first: it wins ties.
     const int shift = candidate == 0 ? 0 : candidate <= 9 ? candidate - 10 : candidate - 9;
-    const float per_step = -(static_cast<float>(kLevels) + 0.1f * static_cast<float>(shift)) / extreme;
+    const float per_step = -(kLevels + 0.1f * static_cast<float>(shift)) / extreme;
     float both = 0, code2 = 0;
     for (int i = 0; i < n; ++i) {
-      const auto code = static_cast<float>(rounded(per_step * x[i], -kLevels, kLevels - 1));
+      const float code = rounded(per_step * x[i], -kLevels, kLevels - 1);
       const float weight = x[i] * x[i];
       both += weight * x[i] * code;
       code2 += weight * code * code;

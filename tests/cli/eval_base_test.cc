@@ -1,7 +1,11 @@
 // lathe eval core, eval sample, eval base and their old names, on a tiny model with a bundle of two tasks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "model/hugging_face.h"
 #include "real_verbs.h"
+#include "tensor/safetensors.h"
 #include "tests/train/tiny_run.h"
 
 namespace lathe::cli {
@@ -63,6 +67,7 @@ TEST_F(EvalBase, CoreIsPrintedKeptAndTabled) {
 
   const Json summary = testing::take(read_json(results() / "summary.json"));
   for (const auto& [key, value] : parity.as_object()) EXPECT_EQ(summary.at("core").at("parity").at(key), value) << key;
+  EXPECT_EQ(summary.at("core").at("parity").at("answers_sha256").as_string().size(), 64u);
   EXPECT_EQ(summary.at("core").at("CORE").at("value"), figures.at("core"));
   EXPECT_EQ(parity.at("settings").at("num_fewshot").as_int(), 1);
   EXPECT_EQ(parity.at("data").as_object().at(0).second.as_string().size(), 64u);
@@ -201,8 +206,40 @@ TEST_F(EvalBase, TrainingMeasuresCore) {
   EXPECT_EQ(lines[1].at("core_metric"), run.figures().at("core_metric"));
   const std::string report = testing::take(read_file(base() / "report" / "base-model-training.md"));
   EXPECT_TRUE(has(report, format_text("- CORE metric estimate: %.4f", run.figures().at("core_metric").as_double()))) << report;
+  const Outcome later = lathe({"eval", "core", "--tag", "new", "--max-per-task", "3"});
+  EXPECT_EQ(later.figures().at("core"), run.figures().at("core_metric")) << "of the checkpoint as in the run";
   const Outcome defaults = lathe({"train", "--help=all"});
   EXPECT_TRUE(has(defaults.out, "core-metric-max-per-task") && has(defaults.out, "500")) << defaults.out;
+}
+
+// C-7.7: a foreign model goes the same way; samples are left out, and the run's own report is not touched.
+TEST_F(EvalBase, ForeignModelsAreJudgedTheSameWay) {
+  write_bundle();
+  write_corpus();
+  model::PlainSize size;
+  size.n_layer = 1, size.n_head = size.n_kv_head = 2, size.n_embd = 32, size.sequence_len = 64, size.vocab_size = tokenizer_.vocab_size();
+  const model::ModelConfig config = model::gpt2_config(size);
+  model::Transformer model(config, DType::kFloat32);
+  model.initialise(5);
+  for (const char* name : {"tiny-gpt2", "other"}) {
+    SCOPED_TRACE(name);
+    const fs::path folder = base() / name;
+    testing::check(tokenizer_.save(folder));
+    testing::check(write_json_atomic(folder / "config.json", testing::take(model::hugging_face_config(config, DType::kFloat32, 0, 0))));
+    testing::check(write_safetensors(folder / "model.safetensors", model::hugging_face_tensors(model, DType::kFloat32)));
+    const Outcome all = lathe({"base_eval", "--hf-path", folder.string(), "--device-batch-size", "1", "--split-tokens", "64"});
+    ASSERT_EQ(all.exit, Exit::kDone) << all.err;
+    EXPECT_TRUE(has(all.out, "Evaluating model: " + folder.string()) && has(all.out, "Skipping samples")) << all.out;
+    const Json figures = all.figures();
+    EXPECT_EQ(figures.at("core_tasks").at("parity").at("settings").at("max_seq_len").as_int(), std::string(name) == "other" ? 0 : 1024);
+    std::string slug = folder.string();
+    std::replace(slug.begin(), slug.end(), '/', '-');
+    EXPECT_EQ(figures.at("csv").as_string(), (base() / "base_eval" / (slug + ".csv")).string());
+    const Json summary = testing::take(read_json(base() / "eval_results" / name / "foreign" / "summary.json"));
+    EXPECT_EQ(summary.at("bpb").at("val").at("settings").at("byte_lengths").as_string(), "reference");
+    EXPECT_EQ(summary.at("bpb").at("val").at("value"), figures.at("val_bpb"));
+  }
+  EXPECT_FALSE(fs::exists(base() / "report" / "base-model-evaluation.md"));
 }
 
 // C-7.16: without padding the losses have the bits that padded rows have.

@@ -108,6 +108,28 @@ TEST_F(EvalChatVerb, RunsTheSetsInOrderAndReportsThem) {
   EXPECT_EQ(summary.at("about").at("weights_sha256").size(), 1u);
 }
 
+// C-7.30: the figure belongs to a run of all six, and goes when one of them is measured again alone.
+TEST_F(EvalChatVerb, AllSixSetsGiveChatCore) {
+  testing::save_tiny(base(), "sft", "d2", 9, tokenizer_);
+  write_sets();
+  write("humaneval/openai_humaneval/test.jsonl", R"({"prompt":"def f():\n","canonical_solution":"    return 1\n","entry_point":"f","test":"def check(c):\n    assert c() == 1\n"})" "\n");
+  const Outcome all = chat({"-x", "2"});
+  ASSERT_EQ(all.exit, Exit::kDone) << all.err;
+  const Json figures = all.figures();
+  if (figures.at("tasks").at("HumanEval").contains("not_run")) GTEST_SKIP() << figures.at("tasks").at("HumanEval").dump();
+  EXPECT_GT(figures.at("tasks").at("HumanEval").at("settings").at("walls").size(), 0u);
+  double sum = 0;
+  for (const char* name : {"ARC-Easy", "ARC-Challenge", "MMLU"}) sum += (figures.at("tasks").at(name).at("accuracy").as_double() - 0.25) / 0.75;
+  for (const char* name : {"GSM8K", "HumanEval", "SpellingBee"}) sum += figures.at("tasks").at(name).at("accuracy").as_double();
+  EXPECT_NEAR(figures.at("chatcore").as_double(), sum / 6, 1e-12);
+  EXPECT_TRUE(has(all.out, "ChatCORE metric: ")) << all.out;
+  const auto section = [&] { return testing::take(read_json(base() / "report" / "chat-evaluation-sft.json")).at("items").at(size_t{2}); };
+  EXPECT_EQ(section().at("ChatCORE metric"), figures.at("chatcore"));
+  ASSERT_EQ(chat({"-x", "3", "-a", "GSM8K"}).exit, Exit::kDone);
+  EXPECT_FALSE(section().contains("ChatCORE metric"));
+  EXPECT_TRUE(section().contains("ARC-Easy")) << "what was measured before stays";
+}
+
 TEST_F(EvalChatVerb, UnknownTasksAndNothingToRunAreErrors) {
   const Outcome unknown = chat({"-a", "ARC-Easy|GSM9K"});
   EXPECT_EQ(unknown.exit, Exit::kBadInput);

@@ -95,7 +95,7 @@ TEST_F(EvalVerbs, TasksAreScoredKeptAndToldInWords) {
   EXPECT_NEAR(spelling.at("low").as_double(), 0, 1e-12);
   EXPECT_NEAR(spelling.at("high").as_double(), 0.5615, 1e-4) << "Wilson's interval for 0 of 3";
   EXPECT_EQ(spelling.at("majority_baseline").as_double(), 1);
-  EXPECT_TRUE(has(all.out, "worse than chance")) << all.out;
+  EXPECT_TRUE(has(all.out, "not distinguishable from chance")) << all.out;
   EXPECT_TRUE(has(all.out, "multiple choice is decided by the logits of the letters")) << all.out;
   const fs::path folder = base() / "eval_results" / "d2" / "sft";
   EXPECT_EQ(testing::read_jsonl(folder / "spelling.jsonl").size(), 3u);

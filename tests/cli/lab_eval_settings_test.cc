@@ -91,7 +91,7 @@ TEST(LabEvalConfigs, PublicKeysOfPreferencesEvaluation) {
   EXPECT_EQ(given.settings.pretrain_model_path, "b");
 }
 
-// L-1.1, L-1.50: what each stage measures where nothing is said.
+// L-1.50: what each stage measures where nothing is said.
 TEST(LabEvalSettings, TheStageDecidesWhatIsMeasured) {
   const auto of = [](const char* stage) {
     LabEvalSettings s;

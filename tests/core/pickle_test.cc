@@ -55,6 +55,16 @@ TEST(Pickle, CallsAndClassesStayData) {
   EXPECT_EQ(take(Pickle::parse("K\x05Q."s, "")).root().kind(), PickleKind::kPersistent);
 }
 
+// PyTorch's dicts of weights: OrderedDict() filled by SETITEMS, then given attributes by BUILD.
+TEST(Pickle, AnOrderedDictIsADict) {
+  const Pickle pickle = take(Pickle::parse("\x80\x02"
+                                           "ccollections\nOrderedDict\n)R(X\x01\0\0\0aK\x07X\x01\0\0\0"s + "bK\x08u}b."s,
+                                           ""));
+  ASSERT_EQ(pickle.root().kind(), PickleKind::kDict);
+  EXPECT_EQ(pickle.root().at("a").integer(), 7);
+  EXPECT_EQ(pickle.root().at("b").integer(), 8);
+}
+
 TEST(Pickle, RefusesDamageWithTheOffset) {
   const auto offset = [](const std::string& bytes) {
     const auto result = Pickle::parse(bytes, "x.pkl");

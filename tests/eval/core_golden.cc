@@ -119,6 +119,17 @@ TEST_F(CoreGolden, PromptsSpansAndLossesAreTheReferences) {
   ASSERT_GT(tasks, 0u);
 }
 
+// C-7.22: the reference's own rules where they differ from the published harness.
+TEST_F(CoreGolden, SquadIsScoredAsTheReferenceDoes) {
+  LATHE_NEEDS(golden("eval") / "core_examples.jsonl");
+  LATHE_NEEDS(real_data("eval_bundle"));
+  load();
+  const auto cases = by_task(golden("eval") / "core_examples.jsonl");
+  if (!cases.contains("squad")) GTEST_SKIP() << "no case of squad";
+  for (const eval::CoreTask& task : take(eval::read_core_bundle(real_data("eval_bundle"))))
+    if (task.label == "squad") compare(task, eval::draw_core_items(take(eval::read_core_items(task)), -1), cases.at("squad"), 0);
+}
+
 // C-7.18
 TEST_F(CoreGolden, CroppedPromptsAreTheReferences) {
   LATHE_NEEDS(golden("eval") / "core_truncated.jsonl");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/rng.h"
 #include "core/text.h"
 #include "eval/core_score.h"
 #include "tests/ref/testing.h"
@@ -93,6 +94,31 @@ TEST_F(CoreFiles, BaselinesAreAColumnOfQuotedFields) {
   EXPECT_FALSE(eval::read_random_baselines(write("m.csv", "Eval Task,Random baseline\n\"a,1\n")).ok());
   EXPECT_FALSE(eval::read_random_baselines(write("m.csv", "")).ok());
   EXPECT_FALSE(eval::read_random_baselines(folder_.path() / "absent.csv").ok());
+}
+
+TEST_F(CoreFiles, DamagedListsAndTablesAreErrorsOrLists) {
+  const std::string list = "icl_tasks:\n- label: a\n  dataset_uri: 'a.jsonl'\n  num_fewshot: [0, \"1\"]\n  icl_task_type: schema # so\n  continuation_delimiter: \"\\n\"\n";
+  const std::string table = "Eval Task,Random baseline\n\"a, b\",25\nb,\"9.1\"\n";
+  Rng rng(3, "damage");
+  int64_t wrong = 0;
+  const auto damaged = [&](std::string text) {
+    for (uint64_t n = 1 + rng.below(4); n > 0; --n) {
+      const size_t at = rng.below(text.size());
+      if (rng.below(2) == 0) text[at] = "\"'[],:-# \n\\x"[rng.below(12)];
+      else text.erase(at, 1 + rng.below(6));
+    }
+    return text;
+  };
+  for (int i = 0; i < 600; ++i) {
+    const auto tasks_read = tasks(damaged(list));
+    if (!tasks_read.ok()) {
+      ++wrong;
+      EXPECT_TRUE(has(tasks_read.error().to_string(), "core.yaml"));
+    }
+    const auto baselines = eval::read_random_baselines(write("m.csv", damaged(table)));
+    EXPECT_TRUE(baselines.ok() || has(baselines.error().to_string(), "m.csv"));
+  }
+  EXPECT_GT(wrong, 100);
 }
 
 TEST_F(CoreFiles, DamagedItemsAreNamedByLineAndKey) {

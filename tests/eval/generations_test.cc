@@ -93,13 +93,20 @@ TEST_F(Generations, ATextDependsOnItsPromptItsPlaceAndTheSeedAlone) {
   EXPECT_NE(draw({prompt('a')})[0].text, both[0].text);
 }
 
-TEST_F(Generations, APromptWithoutRoomIsAnError) {
-  const auto result = eval::generate_texts(engine_, std::vector<std::vector<int32_t>>{prompt('a'), std::vector<int32_t>(64, 'x')}, {});
-  ASSERT_FALSE(result.ok());
-  EXPECT_NE(result.error().to_string().find("prompt 2"), std::string::npos);
+TEST_F(Generations, APromptThatFillsTheContextHasNoTextAndTheOthersDo) {
+  answers_['a'] = bytes_of("an answer");
+  const std::vector<eval::Generation> out = texts({std::vector<int32_t>(64, 'x'), prompt('a')});
+  EXPECT_TRUE(out[0].no_room);
+  EXPECT_EQ(out[0].text, "");
+  EXPECT_FALSE(out[0].stopped);
+  EXPECT_FALSE(out[1].no_room);
+  EXPECT_EQ(out[1].text, "an answer");
+  const eval::GenerationQuality q = eval::measure_quality(out, 1, 9);
+  EXPECT_EQ(q.no_room, 1);
+  EXPECT_EQ(q.empty, 1);
 }
 
-eval::Generation text(const std::string& words, bool stopped = true, bool leaked = false) { return {words, 3, stopped, leaked}; }
+eval::Generation text(const std::string& words, bool stopped = true, bool leaked = false) { return {words, 3, stopped, leaked, false}; }
 
 // L-8.5: every part by hand.
 TEST(GenerationQuality, ReportsItsParts) {

@@ -283,6 +283,13 @@ TEST_F(TaskScore, NoItemIsNoScore) {
   EXPECT_EQ(none.n, 0);
   EXPECT_EQ(none.accuracy, 0);
   EXPECT_EQ(none.verdict(), "not run");
+  std::vector<TaskCase> cases;
+  for (int i = 0; i < 12; ++i) cases.push_back(case_of("spelling", "spell w" + std::to_string(i), std::string(1, static_cast<char>('a' + i))));
+  tasks::EvaluationTask programs = task_of("spelling", cases);
+  programs.comparable_answers = false;
+  const eval::TaskScore all_wrong = take(eval::score_task(engine_, programs));
+  EXPECT_EQ(all_wrong.majority, 0) << "no text of a program is common";
+  EXPECT_EQ(all_wrong.verdict(), "not distinguishable from chance") << "nothing right is not better than nothing";
   EXPECT_EQ(eval::live_line(1, 0, 0), "Rank 1 | 0/0 (0.00%)");
 }
 

@@ -85,7 +85,7 @@ refused 1 lathe 50_evaluate_pretrain --model_path "$pretrained/final" --output_d
 has err 'tokenizer_dir.*20_train_tokenizer'
 refused 1 lathe 50_evaluate_pretrain --model_path checkpoints/pretrain/micro/final --tokenizer_dir data/tok --output_dir none
 has err 'checkpoints/pretrain/micro/micro/final is one'
-# L-1.4: the greedy setting, with its note. L-12.7
+# L-12.7: the greedy setting, with its note.
 e50 --model_path "$pretrained/final" --output_dir greedy --do_sample false --no-perplexity --no-boolq --no-validation >out 2>err || fail "greedy"
 has err 'do_sample is off: the most likely token is taken, and temperature, top_k, top_p, repetition_penalty, no_repeat_ngram_size have no effect'
 refused 1 e50 --model_path "$pretrained/final" --output_dir none --smoke_tests
@@ -123,6 +123,7 @@ e80 --output_file merged.json --merged --no-baseline --no-smoke_tests --no-gener
 e80 --output_file apart.json --no-baseline --no-smoke_tests --no-generation --dtype fp32 >out 2>err || fail "not merged"
 awk -v a="$(value merged.json loss)" -v b="$(value apart.json loss)" 'BEGIN { d = a - b; exit !(a > 0 && d < 1e-4 && d > -1e-4) }' || fail "merged $(value merged.json loss), apart $(value apart.json loss)"
 
+# L-1.4: the last of the three programs of preferences.
 # L-9.17, L-9.18, L-9.19
 e98 --output_file dpo/results.json >98.out 2>98.err || { tail -n 3 98.err; fail "98_evaluate_dpo"; }
 for file in results.json results.csv results.md results_examples.jsonl results_generations.jsonl; do [ -s "dpo/$file" ] || fail "no $file"; done

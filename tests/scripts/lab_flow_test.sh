@@ -20,6 +20,7 @@ echo 'set -e' | cat - "$work/commands" >"$work/script"
 sed -i -E 's/^! (.*)$/if \1; then echo "went well and should not: \1"; exit 1; fi/' "$work/script"
 # No network at all, where the system lets a test do without.
 offline() { if unshare -rn true 2>/dev/null; then unshare -rn "$@"; else "$@"; fi; }
+# L-1.1, L-1.4
 for step in 10_prepare_corpus 20_train_tokenizer 30_pack_dataset 40_pretrain 50_evaluate_pretrain 60_prepare_sft_corpus 70_train_sft 80_evaluate_sft 90_prepare_dpo_corpus \
   95_train_dpo 98_evaluate_dpo; do
   grep -qE "^lathe (--mixed_precision bf16 )?scripts/$step\.py " "$work/commands" || fail "docs/lab.md does not run $step"

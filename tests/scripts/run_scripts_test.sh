@@ -8,19 +8,27 @@ trap 'rm -rf "$work"' EXIT
 export LATHE_BASE_DIR=$work/base
 unset WANDB_RUN NPROC_PER_NODE SKIP_SETUP SERIES_NAME
 fail() { echo "FAILED: $*"; exit 1; }
+# prints PATTERN SCRIPT [WORD...]: a line of the dry run matches (its output is read to the end, so that no pipe breaks)
+prints() {
+  local pattern=$1 script=$2
+  shift 2
+  "$runs/$script.sh" --dry-run "$@" >"$work/printed" 2>/dev/null
+  grep -qe "$pattern" "$work/printed"
+}
 # in_order FILE LINE...: these whole lines stand in the file, one after the other
 in_order() {
   local file=$1 at=0 line found
   shift
   for line in "$@"; do
-    found=$(grep -nFxe "$line" "$file" | cut -d: -f1 | awk -v at="$at" '$1 > at { print; exit }')
+    found=$(sed 's/^OMP_NUM_THREADS=1 mpirun -n [0-9]* //' "$file" | awk -v line="$line" -v at="$at" '$0 == line && NR > at { print NR; exit }')
     [ -n "$found" ] || { cat "$file"; fail "$(basename "$file"): \"$line\" does not follow line $at"; }
     at=$found
   done
 }
 
 for script in speedrun speedrun_old cpu scaling_laws miniseries big; do
-  "$runs/$script.sh" --help | grep -q "^usage: runs/$script.sh" || fail "$script.sh --help"
+  "$runs/$script.sh" --help >"$work/help"
+  grep -q "^usage: runs/$script.sh" "$work/help" || fail "$script.sh --help"
   if "$runs/$script.sh" --no-such-flag 2>/dev/null; then fail "$script.sh takes any flag"; fi
   "$runs/$script.sh" --dry-run >"$work/$script" 2>"$work/$script.err" || fail "$script.sh --dry-run"
   # Every command line is read by the program it is meant for.
@@ -43,16 +51,22 @@ in_order "$work/speedrun" 'lathe report reset' 'lathe dataset -n 8' 'lathe datas
 in_order "$work/speedrun_old" 'lathe dataset -n 240 &' 'lathe tok_train --max-chars=2000000000 --vocab-size=65536' \
   'lathe base_train --depth=20 --target-param-data-ratio=20 --run=dummy' 'lathe base_loss' 'lathe base_eval' 'lathe mid_train --mixture=mid --run=dummy' \
   'lathe chat_eval -i mid' 'lathe chat_sft --mixture=sft_old --style=old --source=mid --run=dummy' 'lathe chat_eval -i sft' 'lathe report generate'
-grep -q 'as one process' "$work/speedrun.err" || fail "no word on the ranks"
+printf '#!/bin/sh\n[ -z "$OMPI_COMM_WORLD_SIZE" ]\n' >"$work/alone"  # refuses to be one of several ranks
+chmod +x "$work/alone"
+LATHE=$work/alone NPROC_PER_NODE=8 "$runs/speedrun.sh" --dry-run >"$work/one" 2>"$work/one.err"
+grep -q '^lathe base_train --depth=26 ' "$work/one" || fail "a verb that cannot be shared"
+grep -q 'base_train runs as one process' "$work/one.err" || fail "no word on the ranks"
 
 # Variables. A program that can be shared by ranks is started by mpirun, each with one thread.
-WANDB_RUN=mine "$runs/speedrun.sh" --dry-run 2>/dev/null | grep -qx 'lathe chat_sft --mixture=sft --device-batch-size=16 --run=mine' || fail "WANDB_RUN"
+WANDB_RUN=mine prints 'lathe chat_sft --mixture=sft --device-batch-size=16 --run=mine$' speedrun || fail "WANDB_RUN"
 printf '#!/bin/sh\nexit 0\n' >"$work/shared"
 chmod +x "$work/shared"
-LATHE=$work/shared "$runs/speedrun.sh" --dry-run >"$work/eight"
+LATHE=$work/shared NPROC_PER_NODE=8 "$runs/speedrun.sh" --dry-run >"$work/eight"
 grep -q '^OMP_NUM_THREADS=1 mpirun -n 8 lathe base_train --depth=26 ' "$work/eight" || fail "eight ranks"
-LATHE=$work/shared NPROC_PER_NODE=2 "$runs/speedrun.sh" --dry-run | grep -q '^OMP_NUM_THREADS=1 mpirun -n 2 lathe chat_eval -i sft$' || fail "NPROC_PER_NODE"
-LATHE=$work/shared NPROC_PER_NODE=1 "$runs/speedrun.sh" --dry-run | grep -q '^lathe base_eval ' || fail "one rank"
+few=$(($(nproc) < 8 ? $(nproc) : 8))
+[ "$few" = 1 ] || LATHE=$work/shared prints "^OMP_NUM_THREADS=1 mpirun -n $few lathe base_train " speedrun || fail "the usual ranks"
+LATHE=$work/shared NPROC_PER_NODE=2 prints '^OMP_NUM_THREADS=1 mpirun -n 2 lathe chat_eval -i sft$' speedrun || fail "NPROC_PER_NODE"
+LATHE=$work/shared NPROC_PER_NODE=1 prints '^lathe base_eval ' speedrun || fail "one rank"
 
 # C-14.3, C-14.7, C-14.8
 in_order "$work/cpu" 'lathe dataset -n 8' 'lathe tok_train --max-chars=2000000000' 'lathe tok_eval' \
@@ -65,7 +79,7 @@ in_order "$work/miniseries" 'lathe dataset -n 1000' \
 SERIES_NAME=s1 SKIP_SETUP=1 "$runs/miniseries.sh" --dry-run >"$work/series"
 [ "$(wc -l <"$work/series")" = 1 ] || fail "SKIP_SETUP fetches"
 grep -q '^lathe scaling miniseries s1 ' "$work/series" || fail "SERIES_NAME"
-"$runs/miniseries.sh" --dry-run s2 | grep -q '^lathe scaling miniseries s2 ' || fail "the series' argument"
+prints '^lathe scaling miniseries s2 ' miniseries s2 || fail "the series' argument"
 in_order "$work/big" 'lathe dataset -n 800 &' 'lathe tok_train --max-chars=4000000000 --vocab-size=65536' \
   'lathe base_train --depth=32 --target-param-data-ratio=20 --device-batch-size=8 --run=dummy'
 in_order "$work/scaling_laws" \

@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=tests/scripts/training_fixture.bash
 source "$(dirname "$0")/training_fixture.bash"
 
-"$lathe" synth --size-mb 1 --conversations 50 --eval-cases 5 >synth.log 2>&1 || fail "no corpus"
+"$lathe" synth --size-mb 2 --conversations 50 --eval-cases 5 >synth.log 2>&1 || fail "no corpus"
 flags=(--tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 32 --window-pattern L --device-batch-size 4
   --total-batch-size 256 --eval-tokens 1024 --log-every 5 --save-every 10 --threads 1)
 grid=(--flops-budgets 3e9 1.5e10 --depths 2 3 4)
@@ -60,6 +60,24 @@ has whole.err 'begun with matrix_lr unset, now it is 0.5'
 if grid other; then fail "checkpoints of another experiment were taken"; fi
 has other.err 'holds checkpoints of another experiment'
 
+# Bad input is named before anything is trained or written.
+for bad in '--label ../x' '--flops-budgets nan' '--flops-budgets 1e18x' '--flops-budgets -3' '--depths 0' '--eval-every -1' '--tag x' '--depth 3' '--tokenizer nowhere'; do
+  # shellcheck disable=SC2086
+  if "$lathe" scaling --label bad "${flags[@]}" $bad >bad.out 2>bad.err; then fail "$bad was taken"; fi
+  flag=${bad%% *}
+  name=${flag#--}
+  grep -qE -- "${name//-/_}|$flag|nowhere" bad.err || { cat bad.err; fail "$bad: the error does not name it"; }
+done
+if grep -q Training bad.out; then fail "bad input was trained with"; fi
+printf '{"torn' >"$whole/settings.json"
+if grid whole; then fail "torn settings"; fi
+has whole.err 'settings.json'
+rm "$whole/settings.json"
+printf '1e10,2,32\n' >>"$whole/results.csv"
+if grid whole; then fail "a torn table"; fi
+has whole.err 'results.csv.*line 8 has 3 cells'
+cp before.csv "$whole/results.csv"
+
 mv "$LATHE_BASE_DIR/base_checkpoints" kept
 for sign in "$LATHE_BASE_DIR/scaling_laws_results_torn/scaling_3e9_d3_train.log" "$LATHE_BASE_DIR/base_checkpoints/scaling_1.5e10_d3/step_30"; do
   "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >>torn.out 2>>torn.err &
@@ -78,12 +96,21 @@ torn=$LATHE_BASE_DIR/scaling_laws_results_torn
 has "$torn/scaling_1.5e10_d3_train.log" 'step_[1-9]0'
 has second.err 'scaling_laws_results_torn.*another'
 
+# With the evaluation bundle CORE stands in the table.
+bundle=$LATHE_BASE_DIR/eval_bundle
+mkdir -p "$bundle/eval_data"
+printf 'icl_tasks:\n-\n  label: next\n  dataset_uri: next.jsonl\n  num_fewshot: [0]\n  icl_task_type: language_modeling\n' >"$bundle/core.yaml"
+printf 'Eval Task,Random baseline\nnext,0\n' >"$bundle/eval_meta_data.csv"
+for i in 1 2 3 4 5; do echo "{\"context\": \"after $i\", \"continuation\": \" then\"}"; done >"$bundle/eval_data/next.jsonl"
+
 # A miniseries: the series' own columns, the batch by depth unless given, the name of the day unless given.
 series=(--depths 2 3 --num-workers 0 --target-param-data-ratio 0.5 "${flags[@]}")
 "$lathe" scaling miniseries tiny "${series[@]}" >series.out 2>series.err || { tail -5 series.err; fail "the miniseries"; }
 tiny=$LATHE_BASE_DIR/tiny_miniseries_results
 [ "$(head -n 1 "$tiny/results.csv")" = "depth,model_dim,num_params,num_scaling_params,num_iterations,tokens_trained,param_data_ratio,val_bpb,core_score,train_time_sec" ] || fail "the header of the series"
 [ "$(wc -l <"$tiny/results.csv")" = 3 ] || fail "rows of the series"
+tail -n +2 "$tiny/results.csv" | cut -d, -f9 | grep -qx '[01]\.[0-9]\{6\}' || fail "no CORE score: $(cat "$tiny/results.csv")"
+[ -s "$tiny/core.svg" ] || fail "no picture of CORE"
 [ -s "$tiny/tiny_miniseries_d3_train.log" ] || fail "the series' log"
 grep -q '"run": "tiny_miniseries_tiny_miniseries_d3"' "$tiny/tiny_miniseries_d3_config.json" || fail "the series' run name"
 # The batch falls with the depth: 32, 16 from 20 on, 8 from 28 on (not run to the end: such models do not fit here).
@@ -96,14 +123,14 @@ done
 [ -s "$tiny/scaling.html" ] && [ -s "$tiny/loss.svg" ] || fail "the series' page"
 
 [ -n "${LATHE_LONG:-}" ] || exit 0
-# Runs long enough to learn: more compute is better at every depth, and the surface can be fitted.
+# Runs long enough to learn: more compute is better at every depth, and all three approaches find a law.
 rm -rf "$LATHE_BASE_DIR/base_checkpoints"
-"$lathe" scaling --label long --flops-budgets 1e10 1e11 3e11 --depths 2 3 4 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
+"$lathe" scaling --label long --flops-budgets 1e11 3e11 1e12 --depths 2 3 4 5 --tokenizer "$work/bytes.tiktoken" --aspect-ratio 16 --head-dim 16 --max-seq-len 64 \
   --window-pattern L --device-batch-size 16 --total-batch-size 1024 --eval-tokens 32768 --log-every 2 --matrix-lr 0.3 --embedding-lr 4 --unembedding-lr 0.064 \
   --scalar-lr 0.3 --weight-decay 0.02 >long.out 2>long.err || { tail -5 long.err; fail "the long grid"; }
 long=$LATHE_BASE_DIR/scaling_laws_results_long
 tail -n +2 "$long/results.csv" | awk -F, '{ if ($2 in last && $13 >= last[$2]) { print "depth " $2 " at " $1; worse = 1 } last[$2] = $13 } END { exit worse }' ||
   fail "more compute gave a higher loss"
-[ "$(wc -l <"$long/results.csv")" = 10 ] || fail "rows of the long grid"
-has long.out 'Approach 1, .*(N_opt|No law: )' 'Approach 2, .*(N_opt|No law: )' 'E = .* alpha = ' 'largest difference to a run'
+[ "$(wc -l <"$long/results.csv")" = 13 ] || fail "rows of the long grid"
+has long.out 'Approach 1, .*N_opt' 'Approach 2, .*N_opt = .* C\^0\.[2-6]' 'Approach 3, .*N_opt = .* C\^0\.[1-6]' 'E = .* alpha = ' 'largest difference to a run'
 grep -q '"surface": {' "$long/scaling.json" || fail "no surface"

@@ -12,6 +12,10 @@ base=$work/tiny
 for file in base_checkpoints/tiny chatsft_checkpoints/tiny report/report.html report/report.json eval_results/tiny/sft/summary.json; do
   [ -e "$base/$file" ] || fail "$file is missing"
 done
+"$LATHE" eval show tiny/sft --base-dir "$base" --task spelling --all -n 2 >"$work/show.out" || fail "the answers cannot be read"
+grep -q -- '^--- spelling, item 0 ' "$work/show.out" || { cat "$work/show.out"; fail "no answer is shown"; }
+"$LATHE" eval compare tiny/sft tiny/sft --base-dir "$base" >"$work/compare.out" || fail "a run cannot be compared with itself"
+grep -q '^spelling .*no difference shown$' "$work/compare.out" || { cat "$work/compare.out"; fail "a run differs from itself"; }
 
 browser=$(command -v chromium || true)
 [ -n "$browser" ] || exit 77

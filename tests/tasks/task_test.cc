@@ -74,10 +74,10 @@ TEST(Baselines, MajorityIsTheShareOfTheMostCommonAnswer) {
 }
 
 TEST(WilsonInterval, KnownValues) {
-  EXPECT_NEAR(wilson_interval(0, 10).low, 0, 1e-12);
+  for (const int64_t n : {1, 7, 12, 1319}) EXPECT_EQ(wilson_interval(0, n).low, 0) << n;
   EXPECT_NEAR(wilson_interval(0, 10).high, 0.277533, 1e-6);
   EXPECT_NEAR(wilson_interval(10, 10).low, 0.722467, 1e-6);
-  EXPECT_NEAR(wilson_interval(10, 10).high, 1, 1e-12);
+  for (const int64_t n : {1, 7, 12, 1319}) EXPECT_EQ(wilson_interval(n, n).high, 1) << n;
   EXPECT_NEAR(wilson_interval(50, 100).low, 0.403832, 1e-6);
   EXPECT_NEAR(wilson_interval(50, 100).high, 0.596168, 1e-6);
   EXPECT_EQ(wilson_interval(0, 0).high, 1);

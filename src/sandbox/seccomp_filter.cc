@@ -42,6 +42,10 @@ constexpr uint64_t kThreadFlag = 0x00010000;                                    
 constexpr uint64_t kIoctls[] = {0x5401, 0x5413, 0x541B, 0x5450, 0x5451};         // TCGETS, TIOCGWINSZ, FIONREAD, FIONCLEX, FIOCLEX
 constexpr uint64_t kPrctls[] = {15, 16, 0x53564d41};                             // PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
 
+// The library's own macros leave the second value out, which clang's warnings refuse.
+scmp_arg_cmp equals(unsigned argument, uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+scmp_arg_cmp masked(unsigned argument, uint64_t mask, uint64_t value) { return {argument, SCMP_CMP_MASKED_EQ, mask, value}; }
+
 struct Context {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   ~Context() { seccomp_release(filter); }
@@ -91,14 +95,14 @@ Result<SeccompFilter> make_seccomp_filter() {
     ++filter.deadly;
   }
   // Threads, but no processes. clone3 hides its flags behind a pointer: "not there" makes the C library use clone.
-  code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, kThreadFlag, kThreadFlag));
+  code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, masked(0, kThreadFlag, kThreadFlag));
   if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   // A pair of connected ends reaches nobody; event loops wake themselves with one.
-  if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+  if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, equals(0, AF_UNIX));
   for (const uint64_t request : kIoctls)
-    if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, request));
+    if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, masked(1, 0xffffffffu, request));
   for (const uint64_t option : kPrctls)
-    if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, option));
+    if (code == 0) code = seccomp_rule_add(context.filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, masked(0, 0xffffffffu, option));
   if (code != 0) return failed("rule", code);
   filter.allowed += 4;
   LATHE_TRY(filter.instructions, exported(context.filter));

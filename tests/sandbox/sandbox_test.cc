@@ -1,7 +1,10 @@
 // Outcomes of programs, row by row.
 #include "sandbox/sandbox.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "core/text.h"
 #include "tests/ref/testing.h"
@@ -317,6 +320,32 @@ TEST(TrapS13, NoMemoryLimitIsForgottenWhereThereAreThreads) {
   const Outcome outcome = run("import threading\nr = []\ndef take():\n    try:\n        r.append(bytearray(100 << 20))\n    except MemoryError:\n        r.append(None)\n"
                               "t = [threading.Thread(target=take) for i in range(6)]\n[x.start() for x in t]\n[x.join() for x in t]\nprint(sum(x is not None for x in r) <= 2)\n");
   EXPECT_EQ(outcome.standard_output, "True\n") << outcome.to_string();
+}
+
+// Nobody is left to watch: the program goes with the process that started it.
+TEST(TrapS13, AProgramEndsWithTheProcessThatStartedIt) {
+  LATHE_NEEDS_SANDBOX();
+  const pid_t owner = fork();
+  ASSERT_GE(owner, 0);
+  if (owner == 0) {
+    run("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass", with_seconds(100));
+    _exit(0);
+  }
+  const std::string children = join_text("/proc/", owner, "/task/", owner, "/children");
+  std::string program;
+  for (int i = 0; i < 1000 && program.empty(); ++i) {
+    usleep(10000);
+    if (const Result<std::string> list = read_file(children); list.ok()) program = trim_text(list.value());
+  }
+  kill(owner, SIGKILL);
+  waitpid(owner, nullptr, 0);
+  ASSERT_FALSE(program.empty());
+  bool gone = false;
+  for (int i = 0; i < 1000 && !gone; ++i) {
+    usleep(10000);
+    gone = !fs::exists("/proc/" + program);
+  }
+  EXPECT_TRUE(gone) << "process " << program << " runs on";
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ std::vector<std::string> preference_pictures(const RunCurves& run) {
   const auto at = [&](const char* metric) { return &run.points(metric); };
   return {curves_picture("Preference loss", "step", "loss (nats per pair)", {{"training", at("dpo/loss")}, {"validation", at("val/loss")}}),
           curves_picture("Pairs ranked right", "step", "share", {{"training", at("dpo/accuracy")}, {"validation", at("val/accuracy")}}),
-          curves_picture("Rewards of the validation pairs", "step", "\u03b2 \u00b7 log-ratio to the reference (nats)",
+          curves_picture("Rewards of the validation pairs", "step", "reward (nats)",
                          {{"chosen", at("val/rewards/chosen")}, {"rejected", at("val/rewards/rejected")}}),
           curves_picture("Distance from the reference", "step", "KL (nats)", {{"training", at("dpo/kl")}, {"validation", at("val/kl")}}, false, true)};
 }

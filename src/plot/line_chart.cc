@@ -70,7 +70,7 @@ Range airy_range(const std::vector<double>& values, Scale scale, bool from_zero)
     const double factor = std::pow(range.high / range.low, 0.04);
     return {range.low / factor, range.high * factor};
   }
-  const bool at_zero = from_zero && range.low >= 0;
+  const bool at_zero = from_zero && std::none_of(values.begin(), values.end(), [](double value) { return value < 0; });
   const double low = at_zero ? 0 : range.low, air = (range.high - low) * 0.04;
   return {at_zero ? 0 : low - air, range.high + air};
 }

@@ -1,5 +1,7 @@
 #include "cli/bpb_run.h"
 
+#include <cmath>
+
 #include "cli/training.h"
 #include "core/clock.h"
 #include "core/progress.h"
@@ -69,6 +71,7 @@ Result<Exit> BpbRun::run(Context& context, const EvaluatedModel& evaluated, cons
       progress.update(i + 1);
     }
     progress.finish();
+    if (!std::isfinite(sums.nats)) return error("the model's losses on the ", name, " split are not finite: its weights are damaged");
     const double seconds = Clock::real().seconds() - start;
     context.print(format_text("%s bpb: %.*f", name, digits, sums.bits_per_byte()));
     figures[join_text(name, "_bpb")] = sums.bits_per_byte();

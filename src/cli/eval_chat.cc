@@ -123,7 +123,8 @@ Status EvalChat::write(Context& context, const fs::path& base, const fs::path& f
   LATHE_TRY(Json summary, read_json(folder / eval::kSummaryFile));
   std::vector<std::pair<std::string, Json>> missing;  // a score of the same model that stands already stays
   for (const ChatJob& job : jobs) {
-    const Json* before = summary.at("tasks").find(job.name);
+    const Json* measured = summary.find("tasks");
+    const Json* before = measured == nullptr ? nullptr : measured->find(job.name);
     if (!job.task && (before == nullptr || before->contains("not_run"))) missing.emplace_back(job.name, eval::not_run(job.not_run));
   }
   LATHE_TRY_STATUS(eval::update_summary(folder, about, "tasks", missing));
@@ -134,8 +135,9 @@ Status EvalChat::write(Context& context, const fs::path& base, const fs::path& f
   }
   LATHE_TRY(summary, read_json(folder / eval::kSummaryFile));
   Json results = Json::object();
+  const Json* known = summary.find("tasks");
   for (const std::string& name : known_chat_jobs())
-    if (const Json* figure = summary.at("tasks").find(name)) {
+    if (const Json* figure = known == nullptr ? nullptr : known->find(name)) {
       const Json* reason = figure->find("not_run");
       results[name] = reason != nullptr ? Json("not run: " + reason->as_string()) : figure->at("accuracy");
     }

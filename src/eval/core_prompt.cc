@@ -87,6 +87,8 @@ Result<CoreItem> read_item(const CoreTask& task, const RowReader& row) {
 }  // namespace
 
 Result<std::vector<CoreItem>> read_core_items(const CoreTask& task) {
+  // A pipe would be waited for.
+  if (std::error_code code; fs::exists(task.file, code) && !fs::is_regular_file(task.file, code)) return error_at(task.file.string(), -1, "is not a regular file");
   LATHE_TRY(const std::unique_ptr<data::RecordSet> records, data::RecordSet::open({task.file}));
   std::vector<CoreItem> items;
   for (int64_t row = 0; row < records->size(); ++row) {

@@ -1,4 +1,6 @@
 // lathe quantize: a GGUF file, a checkpoint or a foreign model to a GGUF file with fewer bits a value.
+#include <algorithm>
+
 #include "cli/export_gguf.h"
 #include "cli/verbs.h"
 #include "train/open_model.h"
@@ -47,7 +49,11 @@ Result<Exit> Quantize::run(Context& context) {
     for (const auto& adapter : loaded.adapters) LATHE_TRY_STATUS(adapter->merge());
     LATHE_TRY(written, export_gguf(loaded, to, type));
   }
-  return context.finish(print_written(context, to, written));
+  const Json figures = print_written(context, to, written);
+  const BlockCode& block = block_code(type);
+  if (std::none_of(written.begin(), written.end(), [&](const GgufWritten& one) { return one.type == type; }))
+    context.print("no tensor became ", block.name, ": no row of a matrix is whole blocks of ", block.values, " values");
+  return context.finish(figures);
 }
 
 }  // namespace

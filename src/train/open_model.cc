@@ -1,6 +1,10 @@
 #include "train/open_model.h"
 
+#include <algorithm>
+#include <array>
+
 #include "model/hugging_face.h"
+#include "tokenizer/tokenizer_file.h"
 #include "train/open_gguf.h"
 #include "train/origin_checkpoint.h"
 
@@ -25,6 +29,10 @@ LoadedModel opened(const fs::path& path, std::string tag, tokenizer::Tokenizer t
 }
 
 Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
+  constexpr std::array kTokenizers = {tokenizer::kTokenizerFile, "tokenizer.model", "spm.model", "vocab.json", "encoder.json", "tokenizer.pkl"};
+  std::error_code code;
+  if (std::none_of(kTokenizers.begin(), kTokenizers.end(), [&](const char* name) { return fs::exists(path / name, code); }))
+    return error_at(path.string(), -1, "has no tokenizer: put the model's tokenizer.json, or tokenizer.model, or vocab.json with merges.txt, beside its config.json");
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(path));
   LATHE_TRY(std::unique_ptr<model::Transformer> model, model::load_hugging_face(path, dtype, false, tokenizer.vocab_size()));
   LATHE_TRY(std::vector<fs::path> files, model::hugging_face_weight_files(path));

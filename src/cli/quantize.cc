@@ -15,11 +15,13 @@ class Quantize : public Verb {
   }
   void describe(SettingsTable& t) override {
     t.add("type", &type_, "of matrices; vectors stay f32, the head of 4-bit files has 6 bits").choices = encoded_block_names();
+    t.add("force", &force_, "replace the file that stands at OUT");
   }
   Result<Exit> run(Context& context) override;
 
  private:
   std::string type_ = "q4_k";
+  bool force_ = false;
 };
 
 // <base>/base_checkpoints/<tag>/step_<n>, or what open_model knows.
@@ -40,6 +42,9 @@ Result<train::LoadedModel> load(const fs::path& path) {
 
 Result<Exit> Quantize::run(Context& context) {
   const fs::path from = context.operands()[0], to = context.operands()[1];
+  std::error_code code;
+  if (fs::equivalent(from, to, code)) return error_at(to.string(), -1, "is what is read; name another file");
+  if (fs::exists(to, code) && !force_) return error_at(to.string(), -1, "exists; --force replaces it");
   const BlockType type = find_block_code(std::string_view(type_))->type;
   std::vector<GgufWritten> written;
   if (from.extension() == ".gguf") {

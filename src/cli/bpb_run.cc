@@ -8,6 +8,7 @@
 #include "core/signals.h"
 #include "data/pretrain_loader.h"
 #include "eval/bits_per_byte.h"
+#include "eval/provenance_records.h"
 #include "train/tokenizer_encoder.h"
 
 namespace lathe::cli {
@@ -37,7 +38,9 @@ Result<Exit> BpbRun::run(Context& context, const EvaluatedModel& evaluated, cons
   // Other stages' "data" are conversations.
   const bool is_base = !evaluated.foreign() && loaded.meta.stage == "base" && trained_with.is_object();
   const std::string given = data.empty() && is_base ? trained_with.get_string("data", "") : data;
-  LATHE_TRY(const fs::path path, given_or_base(context, given, "base_data"));
+  LATHE_TRY(fs::path path, given_or_base(context, given, "base_data"));
+  if (data.empty() && !given.empty())  // the base folder may have been moved since
+    if (const fs::path found = eval::find_recorded(given, results.base()); !found.empty()) path = found;
   LATHE_TRY(const auto corpus, data::Corpus::open(path, split_rule_of(trained_with)));
 
   data::PretrainLoaderOptions options;

@@ -162,6 +162,7 @@ Result<Exit> EvalChat::run(Context& context) {
 
   const fs::path folder = model_.results_folder(base, loaded);
   std::vector<eval::TaskScore> scores;
+  bool chat_core_dropped = false;
   for (const ChatJob& job : jobs) {
     if (!job.task) {
       log_warning("eval", job.name, " is not run: ", job.not_run);
@@ -172,6 +173,11 @@ Result<Exit> EvalChat::run(Context& context) {
     if (score.n < std::ssize(job.task->items)) continue;  // stopped on the way
     for (const std::string& line : eval::final_lines(score)) context.print(line);
     if (ranks->is_main()) {  // at once: whoever is killed later keeps it
+      if (tasks::find_chat_task(score.task) != nullptr && !chat_core_dropped) {  // a mean of older scores must not stand beside a newer one
+        const std::pair<std::string, Json> dropped{"ChatCORE", eval::not_run("a run of its sets has not ended")};
+        LATHE_TRY_STATUS(eval::update_summary(folder, about, "chatcore", {&dropped, 1}));
+        chat_core_dropped = true;
+      }
       LATHE_TRY_STATUS(eval::write_scores(folder, about, {&score, 1}));
     }
     scores.push_back(std::move(score));

@@ -70,6 +70,7 @@ Status write_checkpoint_manifest(const fs::path& folder, const CheckpointMeta& m
   }
   manifest.details["stage"] = meta.stage;
   manifest.details["step"] = meta.step;
+  if (!meta.sources.empty()) manifest.details["sources"] = Json(Json::Array(meta.sources.begin(), meta.sources.end()));
   if (!meta.not_recorded.empty()) manifest.details["not_recorded"] = Json(Json::Array(meta.not_recorded.begin(), meta.not_recorded.end()));
   return write_manifest(folder, manifest);
 }

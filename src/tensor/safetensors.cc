@@ -1,7 +1,9 @@
 #include "tensor/safetensors.h"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
+#include <vector>
 
 #include "core/json.h"
 
@@ -48,9 +50,20 @@ Result<Tensor> read_entry(const std::string& path, const std::string& name, cons
     return error_at(path, data_start, "tensor \"", name, "\" ends at data byte ", end, " but the file holds ", data.size(),
                     ": the file is truncated or damaged");
   if (end - begin != bytes) return bad(join_text("its shape needs ", bytes, " bytes, data_offsets give ", end - begin));
-  Tensor view = Tensor::borrow(const_cast<char*>(data.data()) + begin, shape, dtype);
-  // Foreign files may pack a float behind an odd number of bytes; such a tensor is copied to aligned memory.
-  return (data_start + begin) % dtype_size(dtype) == 0 ? view : view.clone();
+  return Tensor::borrow(const_cast<char*>(data.data()) + begin, shape, dtype);
+}
+
+// No two tensors share bytes, as the format has it: a short header must not stand for many copies of the data.
+Status check_overlaps(const std::vector<std::pair<std::string, Tensor>>& tensors, const char* file, const std::string& path) {
+  const auto begin = [](const auto* entry) { return static_cast<const char*>(entry->second.raw()); };
+  std::vector<const std::pair<std::string, Tensor>*> in_order;
+  for (const auto& entry : tensors)
+    if (entry.second.bytes() > 0) in_order.push_back(&entry);
+  std::sort(in_order.begin(), in_order.end(), [&](const auto* a, const auto* b) { return begin(a) < begin(b); });
+  for (size_t i = 1; i < in_order.size(); ++i)
+    if (begin(in_order[i]) < begin(in_order[i - 1]) + in_order[i - 1]->second.bytes())
+      return error_at(path, begin(in_order[i]) - file, "tensors \"", in_order[i - 1]->first, "\" and \"", in_order[i]->first, "\" overlap");
+  return {};
 }
 
 }  // namespace
@@ -84,6 +97,10 @@ Result<SafetensorsFile> read_safetensors(const fs::path& path) {
     LATHE_TRY(Tensor tensor, read_entry(path.string(), name, entry, data, static_cast<int64_t>(8 + header_bytes)));
     out.tensors.emplace_back(name, std::move(tensor));
   }
+  LATHE_TRY_STATUS(check_overlaps(out.tensors, all.data(), path.string()));
+  // Foreign files may pack a float behind an odd number of bytes; such a tensor is copied to aligned memory.
+  for (auto& [name, tensor] : out.tensors)
+    if (reinterpret_cast<uintptr_t>(tensor.raw()) % static_cast<uintptr_t>(dtype_size(tensor.dtype())) != 0) tensor = tensor.clone();
   return out;
 }
 

@@ -133,6 +133,15 @@ TEST_F(Safetensors, TrapS9OverflowingShapes) {
   expect_error(one_tensor("F32", "[99999999999999999999]", "[0,24]"), "");
 }
 
+// Trap S9: a short header that shows the same bytes a thousand times, each an unaligned copy.
+TEST_F(Safetensors, TrapS9TensorsDoNotOverlap) {
+  std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
+  for (int i = 0; i < 1000; ++i) header += R"(,"b)" + std::to_string(i) + R"(":{"dtype":"F32","shape":[250000],"data_offsets":[1,1000001]})";
+  expect_error(file_bytes(header + "}", std::string(1000001, 'x')), "overlap");
+  expect_error(file_bytes(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[2,5]},"b":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "12345"), "\"b\" and \"a\" overlap");
+  EXPECT_TRUE(read(file_bytes(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[1,1]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "12")).ok());
+}
+
 // Wherever a good file is cut, reading fails cleanly.
 TEST_F(Safetensors, EveryTruncationIsAnError) {
   check(write_safetensors(path_, {{"a", Tensor::zeros({3}, DType::kFloat32)}, {"b", Tensor::zeros({2, 2}, DType::kBFloat16)}}));

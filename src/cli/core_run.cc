@@ -158,7 +158,7 @@ Result<Exit> CoreRun::run(Context& context, const EvaluatedModel& evaluated, con
   double seconds = 0;
   for (const eval::CoreScore& score : outcome.scores) seconds += score.seconds;
   const char* name = is_core() ? "CORE" : "mean of the chosen tasks";
-  context.print(format_text("%s metric: %.4f, 95 %%: %.4f to %.4f, %zu tasks, %.1f s", name, metric, interval.low, interval.high, outcome.scores.size(), seconds));
+  context.print(format_text("%s: %.4f, 95 %%: %.4f to %.4f, %zu tasks, %.1f s", is_core() ? "CORE metric" : name, metric, interval.low, interval.high, outcome.scores.size(), seconds));
   figures["core"] = metric;
   figures["core_low"] = interval.low;
   figures["core_high"] = interval.high;
@@ -177,10 +177,13 @@ Result<Exit> CoreRun::run(Context& context, const EvaluatedModel& evaluated, con
   figure["settings"] = Json(Json::Object{{"max_per_task", max_per_task}, {"max_seq_len", own.max_seq_len}});
   figure["contamination"] = figures.at("contamination");
   LATHE_TRY_STATUS(results.keep("core", {{name, figure}}));
-  const fs::path csv = results.base() / "base_eval" / (results.slug() + ".csv");
-  LATHE_TRY_STATUS(write_file_atomic(csv, eval::core_csv(outcome.scores)));
-  context.print("Results written to: ", csv.string(), "; answers: ", results.folder().string());
-  figures["csv"] = csv.string();
+  if (is_core()) {  // the table of all tasks is not replaced by some of them
+    const fs::path csv = results.base() / "base_eval" / (results.slug() + ".csv");
+    LATHE_TRY_STATUS(write_file_atomic(csv, eval::core_csv(outcome.scores)));
+    context.print("Results written to: ", csv.string());
+    figures["csv"] = csv.string();
+  }
+  context.print("Answers: ", results.folder().string());
   figures["answers"] = results.folder().string();
   return Exit::kDone;
 }

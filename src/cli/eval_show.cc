@@ -14,12 +14,12 @@ namespace {
 class EvalShow : public Verb {
  public:
   VerbInfo info() const override {
-    return {"eval show", "judge", "page through answers: question, output, what was judged, verdict", "lathe eval show --source sft --task GSM8K --grep '\\d'", "[FILE]", 1};
+    return {"eval show", "judge", "page through answers: question, output, what was judged, verdict", "lathe eval show --source sft --task GSM8K --grep carry", "[FILE]", 1};
   }
   void describe(SettingsTable& table) override {
     table.group("which");
     table.add("source", &source_, "stage that was judged; empty: the only one of the tag").short_flag = 'i';
-    table.add("task", &task_, "name of its answers' file; empty: lists them").short_flag = 'a';
+    table.add("task", &task_, "its name; empty: lists them").short_flag = 'a';
     table.group("answers");
     table.add("all", &all_, "right ones too, not the failures alone");
     table.add("index", &index_, "this item alone; -1: all").short_flag = 'x';

@@ -141,6 +141,19 @@ TEST_F(EvalBase, AllVerbsKeepEachOthersSections) {
   for (const char* part : {"Tasks, base", "CORE tasks, base", "Bits per byte, base", "BoolQ, base", "Perplexity, base"}) EXPECT_TRUE(has(report, part)) << part;
 }
 
+// C-7.21: some of the tasks are not CORE: neither by name nor in the table that the whole has written.
+TEST_F(EvalBase, SomeOfTheTasksDoNotReplaceTheTable) {
+  write_bundle();
+  ASSERT_EQ(lathe({"eval", "core"}).exit, Exit::kDone);
+  const fs::path csv = base() / "base_eval" / "base_model_000007.csv";
+  const std::string whole = testing::take(read_file(csv));
+  const Outcome some = lathe({"eval", "core", "--tasks", "parity"});
+  ASSERT_EQ(some.exit, Exit::kDone) << some.err;
+  EXPECT_EQ(testing::take(read_file(csv)), whole);
+  EXPECT_TRUE(has(some.out, "mean of the chosen tasks: ") && !has(some.out, "CORE metric")) << some.out;
+  EXPECT_FALSE(some.figures().contains("csv"));
+}
+
 // C-7.17: answers of CORE can be looked at and compared like those of chat models, by the names of its tasks.
 TEST_F(EvalBase, AnswersOfCoreAreShownAndCompared) {
   write_bundle();

@@ -67,7 +67,7 @@ lathe tokenizer train --data "$data" --vocab-size "$vocab_size"
 step "train the model"
 lathe train --data "$data" --depth "$depth" --aspect-ratio "$aspect" --head-dim 64 --window-pattern L --max-seq-len "$sequence" \
   --device-batch-size "$rows" --total-batch-size "$batch" --num-iterations "$base_steps" \
-  --eval-every 500 --eval-tokens $((32 * batch)) --sample-every "$base_steps" "${rates[@]}"
+  --eval-every 500 --eval-tokens $((32 * batch)) --sample-every "$base_steps" --log-every 20 "${rates[@]}"
 if [ "$source" = sft ]; then
   step "fine-tune, first course: the letters of multiple choice"
   lathe sft --data "$base/sft/first.jsonl" --max-seq-len "$sequence" --device-batch-size "$rows" --total-batch-size "$batch" \

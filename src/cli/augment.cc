@@ -71,7 +71,7 @@ class LineFile {
 class Augment : public Verb {
  public:
   VerbInfo info() const override {
-    return {"augment", "data", "synthetic conversations about the assistant itself, from a chat-completions endpoint",
+    return {"augment", "data", "conversations about the assistant itself, made by a chat-completions server",
             "lathe augment --knowledge self.md --num 100 --endpoint http://localhost:8000/v1", "", 0};
   }
   void describe(SettingsTable& table) override {

@@ -1,11 +1,14 @@
 #include "cli/bpb_run.h"
 
+#include <cmath>
+
 #include "cli/training.h"
 #include "core/clock.h"
 #include "core/progress.h"
 #include "core/signals.h"
 #include "data/pretrain_loader.h"
 #include "eval/bits_per_byte.h"
+#include "eval/provenance_records.h"
 #include "train/tokenizer_encoder.h"
 
 namespace lathe::cli {
@@ -35,7 +38,9 @@ Result<Exit> BpbRun::run(Context& context, const EvaluatedModel& evaluated, cons
   // Other stages' "data" are conversations.
   const bool is_base = !evaluated.foreign() && loaded.meta.stage == "base" && trained_with.is_object();
   const std::string given = data.empty() && is_base ? trained_with.get_string("data", "") : data;
-  LATHE_TRY(const fs::path path, given_or_base(context, given, "base_data"));
+  LATHE_TRY(fs::path path, given_or_base(context, given, "base_data"));
+  if (data.empty() && !given.empty())  // the base folder may have been moved since
+    if (const fs::path found = eval::find_recorded(given, results.base()); !found.empty()) path = found;
   LATHE_TRY(const auto corpus, data::Corpus::open(path, split_rule_of(trained_with)));
 
   data::PretrainLoaderOptions options;
@@ -69,6 +74,7 @@ Result<Exit> BpbRun::run(Context& context, const EvaluatedModel& evaluated, cons
       progress.update(i + 1);
     }
     progress.finish();
+    if (!std::isfinite(sums.nats)) return error("the model's losses on the ", name, " split are not finite: its weights are damaged");
     const double seconds = Clock::real().seconds() - start;
     context.print(format_text("%s bpb: %.*f", name, digits, sums.bits_per_byte()));
     figures[join_text(name, "_bpb")] = sums.bits_per_byte();

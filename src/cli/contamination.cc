@@ -1,15 +1,16 @@
 #include "cli/contamination.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
-#include "cli/training.h"
 #include "core/log.h"
 #include "corpus/decontaminate.h"
 #include "corpus/evaluation_sets.h"
 #include "corpus/words.h"
 #include "data/corpus.h"
 #include "data/line_reader.h"
+#include "data/record_set.h"
 
 namespace lathe::cli {
 namespace {
@@ -67,59 +68,142 @@ struct Scanned {
   std::optional<corpus::NgramSet> contaminated;  // all n-grams of those documents
 };
 
-Result<Scanned> scan(const fs::path& path, const corpus::Decontaminator& sets, int64_t most_bytes) {
-  LATHE_TRY(const auto text, data::Corpus::open(path, data::SplitRule::kTrainOnly));
-  data::GroupReader reader(text, data::Split::kTrain);
-  Scanned scanned;
-  scanned.documents.resize(sets.sets().size());
-  corpus::NgramSet::Builder hits("training", sets.ngram());
-  std::vector<std::string> group;
-  while (true) {
-    LATHE_TRY(const bool more, reader.next_group(group));
-    if (!more) break;
-    if (scanned.bytes >= most_bytes) {
-      scanned.whole = false;
-      break;
-    }
-    for (const std::string& document : group) {
-      scanned.bytes += static_cast<int64_t>(document.size());
-      const std::vector<corpus::Contamination> found = sets.find(document);
-      for (const corpus::Contamination& one : found) ++scanned.documents[static_cast<size_t>(one.set)];
-      if (!found.empty()) hits.add(document);
+class Scan {
+ public:
+  Scan(const corpus::Decontaminator& sets, int64_t most_bytes) : sets_(sets), most_bytes_(most_bytes), hits_("training", sets.ngram()) {
+    scanned_.documents.resize(sets.sets().size());
+  }
+
+  Status documents(const fs::path& path) {
+    LATHE_TRY(const auto text, data::Corpus::open(path, data::SplitRule::kTrainOnly));
+    data::GroupReader reader(text, data::Split::kTrain);
+    std::vector<std::string> group;
+    while (true) {
+      LATHE_TRY(const bool more, reader.next_group(group));
+      if (!more || is_full()) return {};
+      for (const std::string& document : group) add({document});
     }
   }
-  scanned.contaminated = std::move(hits).finish();
-  return scanned;
+
+  Status conversations(const fs::path& path) {
+    std::error_code code;
+    std::vector<fs::path> files = {path};
+    if (fs::is_directory(path, code)) {
+      LATHE_TRY(files, list_files(path, data::RecordSet::endings(), true));
+      files.erase(std::remove_if(files.begin(), files.end(), [](const fs::path& file) { return file.extension() == ".json"; }), files.end());
+    }
+    LATHE_TRY(const auto records, data::RecordSet::open(files, true));
+    for (int64_t i = 0; i < records->size(); ++i) {
+      if (is_full()) return {};
+      LATHE_TRY(const Json record, records->record(i));
+      add(texts_of(record));
+    }
+    return {};
+  }
+
+  Scanned finish() && {
+    scanned_.contaminated = std::move(hits_).finish();
+    return std::move(scanned_);
+  }
+
+ private:
+  bool is_full() {
+    if (scanned_.bytes < most_bytes_) return false;
+    scanned_.whole = false;
+    return true;
+  }
+
+  // A document, or what is said in one conversation.
+  void add(const std::vector<std::string>& texts) {
+    std::vector<bool> shared(scanned_.documents.size());
+    for (const std::string& text : texts) {
+      scanned_.bytes += static_cast<int64_t>(text.size());
+      const std::vector<corpus::Contamination> found = sets_.find(text);
+      for (const corpus::Contamination& one : found) shared[static_cast<size_t>(one.set)] = true;
+      if (!found.empty()) hits_.add(text);
+    }
+    for (size_t i = 0; i < shared.size(); ++i) scanned_.documents[i] += shared[i] ? 1 : 0;
+  }
+
+  const corpus::Decontaminator& sets_;
+  int64_t most_bytes_;
+  corpus::NgramSet::Builder hits_;
+  Scanned scanned_;
+};
+
+// A text of lines is documents whatever it is there for.
+bool is_conversations(const fs::path& path, bool wanted) {
+  const auto& endings = data::RecordSet::endings();
+  std::error_code code;
+  return wanted && (fs::is_directory(path, code) ||
+                    std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) { return path.string().ends_with(ending); }));
 }
 
-// {"items", "contaminated_items", "share"}: an item is a line of the file.
-Result<Json> items_of(const fs::path& file, const corpus::Decontaminator& training) {
+bool is_parquet(const fs::path& file) { return file.extension() == ".parquet"; }
+
+Result<corpus::NgramSet> set_of(const fs::path& file) {
+  const std::string name = file.filename().string();
+  if (!is_parquet(file)) return corpus::read_evaluation_file({file, name}, corpus::kDefaultNgram);
+  LATHE_TRY(const auto records, data::RecordSet::open({file}, true));
+  corpus::NgramSet::Builder builder(name);
+  for (int64_t i = 0; i < records->size(); ++i) {
+    LATHE_TRY(const Json record, records->record(i));
+    for (const std::string& text : texts_of(record)) builder.add(text);
+  }
+  return std::move(builder).finish();
+}
+
+// Calls it with the texts of every item: a line of the file, a row of a table.
+Status each_item(const fs::path& file, const std::function<void(const std::vector<std::string>&)>& call) {
+  if (is_parquet(file)) {
+    LATHE_TRY(const auto records, data::RecordSet::open({file}, true));
+    for (int64_t i = 0; i < records->size(); ++i) {
+      LATHE_TRY(const Json record, records->record(i));
+      call(texts_of(record));
+    }
+    return {};
+  }
   LATHE_TRY(auto lines, data::LineReader::open(file));
   const bool json = file.filename().string().find(".jsonl") != std::string::npos;
-  int64_t items = 0, contaminated = 0;
   std::string_view line;
   while (true) {
     LATHE_TRY(const bool more, lines->next(line));
-    if (!more) break;
+    if (!more) return {};
     if (trim_text(line).empty()) continue;
-    ++items;
     std::vector<std::string> texts = {std::string(line)};
     if (json) {
       LATHE_TRY(const Json value, parse_json(line, file.string()));
       texts = texts_of(value);
     }
-    for (const std::string& text : texts)
-      if (!training.find(text).empty()) {
-        ++contaminated;
-        break;
-      }
+    call(texts);
   }
+}
+
+// {"items", "contaminated_items", "share"}
+Result<Json> items_of(const fs::path& file, const corpus::Decontaminator& training) {
+  int64_t items = 0, contaminated = 0;
+  LATHE_TRY_STATUS(each_item(file, [&](const std::vector<std::string>& texts) {
+    ++items;
+    contaminated += std::any_of(texts.begin(), texts.end(), [&](const std::string& text) { return !training.find(text).empty(); }) ? 1 : 0;
+  }));
   const double share = items == 0 ? 0 : static_cast<double>(contaminated) / static_cast<double>(items);
   return Json(Json::Object{{"items", items}, {"contaminated_items", contaminated}, {"share", share}});
 }
 
-Result<Json> by_scan(const fs::path& path, const std::vector<fs::path>& files, const std::vector<corpus::NgramSet>& sets, int64_t most_bytes) {
-  LATHE_TRY(const Scanned scanned, scan(path, corpus::Decontaminator(sets), most_bytes));
+Result<Json> by_scan(const std::vector<fs::path>& texts, bool conversations, const std::vector<fs::path>& files, int64_t most_bytes) {
+  std::vector<corpus::NgramSet> sets;
+  for (const fs::path& file : files) {
+    LATHE_TRY(corpus::NgramSet set, set_of(file));
+    sets.push_back(std::move(set));
+  }
+  const corpus::Decontaminator wanted(sets);
+  Scan scan(wanted, most_bytes);
+  std::string names;
+  for (const fs::path& text : texts) {
+    names += (names.empty() ? "" : ", ") + text.string();
+    LATHE_TRY_STATUS(is_conversations(text, conversations) ? scan.conversations(text) : scan.documents(text));
+  }
+  const Scanned scanned = std::move(scan).finish();
   const corpus::Decontaminator training({*scanned.contaminated});
   Json figures = Json::object();
   int64_t items = 0, contaminated = 0;
@@ -130,7 +214,7 @@ Result<Json> by_scan(const fs::path& path, const std::vector<fs::path>& files, c
     contaminated += of_file.at("contaminated_items").as_int();
     figures[sets[i].name()] = of_file;
   }
-  Json out(Json::Object{{"checked", "n-gram scan"}, {"ngram", corpus::kDefaultNgram}, {"corpus", path.string()}, {"scanned_bytes", scanned.bytes},
+  Json out(Json::Object{{"checked", "n-gram scan"}, {"ngram", corpus::kDefaultNgram}, {"corpus", names}, {"scanned_bytes", scanned.bytes},
                         {"scanned_whole", scanned.whole}, {"sets", figures}});
   if (contaminated > 0)
     out["warning"] = join_text(contaminated, " of ", items, " items share ", corpus::kDefaultNgram, " words in a row with the training text",
@@ -138,39 +222,56 @@ Result<Json> by_scan(const fs::path& path, const std::vector<fs::path>& files, c
   return out;
 }
 
-Result<Json> check(const fs::path& path, const std::vector<fs::path>& files, int64_t most_bytes) {
-  LATHE_TRY(const std::optional<Json> prepared, by_preparation(path, files));
-  if (prepared) return *prepared;
-  std::vector<corpus::EvaluationFile> named;
-  for (const fs::path& file : files) named.push_back({file, file.filename().string()});
-  LATHE_TRY(const std::vector<corpus::NgramSet> sets, corpus::read_evaluation_files(named, corpus::kDefaultNgram));
-  return by_scan(path, files, sets, most_bytes);
-}
-
-}  // namespace
-
-Json contamination_of_text(const fs::path& corpus, const std::vector<fs::path>& sets, int64_t most_bytes) {
+Json check(const std::vector<fs::path>& texts, bool conversations, const std::vector<fs::path>& sets, int64_t most_bytes) {
   if (sets.empty()) return unknown("no evaluation set to look for");
   for (const fs::path& set : sets) {
     const std::string name = set.filename().string();
-    if (name.find(".jsonl") == std::string::npos && name.find(".txt") == std::string::npos) return unknown(name + " is neither .jsonl nor .txt");
+    if (name.find(".jsonl") == std::string::npos && name.find(".txt") == std::string::npos && !is_parquet(set))
+      return unknown(name + " is neither .jsonl, .txt nor .parquet");
   }
   // Tasks of different shots share a file.
   std::vector<fs::path> files = sets;
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
-  const Result<Json> checked = check(corpus, files, most_bytes);
-  return checked.ok() ? checked.value() : unknown(checked.error().to_string());
+  if (texts.size() == 1 && std::none_of(files.begin(), files.end(), is_parquet)) {
+    const Result<std::optional<Json>> prepared = by_preparation(texts[0], files);
+    if (!prepared.ok()) return unknown(prepared.error().to_string());
+    if (prepared.value()) return *prepared.value();
+  }
+  const Result<Json> scanned = by_scan(texts, conversations, files, most_bytes);
+  return scanned.ok() ? scanned.value() : unknown(scanned.error().to_string());
+}
+
+}  // namespace
+
+Json contamination_of_text(const fs::path& corpus, const std::vector<fs::path>& sets, int64_t most_bytes) {
+  return check({corpus}, false, sets, most_bytes);
+}
+
+Json contamination_of_stages(const std::vector<TrainedStage>& stages, const std::vector<fs::path>& sets, int64_t most_bytes) {
+  Json all = Json::object();
+  std::string warning;
+  bool any = false;
+  for (const TrainedStage& stage : stages) {
+    Json found = stage.texts.empty() ? unknown(stage.unknown) : check(stage.texts, stage.conversations, sets, most_bytes);
+    if (!stage.texts.empty() && !stage.unknown.empty()) found["not_looked_at"] = stage.unknown;
+    if (const Json* of_stage = found.find("warning")) warning += join_text(warning.empty() ? "" : "; ", stage.stage, ": ", of_stage->as_string());
+    any = any || !found.at("checked").as_string().starts_with("unknown");
+    std::string name = stage.stage;
+    for (int again = 2; all.contains(name); ++again) name = join_text(stage.stage, " ", again);
+    all[name] = std::move(found);
+  }
+  if (all.size() == 1) return all.as_object().begin()->second;
+  Json out = any ? Json(Json::Object{{"checked", "by stage"}}) : unknown("of no stage, see each");
+  out["stages"] = std::move(all);
+  if (!warning.empty()) out["warning"] = warning;
+  return out;
 }
 
 Json contamination_of(const Context& context, bool foreign, const train::LoadedModel& loaded, const std::vector<fs::path>& sets) {
-  const Json& trained_with = loaded.meta.user_config;
-  if (foreign || !trained_with.is_object()) return unknown("what this model was trained on is not recorded");
-  if (loaded.meta.stage != "base") return unknown(join_text("a checkpoint of ", loaded.meta.stage, " records its conversations only; check the base model"));
-  const Result<fs::path> path = given_or_base(context, trained_with.get_string("data", ""), "base_data");
-  std::error_code code;
-  if (!path.ok() || !fs::exists(path.value(), code)) return unknown(join_text("the training text is not on this machine", path.ok() ? ": " + path.value().string() : ""));
-  Json out = contamination_of_text(path.value(), sets);
+  const Result<fs::path> base = context.base_folder();
+  if (foreign || !base.ok()) return unknown("what this model was trained on is not recorded");
+  const Json out = contamination_of_stages(trained_stages(base.value(), train::checkpoint_folder(loaded.run, loaded.meta.step)), sets);
   if (const Json* warning = out.find("warning")) log_warning("contamination", warning->as_string());
   return out;
 }

@@ -65,7 +65,15 @@ Result<std::vector<eval::CoreTask>> CoreRun::list(const fs::path& base) const {
       }
     }
   }
-  if (tasks.empty()) return all;
+  // Before hours of other tasks, not after them.
+  const auto enough = [this](const std::vector<eval::CoreTask>& chosen) -> Result<std::vector<eval::CoreTask>> {
+    for (const eval::CoreTask& task : chosen)
+      if (max_per_task > 0 && max_per_task <= task.num_fewshot)
+        return error_at("max_per_task", -1, "is ", max_per_task, ", but ", task.label, " puts ", task.num_fewshot, " other items before each; give at least ",
+                        task.num_fewshot + 1, ", or leave the task out");
+    return chosen;
+  };
+  if (tasks.empty()) return enough(all);
   std::vector<std::string> known;
   for (const eval::CoreTask& task : all) known.push_back(task.label);
   std::vector<eval::CoreTask> wanted;
@@ -80,7 +88,7 @@ Result<std::vector<eval::CoreTask>> CoreRun::list(const fs::path& base) const {
     wanted.push_back(all[static_cast<size_t>(found - known.begin())]);
   }
   if (wanted.empty()) return error_at("tasks", -1, "names no task");
-  return wanted;
+  return enough(wanted);
 }
 
 Result<CoreRun::Outcome> CoreRun::measure(Context& context, model::Transformer& model, const tokenizer::Tokenizer& tokenizer,
@@ -126,10 +134,11 @@ Result<Exit> CoreRun::run(Context& context, const EvaluatedModel& evaluated, con
     const std::string file = join_text("core_", task.label, ".jsonl");
     LATHE_TRY_STATUS(eval::write_answers(results.folder() / file, score.answers));
     LATHE_TRY(const std::string hash, sha256_file(task.file));
+    const fs::path data = fs::absolute(task.file).lexically_normal();
     Json figure = score.figure();
     figure["settings"] = Json(Json::Object{{"max_per_task", max_per_task}, {"max_seq_len", own.max_seq_len}, {"num_fewshot", task.num_fewshot},
                                            {"continuation_delimiter", task.delimiter}, {"shuffle_seed", 1337}, {"few_shot_seed", 1234}});
-    figure["data"] = Json(Json::Object{{task.file.string(), hash}});
+    figure["data"] = Json(Json::Array{Json(Json::Object{{"file", data.filename().string()}, {"path", data.string()}, {"sha256", hash}})});
     figure["answers"] = file;
     tasks_figure[task.label] = figure;
     return results.keep("core", {{task.label, figure}});

@@ -20,7 +20,7 @@ class CorpusDpo : public Verb {
   VerbInfo info() const override {
     return {"corpus dpo",
             "data",
-            "preference pairs (prompt, better and worse answer) checked, filtered and split for lathe dpo",
+            "preference pairs (prompt, better and worse answer) checked and filtered",
             "lathe corpus dpo --config config/dpo/datasets/orca_dpo.json --tokenizer-dir data/spm_32k --output-dir "
             "data/orca",
             "",

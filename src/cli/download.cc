@@ -25,7 +25,7 @@ std::string megabytes(int64_t bytes) { return bytes < 0 ? "unknown size" : forma
 class Download : public Verb {
  public:
   VerbInfo info() const override {
-    return {"download", "data", "fetch corpora, evaluation and chat sets: resumable, verified, offline from the cache", "lathe download fineweb -n 8", "[WHAT ...]", 1000};
+    return {"download", "data", "fetch corpora, evaluation and chat sets: resumable, verified, cached", "lathe download fineweb -n 8", "[WHAT ...]", 1000};
   }
   void describe(SettingsTable& table) override {
     table.group("what");

@@ -183,10 +183,11 @@ Result<Exit> Dpo::run(Context& context) {
     };
   std::vector<fs::path> sources = loaded.files;
   sources.insert(sources.end(), data.dirs.begin(), data.dirs.end());
-  if (!data.validation.empty()) sources.push_back(data.validation);
+  std::vector<fs::path> beside;
+  if (!data.validation.empty()) beside.push_back(data.validation);
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"dpo", settings, hooks, model, loaded.tokenizer, *optimizer, stage->objective(),
-                                   weights, *world, user_config, run, nullptr, 4, sources}));
+                                   weights, *world, user_config, run, nullptr, 4, sources, beside}));
   if (!result.interrupted && !s_.dry_run) {
     Json outcome = Json::object();
     outcome["Number of iterations"] = result.state.step;

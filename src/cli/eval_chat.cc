@@ -123,7 +123,8 @@ Status EvalChat::write(Context& context, const fs::path& base, const fs::path& f
   LATHE_TRY(Json summary, read_json(folder / eval::kSummaryFile));
   std::vector<std::pair<std::string, Json>> missing;  // a score of the same model that stands already stays
   for (const ChatJob& job : jobs) {
-    const Json* before = summary.at("tasks").find(job.name);
+    const Json* measured = summary.find("tasks");
+    const Json* before = measured == nullptr ? nullptr : measured->find(job.name);
     if (!job.task && (before == nullptr || before->contains("not_run"))) missing.emplace_back(job.name, eval::not_run(job.not_run));
   }
   LATHE_TRY_STATUS(eval::update_summary(folder, about, "tasks", missing));
@@ -134,8 +135,9 @@ Status EvalChat::write(Context& context, const fs::path& base, const fs::path& f
   }
   LATHE_TRY(summary, read_json(folder / eval::kSummaryFile));
   Json results = Json::object();
+  const Json* known = summary.find("tasks");
   for (const std::string& name : known_chat_jobs())
-    if (const Json* figure = summary.at("tasks").find(name)) {
+    if (const Json* figure = known == nullptr ? nullptr : known->find(name)) {
       const Json* reason = figure->find("not_run");
       results[name] = reason != nullptr ? Json("not run: " + reason->as_string()) : figure->at("accuracy");
     }
@@ -160,6 +162,7 @@ Result<Exit> EvalChat::run(Context& context) {
 
   const fs::path folder = model_.results_folder(base, loaded);
   std::vector<eval::TaskScore> scores;
+  bool chat_core_dropped = false;
   for (const ChatJob& job : jobs) {
     if (!job.task) {
       log_warning("eval", job.name, " is not run: ", job.not_run);
@@ -170,6 +173,11 @@ Result<Exit> EvalChat::run(Context& context) {
     if (score.n < std::ssize(job.task->items)) continue;  // stopped on the way
     for (const std::string& line : eval::final_lines(score)) context.print(line);
     if (ranks->is_main()) {  // at once: whoever is killed later keeps it
+      if (tasks::find_chat_task(score.task) != nullptr && !chat_core_dropped) {  // a mean of older scores must not stand beside a newer one
+        const std::pair<std::string, Json> dropped{"ChatCORE", eval::not_run("a run of its sets has not ended")};
+        LATHE_TRY_STATUS(eval::update_summary(folder, about, "chatcore", {&dropped, 1}));
+        chat_core_dropped = true;
+      }
       LATHE_TRY_STATUS(eval::write_scores(folder, about, {&score, 1}));
     }
     scores.push_back(std::move(score));

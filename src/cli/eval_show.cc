@@ -58,6 +58,17 @@ bool go_on() {
   return std::getline(std::cin, line) && line != "q";
 }
 
+// TASK.jsonl, or core_TASK.jsonl: the files of CORE's tasks have that before their names.
+Result<fs::path> file_of_task(const fs::path& folder, const std::string& task) {
+  std::error_code code;
+  for (const std::string& stem : {task, "core_" + task})
+    if (fs::exists(folder / (stem + ".jsonl"), code)) return folder / (stem + ".jsonl");
+  LATHE_TRY(const std::vector<eval::AnswerFile> files, eval::read_answer_files(folder));
+  std::string names;
+  for (const eval::AnswerFile& file : files) names += (names.empty() ? "" : ", ") + file.task;
+  return error_at(folder.string(), -1, "holds no answers to \"", task, "\"; there are ", names);
+}
+
 bool EvalShow::wanted(const Json& answer) const {
   if (index_ >= 0) return answer.at("index").as_int() == index_;
   if (!all_ && eval::is_correct(answer).value_or(false)) return false;
@@ -84,7 +95,9 @@ Result<Exit> EvalShow::run(Context& context) {
   } else {
     LATHE_TRY(path, results_folder(base, context.common().tag, source_));
   }
-  if (std::error_code code; !task_.empty() && fs::is_directory(path, code)) path /= task_ + ".jsonl";
+  if (std::error_code code; !task_.empty() && fs::is_directory(path, code)) {
+    LATHE_TRY(path, file_of_task(path, task_));
+  }
   LATHE_TRY(const std::vector<eval::AnswerFile> files, eval::read_answer_files(path));
   if (files.size() > 1) return list(context, files);
 

@@ -9,7 +9,7 @@ namespace {
 class InspectVerb : public Verb {
  public:
   VerbInfo info() const override {
-    return {"inspect", "move", "what a file or folder is: shapes, types, hashes, settings, what it was made from", "lathe inspect --verify ~/.cache/lathe/speedrun", "PATH", 1, 1};
+    return {"inspect", "move", "what a file or folder is and was made from: shapes, hashes, settings", "lathe inspect --verify ~/.cache/lathe/speedrun", "PATH", 1, 1};
   }
   void describe(SettingsTable& table) override {
     table.add("verify", &verify_, "every recorded hash at and below PATH, and of what it was made from, computed anew; status 1 when a file is changed or missing");

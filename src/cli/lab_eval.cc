@@ -43,6 +43,7 @@ class LabEval : public Verb {
   Status write_texts(const fs::path& file, const LabMetrics& metrics, const LabMeasured& model, const LabMeasured* baseline, Json& files) const;
   Status write_files(Context& context, const fs::path& file, Json& results, const LabMetrics& metrics, const LabSubjects& subjects, const LabMeasured& model,
                      const LabMeasured* baseline) const;
+  Status write_summary(Context& context, const LabSubjects& subjects, const LabMeasured& model) const;
   Status write_manifest_of(const Context& context, const fs::path& file, const Json& results, const LabMetrics& metrics, const LabSubjects& subjects) const;
 
   LabEvalSettings settings_;
@@ -128,25 +129,9 @@ Status LabEval::write_manifest_of(const Context& context, const fs::path& file, 
   return write_json_atomic(file.parent_path() / (file.stem().string() + "_" + kManifestFile), manifest.to_json());
 }
 
-Status LabEval::write_files(Context& context, const fs::path& file, Json& results, const LabMetrics& metrics, const LabSubjects& subjects, const LabMeasured& model,
-                            const LabMeasured* baseline) const {
-  LATHE_TRY_STATUS(make_folders(file.parent_path().empty() ? fs::path(".") : file.parent_path()));
-  Json files = Json::object();
-  LATHE_TRY_STATUS(write_texts(file, metrics, model, baseline, files));
-  const auto beside = [&](const char* ending) { return file.parent_path() / (file.stem().string() + ending); };
-  if (settings_.save_metrics) {
-    LATHE_TRY_STATUS(write_file_atomic(beside(".md"), results_markdown(results)));
-    files["table"] = beside(".md").filename().string();
-  }
-  if (settings_.save_csv && *settings_.preferences) {
-    LATHE_TRY_STATUS(write_file_atomic(beside(".csv"), results_csv(results)));
-    files["csv"] = beside(".csv").filename().string();
-  }
-  results["files"] = std::move(files);
-  LATHE_TRY_STATUS(write_json_atomic(file, results));
-  LATHE_TRY_STATUS(write_manifest_of(context, file, results, metrics, subjects));
+// The figures of a model of the base folder also stand where every evaluation's do.
+Status LabEval::write_summary(Context& context, const LabSubjects& subjects, const LabMeasured& model) const {
   if (!settings_.model_path.empty()) return {};
-  // A model of the base folder: the figures also stand where every evaluation's do.
   LATHE_TRY(const fs::path base, context.base_folder());
   LATHE_TRY(const Json about, evaluated_.about(context, *subjects.model().loaded));
   const fs::path folder = evaluated_.results_folder(base, *subjects.model().loaded);
@@ -169,6 +154,26 @@ Status LabEval::write_files(Context& context, const fs::path& file, Json& result
     LATHE_TRY_STATUS(eval::update_summary(folder, about, name, figures));
   }
   return {};
+}
+
+Status LabEval::write_files(Context& context, const fs::path& file, Json& results, const LabMetrics& metrics, const LabSubjects& subjects, const LabMeasured& model,
+                            const LabMeasured* baseline) const {
+  LATHE_TRY_STATUS(make_folders(file.parent_path().empty() ? fs::path(".") : file.parent_path()));
+  Json files = Json::object();
+  LATHE_TRY_STATUS(write_texts(file, metrics, model, baseline, files));
+  const auto beside = [&](const char* ending) { return file.parent_path() / (file.stem().string() + ending); };
+  if (settings_.save_metrics) {
+    LATHE_TRY_STATUS(write_file_atomic(beside(".md"), results_markdown(results)));
+    files["table"] = beside(".md").filename().string();
+  }
+  if (settings_.save_csv && *settings_.preferences) {
+    LATHE_TRY_STATUS(write_file_atomic(beside(".csv"), results_csv(results)));
+    files["csv"] = beside(".csv").filename().string();
+  }
+  results["files"] = std::move(files);
+  LATHE_TRY_STATUS(write_summary(context, subjects, model));  // before the file that says "already done"
+  LATHE_TRY_STATUS(write_json_atomic(file, results));
+  return write_manifest_of(context, file, results, metrics, subjects);
 }
 
 Result<Exit> LabEval::run(Context& context) {

@@ -317,6 +317,7 @@ Status LabMetrics::validation(Context& context, const LabSubject& subject, LabMe
   }
   progress.finish();
   const eval::LossSum total = eval::total_of(sums);
+  if (!std::isfinite(total.nats)) return error("the model's losses on the validation data are not finite: its weights are damaged");
   for (const eval::LossSum& sum : sums) out.validation.push_back(sum.mean());
   const tasks::Interval range = eval::bootstrap_mean_interval(out.validation);
   Json figure = Json::object();

@@ -1,4 +1,6 @@
 // lathe quantize: a GGUF file, a checkpoint or a foreign model to a GGUF file with fewer bits a value.
+#include <algorithm>
+
 #include "cli/export_gguf.h"
 #include "cli/verbs.h"
 #include "train/open_model.h"
@@ -13,11 +15,13 @@ class Quantize : public Verb {
   }
   void describe(SettingsTable& t) override {
     t.add("type", &type_, "of matrices; vectors stay f32, the head of 4-bit files has 6 bits").choices = encoded_block_names();
+    t.add("force", &force_, "replace the file that stands at OUT");
   }
   Result<Exit> run(Context& context) override;
 
  private:
   std::string type_ = "q4_k";
+  bool force_ = false;
 };
 
 // <base>/base_checkpoints/<tag>/step_<n>, or what open_model knows.
@@ -38,6 +42,9 @@ Result<train::LoadedModel> load(const fs::path& path) {
 
 Result<Exit> Quantize::run(Context& context) {
   const fs::path from = context.operands()[0], to = context.operands()[1];
+  std::error_code code;
+  if (fs::equivalent(from, to, code)) return error_at(to.string(), -1, "is what is read; name another file");
+  if (fs::exists(to, code) && !force_) return error_at(to.string(), -1, "exists; --force replaces it");
   const BlockType type = find_block_code(std::string_view(type_))->type;
   std::vector<GgufWritten> written;
   if (from.extension() == ".gguf") {
@@ -47,7 +54,11 @@ Result<Exit> Quantize::run(Context& context) {
     for (const auto& adapter : loaded.adapters) LATHE_TRY_STATUS(adapter->merge());
     LATHE_TRY(written, export_gguf(loaded, to, type));
   }
-  return context.finish(print_written(context, to, written));
+  const Json figures = print_written(context, to, written);
+  const BlockCode& block = block_code(type);
+  if (std::none_of(written.begin(), written.end(), [&](const GgufWritten& one) { return one.type == type; }))
+    context.print("no tensor became ", block.name, ": no row of a matrix is whole blocks of ", block.values, " values");
+  return context.finish(figures);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/signals.h"
 #include "eval/pass_at_k.h"
+#include "tasks/hosted_tasks.h"
 #include "tasks/problem_set.h"
 #include "train/base_settings.h"
 #include "train/load_model.h"
@@ -268,10 +269,15 @@ Result<Exit> Rl::run(Context& context) {
     values["samples"] = std::move(samples);
   };
   std::vector<fs::path> sources = loaded.files;
-  if (!s_.data.empty()) sources.push_back(s_.data);
+  std::vector<fs::path> beside;
+  if (s_.task == "gsm8k") {  // the built-in ones are made, not read
+    LATHE_TRY(const std::vector<fs::path> files, tasks::hosted_task_files(tasks::HostedTask::kGsm8k, base, s_.data, "main", "train"));
+    sources.insert(sources.end(), files.begin(), files.end());
+    LATHE_TRY(beside, tasks::hosted_task_files(tasks::HostedTask::kGsm8k, base, s_.data, "main", "test"));
+  }
   LATHE_TRY(const train::LoopResult result,
             training_.go(context, {"rl", loop_settings(context, model, steps, resume), hooks, model, loaded.tokenizer, *optimizer, objective,
-                                   weights, *world, user_config, run, nullptr, 0, sources}));
+                                   weights, *world, user_config, run, nullptr, 0, sources, beside}));
 
   Json outcome = Json::object();
   if (first && !first->pass.empty()) {

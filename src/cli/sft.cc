@@ -224,7 +224,7 @@ Result<Exit> Sft::run(Context& context) {
   std::vector<fs::path> sources = loaded.files;
   sources.insert(sources.end(), data.files.begin(), data.files.end());
   LATHE_TRY(const train::LoopResult result, training_.go(context, {names_.verb, loop_settings, hooks, model, tokenizer, *optimizer, objective, weights,
-                                                                   *world, user_config, run, nullptr, 4, sources}));
+                                                                   *world, user_config, run, nullptr, 4, sources, data.beside}));
 
   if (!result.interrupted && !s_.dry_run) {  // rows C-8.18, C-13.19
     Json outcome = Json::object();

@@ -16,7 +16,7 @@ struct Sets {
   tasks::ConversationSetPtr train, validation;
   Json description;
   std::vector<std::string> parts;
-  std::vector<fs::path> files;
+  std::vector<fs::path> files, beside;
 };
 
 Result<Sets> open_files(Context& context, const SftSettings& s) {
@@ -32,7 +32,7 @@ Result<Sets> open_files(Context& context, const SftSettings& s) {
     log_info("sft", "no validation conversations at ", val_path.string(), "; going without");
   } else {
     LATHE_TRY(sets.validation, tasks::open_conversations(val_path));
-    sets.files.push_back(val_path);
+    sets.beside.push_back(val_path);
   }
   return sets;
 }
@@ -48,7 +48,9 @@ Result<Sets> open_task_mixture(Context& context, const SftSettings& s) {
     for (const Json& entry : mixture.description.at(part).as_array())
       context.print(part, ": ", entry.at("task").as_string(), ", ", with_thousands(entry.at("conversations").as_int()), " conversations x ", entry.get_int("repeat", 1));
   context.print("Conversations: ", with_thousands(mixture.train->size()), ", validation: ", with_thousands(mixture.validation ? mixture.validation->size() : 0));
-  return Sets{std::move(mixture.train), std::move(mixture.validation), std::move(mixture.description), std::move(mixture.parts), {path}};
+  mixture.beside.push_back(path);
+  return Sets{std::move(mixture.train), std::move(mixture.validation), std::move(mixture.description),
+              std::move(mixture.parts), std::move(mixture.files),      std::move(mixture.beside)};
 }
 
 }  // namespace
@@ -70,6 +72,7 @@ Result<SftData> open_sft_data(Context& context, const SftSettings& s, const toke
   SftData out;
   out.description = std::move(sets.description);
   out.files = std::move(sets.files);
+  out.beside = std::move(sets.beside);
   // A row holds T tokens and the last target; the stream has no rows that a conversation must fit (row C-2.28).
   const int64_t most = s.style == "stream" ? tokenizer::kMaxRenderedTokens : s.max_seq_len + 1;
   out.train = std::make_unique<train::RenderedSet>(std::move(sets.train), tokenizer, most, std::move(sets.parts));

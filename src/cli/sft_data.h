@@ -15,7 +15,8 @@ struct SftData {
   std::unique_ptr<train::RenderedSet> train;
   std::unique_ptr<train::RenderedSet> validation;  // null: without
   Json description;                                // of a mixture, to be recorded with the run; else null
-  std::vector<fs::path> files;                     // that it was read from; of a mixture its description
+  std::vector<fs::path> files;                     // with what is trained on
+  std::vector<fs::path> beside;                    // validation, word lists, a mixture's description
 };
 
 // Prints warnings and what was opened. Validation that is the training file itself is an error (trap L5).

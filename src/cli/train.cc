@@ -171,7 +171,7 @@ Result<Exit> Train::run(Context& context) {
   LATHE_TRY_STATUS(check());
   LATHE_TRY(const std::vector<eval::CoreTask> core_tasks, this->core_tasks(context, base));
   LATHE_TRY(const model::ModelConfig config, train::model_config(settings_, tokenizer.vocab_size()));
-  const Json user_settings = context.settings();
+  const Json user_settings = with_whole_paths(context.settings(), {"tokenizer"});
   if (packed) settings_.max_seq_len = packed->sequence_length();  // of a batch; the model's context stands in `config`
   const DType dtype = resolved_dtype(context);
   const std::unique_ptr<dist::Communicator> world = dist::single_process();

@@ -304,7 +304,7 @@ Result<Exit> TrainTinyllm::run(Context& context) {
   train::LanguageObjective objective(model, *loader, options);
   LATHE_TRY(const train::LoopResult result, training_.go(context, {"train", loop_settings, hooks, model, tokenizer, *optimizer, objective,
                                                                    weights, *world, context.settings(), run,
-                                                                   average ? &*average : nullptr, 6, {settings_.data_path}}));
+                                                                   average ? &*average : nullptr, 6, {settings_.data_path}, {run / tokenizer::kTokenizerFile}}));
   Json figures = Json::object();
   figures["parameters"] = model.counts().total;
   figures["vocab_size"] = tokenizer.vocab_size();

@@ -36,6 +36,27 @@ Result<fs::path> given_or_base(const Context& context, const std::string& given,
   return base / fallback;
 }
 
+Json with_whole_paths(Json settings, const std::vector<std::string>& keys) {
+  if (!settings.is_object()) return settings;
+  const auto whole = [](const Json& value) -> Json {
+    std::error_code code;
+    if (!value.is_string() || value.as_string().empty() || fs::path(value.as_string()).is_absolute() || !fs::exists(value.as_string(), code)) return value;
+    const fs::path path = fs::absolute(value.as_string(), code);
+    return code ? value : Json(path.lexically_normal().string());
+  };
+  for (const std::string& key : keys) {
+    const Json* value = settings.find(key);
+    if (value == nullptr) continue;
+    Json out = whole(*value);
+    if (value->is_array()) {
+      out = Json::array();
+      for (const Json& entry : value->as_array()) out.push_back(whole(entry));
+    }
+    settings[key] = std::move(out);
+  }
+  return settings;
+}
+
 Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,
                         const std::vector<int32_t>& token_bytes) {
   LATHE_TRY(const std::unique_ptr<data::TokenLoader> loader, make_loader());
@@ -101,7 +122,7 @@ Status warn_earlier_checkpoints(const char* module, const fs::path& run) {
 Status resume_or_start(const char* module, train::Loop& loop, const fs::path& run, int64_t resume, const Json& settings) {
   if (resume < 0) return warn_earlier_checkpoints(module, run);
   LATHE_TRY(const train::CheckpointMeta saved, train::read_meta(run, resume));
-  warn_changed_settings(module, settings, saved.user_config);
+  warn_changed_settings(module, settings, with_whole_paths(with_whole_paths(saved.user_config), {"tokenizer"}));
   return loop.resume();
 }
 

@@ -30,6 +30,10 @@ train::LossNormalisation loss_normalisation(const std::string& name);
 // A folder or file given by the user, else `fallback` below the base folder.
 Result<fs::path> given_or_base(const Context& context, const std::string& given, const char* fallback);
 
+// Data paths of a run's settings, bound to the folder in which the program runs, so that a record of them holds from elsewhere.
+// One that is not there stays as it is.
+Json with_whole_paths(Json settings, const std::vector<std::string>& keys = {"data", "val_data", "data_path", "data_dirs"});
+
 // Bits per byte over `batches` batches of a fresh loader; each call sees the same ones (rows C-1.30, C-5.15).
 using MakeLoader = std::function<Result<std::unique_ptr<data::TokenLoader>>()>;
 Result<double> validate(model::Transformer& model, ops::Context& ctx, const MakeLoader& make_loader, int64_t batches,

@@ -75,6 +75,7 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
   const fs::path run = parts.run;
   const bool saves = parts.settings.save;
   const int64_t resume = parts.settings.resume_from_step;
+  parts.user_config = with_whole_paths(std::move(parts.user_config));
   LATHE_TRY_STATUS(make_folders(run));
   measure_.prepare(parts.settings, parts.model.dtype());
   parts.settings.on_spike = train::on_spike_of(on_spike_);
@@ -114,12 +115,17 @@ Result<train::LoopResult> TrainingRun::go(Context& context, TrainingParts parts)
 
   train::CheckpointMeta meta;
   if (saves) {
-    LATHE_TRY(const fs::path tokenizer, given_or_base(context, parts.user_config.get_string("tokenizer", ""), "tokenizer"));
-    parts.made_from.push_back(tokenizer);
-    LATHE_TRY(train::MadeFrom made_from, train::record_sources(run.parent_path().parent_path(), train::checkpoint_folder(run, 0), parts.made_from));
+    const std::string own = parts.user_config.get_string("tokenizer", "");
+    LATHE_TRY(fs::path tokenizer, given_or_base(context, own, "tokenizer"));
+    std::error_code code;  // of an imported model: below the base folder
+    if (const fs::path below = run.parent_path().parent_path() / own; tokenizer.is_relative() && fs::exists(below, code)) tokenizer = below;
+    parts.beside.push_back(tokenizer);
+    LATHE_TRY(train::MadeFrom made_from,
+              train::record_sources(run.parent_path().parent_path(), train::checkpoint_folder(run, 0), parts.made_from, parts.beside));
     for (const std::string& source : made_from.not_recorded)
       log_info(parts.module, source, " has no manifest.json and is too large to be hashed now: the checkpoints do not record it");
     meta.inputs = std::move(made_from.inputs);
+    meta.sources = std::move(made_from.sources);
     meta.not_recorded = std::move(made_from.not_recorded);
   }
   meta.tokenizer_hash = parts.tokenizer.hash();

@@ -35,6 +35,7 @@ struct TrainingParts {
   optim::Ema* ema = nullptr;
   int digits = 6;                         // of the best validation in the last lines; 0: not told there
   std::vector<fs::path> made_from = {};  // data and weights, for the checkpoints' manifests; the tokenizer is found here
+  std::vector<fs::path> beside = {};     // what else was read: validation, word lists, descriptions
   const char* go_on = "go on with --resume";  // after a signal
   bool new_phase = false;                 // settings may differ from the checkpoint's: no warnings of them
 };

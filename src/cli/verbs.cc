@@ -5,88 +5,124 @@
 
 namespace lathe::cli {
 
-std::unique_ptr<Verb> make_bench_data();
-std::unique_ptr<Verb> make_augment();
-std::unique_ptr<Verb> make_bench_eval();
-std::unique_ptr<Verb> make_bench_gemm();
-std::unique_ptr<Verb> make_bench_infer();
-std::unique_ptr<Verb> make_bench_attention();
-std::unique_ptr<Verb> make_bench_train();
-std::unique_ptr<Verb> make_bench_tokenizer();
-std::unique_ptr<Verb> make_completions();
-std::unique_ptr<Verb> make_dashboard();
+std::unique_ptr<Verb> make_synth();
+std::unique_ptr<Verb> make_download();
+std::unique_ptr<Verb> make_repackage();
 std::unique_ptr<Verb> make_corpus();
 std::unique_ptr<Verb> make_corpus_sft();
 std::unique_ptr<Verb> make_corpus_dpo();
-std::unique_ptr<Verb> make_doctor();
-std::unique_ptr<Verb> make_download();
+std::unique_ptr<Verb> make_augment();
+std::unique_ptr<Verb> make_preview();
+std::unique_ptr<Verb> make_tokenizer_train();
+std::unique_ptr<Verb> make_tokenizer_eval();
+std::unique_ptr<Verb> make_tokenizer_info();
+std::unique_ptr<Verb> make_tokenizer_encode();
+std::unique_ptr<Verb> make_tokenizer_decode();
+std::unique_ptr<Verb> make_tokenizer_render();
+std::unique_ptr<Verb> make_tokenizer_convert();
+std::unique_ptr<Verb> make_pack();
+std::unique_ptr<Verb> make_train();
+std::unique_ptr<Verb> make_mid();
+std::unique_ptr<Verb> make_sft();
 std::unique_ptr<Verb> make_dpo();
-std::unique_ptr<Verb> make_chat();
-std::unique_ptr<Verb> make_lab_dpo();
-std::unique_ptr<Verb> make_lab_eval();
+std::unique_ptr<Verb> make_rl();
+std::unique_ptr<Verb> make_plan();
 std::unique_ptr<Verb> make_lab_pretrain();
 std::unique_ptr<Verb> make_lab_sft();
+std::unique_ptr<Verb> make_lab_dpo();
+std::unique_ptr<Verb> make_train_tinyllm();
 std::unique_ptr<Verb> make_eval_base();
 std::unique_ptr<Verb> make_eval_bpb();
-std::unique_ptr<Verb> make_eval_chat();
-std::unique_ptr<Verb> make_eval_compare();
-std::unique_ptr<Verb> make_eval_show();
 std::unique_ptr<Verb> make_eval_core();
 std::unique_ptr<Verb> make_eval_sample();
+std::unique_ptr<Verb> make_eval_chat();
 std::unique_ptr<Verb> make_eval_tasks();
-std::unique_ptr<Verb> make_export();
-std::unique_ptr<Verb> make_generate();
-std::unique_ptr<Verb> make_import();
-std::unique_ptr<Verb> make_inspect();
-std::unique_ptr<Verb> make_pack();
-std::unique_ptr<Verb> make_plan();
-std::unique_ptr<Verb> make_preview();
-std::unique_ptr<Verb> make_serve();
-std::unique_ptr<Verb> make_merge();
-std::unique_ptr<Verb> make_quantize();
-std::unique_ptr<Verb> make_repackage();
+std::unique_ptr<Verb> make_lab_eval();
+std::unique_ptr<Verb> make_eval_show();
+std::unique_ptr<Verb> make_eval_compare();
+std::unique_ptr<Verb> make_dashboard();
 std::unique_ptr<Verb> make_report();
 std::unique_ptr<Verb> make_report_card();
 std::unique_ptr<Verb> make_report_compare();
-std::unique_ptr<Verb> make_mid();
-std::unique_ptr<Verb> make_miniseries();
-std::unique_ptr<Verb> make_rl();
 std::unique_ptr<Verb> make_scaling();
+std::unique_ptr<Verb> make_miniseries();
 std::unique_ptr<Verb> make_sandbox();
-std::unique_ptr<Verb> make_sft();
-std::unique_ptr<Verb> make_train();
-std::unique_ptr<Verb> make_train_tinyllm();
-std::unique_ptr<Verb> make_synth();
-std::unique_ptr<Verb> make_tokenizer_convert();
-std::unique_ptr<Verb> make_tokenizer_decode();
-std::unique_ptr<Verb> make_tokenizer_encode();
-std::unique_ptr<Verb> make_tokenizer_eval();
-std::unique_ptr<Verb> make_tokenizer_info();
-std::unique_ptr<Verb> make_tokenizer_render();
-std::unique_ptr<Verb> make_tokenizer_train();
+std::unique_ptr<Verb> make_chat();
+std::unique_ptr<Verb> make_generate();
+std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_import();
+std::unique_ptr<Verb> make_export();
+std::unique_ptr<Verb> make_merge();
+std::unique_ptr<Verb> make_quantize();
+std::unique_ptr<Verb> make_inspect();
+std::unique_ptr<Verb> make_bench_gemm();
+std::unique_ptr<Verb> make_bench_attention();
+std::unique_ptr<Verb> make_bench_train();
+std::unique_ptr<Verb> make_bench_infer();
+std::unique_ptr<Verb> make_bench_eval();
+std::unique_ptr<Verb> make_bench_data();
+std::unique_ptr<Verb> make_bench_tokenizer();
+std::unique_ptr<Verb> make_doctor();
+std::unique_ptr<Verb> make_completions();
 
+// The order is that of `lathe --help`: within a group the one in which a user needs the verbs.
 VerbList make_verbs() {
   VerbList verbs;
   verbs.push_back(make_synth());
+  verbs.push_back(make_download());
+  verbs.push_back(make_repackage());
   verbs.push_back(make_corpus());
   verbs.push_back(make_corpus_sft());
   verbs.push_back(make_corpus_dpo());
-  verbs.push_back(make_download());
-  verbs.push_back(make_import());
-  verbs.push_back(make_export());
-  verbs.push_back(make_merge());
-  verbs.push_back(make_quantize());
-  verbs.push_back(make_repackage());
-  verbs.push_back(make_preview());
   verbs.push_back(make_augment());
+  verbs.push_back(make_preview());
   verbs.push_back(make_tokenizer_train());
   verbs.push_back(make_tokenizer_eval());
   verbs.push_back(make_tokenizer_info());
   verbs.push_back(make_tokenizer_encode());
   verbs.push_back(make_tokenizer_decode());
   verbs.push_back(make_tokenizer_render());
-  verbs.push_back(make_pack());
   verbs.push_back(make_tokenizer_convert());
+  verbs.push_back(make_pack());
+
+  verbs.push_back(make_train());
+  verbs.push_back(make_mid());
+  verbs.push_back(make_sft());
+  verbs.push_back(make_dpo());
+  verbs.push_back(make_rl());
+  verbs.push_back(make_plan());
+  verbs.push_back(make_lab_pretrain());
+  verbs.push_back(make_lab_sft());
+  verbs.push_back(make_lab_dpo());
+  verbs.push_back(make_train_tinyllm());
+
+  verbs.push_back(make_eval_base());
+  verbs.push_back(make_eval_bpb());
+  verbs.push_back(make_eval_core());
+  verbs.push_back(make_eval_sample());
+  verbs.push_back(make_eval_chat());
+  verbs.push_back(make_eval_tasks());
+  verbs.push_back(make_lab_eval());
+  verbs.push_back(make_eval_show());
+  verbs.push_back(make_eval_compare());
+  verbs.push_back(make_dashboard());
+  verbs.push_back(make_report());
+  verbs.push_back(make_report_card());
+  verbs.push_back(make_report_compare());
+  verbs.push_back(make_scaling());
+  verbs.push_back(make_miniseries());
+  verbs.push_back(make_sandbox());
+
+  verbs.push_back(make_chat());
+  verbs.push_back(make_generate());
+  verbs.push_back(make_serve());
+
+  verbs.push_back(make_import());
+  verbs.push_back(make_export());
+  verbs.push_back(make_merge());
+  verbs.push_back(make_quantize());
+  verbs.push_back(make_inspect());
+
   verbs.push_back(make_bench_gemm());
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
@@ -94,59 +130,20 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_eval());
   verbs.push_back(make_bench_data());
   verbs.push_back(make_bench_tokenizer());
+
   verbs.push_back(make_doctor());
-  verbs.push_back(make_chat());
-  verbs.push_back(make_eval_base());
-  verbs.push_back(make_eval_bpb());
-  verbs.push_back(make_eval_chat());
-  verbs.push_back(make_eval_core());
-  verbs.push_back(make_eval_sample());
-  verbs.push_back(make_eval_tasks());
-  verbs.push_back(make_eval_show());
-  verbs.push_back(make_eval_compare());
-  verbs.push_back(make_lab_eval());
-  verbs.push_back(make_generate());
-  verbs.push_back(make_inspect());
-  verbs.push_back(make_plan());
-  verbs.push_back(make_dashboard());
-  verbs.push_back(make_serve());
-  verbs.push_back(make_report());
-  verbs.push_back(make_report_card());
-  verbs.push_back(make_report_compare());
-  verbs.push_back(make_scaling());
-  verbs.push_back(make_miniseries());
-  verbs.push_back(make_mid());
-  verbs.push_back(make_rl());
-  verbs.push_back(make_sandbox());
-  verbs.push_back(make_sft());
-  verbs.push_back(make_dpo());
-  verbs.push_back(make_train());
-  verbs.push_back(make_lab_pretrain());
-  verbs.push_back(make_lab_dpo());
-  verbs.push_back(make_lab_sft());
-  verbs.push_back(make_train_tinyllm());
   verbs.push_back(make_completions());
   return verbs;
 }
 
 const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
-      {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false}, {"base_train", "train", false},
-      {"base_loss", "eval bpb", true},         {"base_eval", "eval base", false},          {"chat_sft", "sft", false},
-      {"mid_train", "mid", false},
-      {"chat_rl", "rl", false},
-      {"chat_eval", "eval chat", false},
-      {"10_prepare_corpus", "corpus", false},  {"chat_cli", "chat", false},             {"chat_web", "serve", false},
-      {"20_train_tokenizer", "tokenizer train", false},
-      {"chat_cli", "chat", false},             {"chat_web", "serve", false},
-      {"dataset", "download", false},          {"chat_cli", "chat", false},             {"chat_web", "serve", false},
-      {"30_pack_dataset", "pack", false},
-      {"50_evaluate_pretrain", "eval lab", false},
-      {"80_evaluate_sft", "eval lab", false},
-      {"98_evaluate_dpo", "eval lab", false},
-      {"60_prepare_sft_corpus", "corpus sft", false},
-      {"90_prepare_dpo_corpus", "corpus dpo", false},
-      {"gen_synthetic_data", "augment", false},
+      {"dataset", "download", false}, {"gen_synthetic_data", "augment", false}, {"tok_train", "tokenizer train", false}, {"tok_eval", "tokenizer eval", false},
+      {"base_train", "train", false}, {"base_loss", "eval bpb", true}, {"base_eval", "eval base", false}, {"mid_train", "mid", false},
+      {"chat_sft", "sft", false}, {"chat_rl", "rl", false}, {"chat_eval", "eval chat", false}, {"chat_cli", "chat", false}, {"chat_web", "serve", false},
+      {"10_prepare_corpus", "corpus", false}, {"20_train_tokenizer", "tokenizer train", false}, {"30_pack_dataset", "pack", false},
+      {"50_evaluate_pretrain", "eval lab", false}, {"60_prepare_sft_corpus", "corpus sft", false}, {"80_evaluate_sft", "eval lab", false},
+      {"90_prepare_dpo_corpus", "corpus dpo", false}, {"98_evaluate_dpo", "eval lab", false},
   };
   return list;
 }

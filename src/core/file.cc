@@ -138,7 +138,8 @@ Status AtomicFileWriter::commit() {
 }
 
 Result<MappedFile> MappedFile::open(const fs::path& path) {
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a pipe that nobody writes to must not hold us.
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return system_error(path, "cannot open");
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return system_error(path, "cannot stat");

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace lathe {
@@ -20,7 +22,7 @@ bool is_current(int fd, const fs::path& path) {
 
 }  // namespace
 
-Result<FolderLock> FolderLock::take(const fs::path& folder) {
+Result<FolderLock> FolderLock::try_take(const fs::path& folder) {
   FolderLock lock;
   lock.path_ = folder.has_filename() ? folder : folder.parent_path();  // "out/x/" means "out/x"
   lock.path_ += ".lock";
@@ -38,8 +40,25 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
     }
     const int reason = errno;
     ::close(fd);
-    if (reason == EWOULDBLOCK) return error_at(name, -1, "another process is writing this folder; wait for it or stop it");
+    if (reason == EWOULDBLOCK) {
+      FolderLock nothing;
+      nothing.path_ = lock.path_;
+      return nothing;
+    }
     return error_at(name, -1, "cannot lock: ", std::strerror(reason));
+  }
+}
+
+Result<FolderLock> FolderLock::take(const fs::path& folder) { return wait(folder, 0); }
+
+Result<FolderLock> FolderLock::wait(const fs::path& folder, double seconds) {
+  const auto start = std::chrono::steady_clock::now();
+  while (true) {
+    LATHE_TRY(FolderLock lock, try_take(folder));
+    if (lock.held()) return lock;
+    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >= seconds)
+      return error_at(lock.path_.string(), -1, "another process is writing this folder; wait for it or stop it");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 

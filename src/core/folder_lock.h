@@ -13,6 +13,8 @@ class FolderLock {
   // Does not wait: a folder that another process (or another lock of this one) writes is an error. The folder itself
   // need not exist.
   static Result<FolderLock> take(const fs::path& folder);
+  // For writes that last moments: waits up to `seconds` for the others to end theirs.
+  static Result<FolderLock> wait(const fs::path& folder, double seconds);
   FolderLock() = default;  // holds nothing
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&& other) noexcept;
@@ -21,6 +23,8 @@ class FolderLock {
   bool held() const { return fd_ >= 0; }
 
  private:
+  // Nothing held: another holds it.
+  static Result<FolderLock> try_take(const fs::path& folder);
   void release();
   fs::path path_;  // of the lock file
   int fd_ = -1;

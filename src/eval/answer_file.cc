@@ -132,6 +132,14 @@ void add_samples(const Json& answer, const Json& outputs, Page& page) {
   }
 }
 
+// The options of a question, each with the mean loss that decided.
+void add_options(const Json& options, const Json& losses, Page& page) {
+  for (size_t i = 0; i < options.size(); ++i) {
+    const Json* loss = i < losses.size() ? &losses.at(i) : nullptr;
+    page.field(i == 0 ? "options" : "", join_text(loss != nullptr && loss->is_number() ? format_text("%8.4f", loss->as_double()) : "       -", "  ", text_of(options.at(i))));
+  }
+}
+
 }  // namespace
 
 std::optional<bool> is_correct(const Json& answer) {
@@ -170,6 +178,8 @@ Result<std::vector<AnswerFile>> read_answer_files(const fs::path& path) {
   } else {
     for (const Named& named : named_by_summary(path))
       if (named.file.ends_with(".jsonl") && named.file.find('/') == std::string::npos) files.push_back(path / named.file);
+    if (const Result<Json> summary = read_json(path / kSummaryFile); files.empty() && fs::exists(path / kSummaryFile, code) && !summary.ok())
+      return error(summary.error().to_string(), "; run the evaluation again, or name an answers' file itself");
     std::sort(files.begin(), files.end());
     files.erase(std::unique(files.begin(), files.end()), files.end());
     if (files.empty()) return error_at(path.string(), -1, "has no " + std::string(kSummaryFile) + " that names answers; `lathe eval chat`, `eval tasks` or `eval core` writes them");
@@ -194,8 +204,11 @@ std::string answer_text(const std::string& task, const Json& answer, size_t widt
   if (outputs != nullptr && outputs->is_array()) {
     add_samples(answer, *outputs, page);
   } else {
+    const Json *options = answer.find("options"), *losses = answer.find("losses");
+    const bool chosen = options != nullptr && options->is_array() && losses != nullptr && losses->is_array();
+    if (chosen) add_options(*options, *losses, page);
     field("output", "output");
-    if (outputs == nullptr || answer.find("answer") == nullptr || *outputs != answer.at("answer")) field("judged", "answer");
+    if (!chosen && (outputs == nullptr || answer.find("answer") == nullptr || *outputs != answer.at("answer"))) field("judged", "answer");
     field("note", "note");
   }
   field("expected", "expected");

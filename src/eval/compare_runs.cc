@@ -1,6 +1,8 @@
 #include "eval/compare_runs.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -47,7 +49,10 @@ std::optional<double> number_of(const Json* cell) {
 
 std::string cell_text(const Json* cell) {
   if (cell == nullptr) return "-";
-  if (cell->is_number()) return format_text("%.6g", cell->as_double());
+  if (cell->is_number()) {
+    const double number = cell->as_double();
+    return std::abs(number) >= 1000 && std::abs(number) < 1e15 ? with_thousands(std::llround(number)) : format_text("%.4g", number);
+  }
   if (!cell->is_object()) return cell->is_string() ? cell->as_string() : cell->dump();
   const std::string interval = interval_text(*cell);
   return figure_text(*cell) + (interval.empty() ? "" : " (" + interval + ")");
@@ -67,6 +72,15 @@ std::string difference_text(const Row& row, size_t i) {
   return text + (is_apart(*row.cells[0], *row.cells[i]) ? " **apart**" : "");
 }
 
+// The recorder's keys in a reader's words, with units.
+std::string label_of(const std::string& key) {
+  static const std::map<std::string, std::string> labels = {
+      {"trained_tokens", "tokens trained on"}, {"tok_per_sec", "tokens per second"}, {"mfu", "share of the machine's limit (MFU)"},
+      {"training_seconds", "training (s)"}, {"evaluation_seconds", "evaluation (s)"}};
+  const auto found = labels.find(key);
+  return found == labels.end() ? key : found->second;
+}
+
 std::string table_of(const std::vector<ComparedRun>& runs, const std::vector<Row>& rows) {
   if (rows.empty()) return "";
   std::string head = "| stage | figure |", rule = "|---|---|", body;
@@ -75,7 +89,7 @@ std::string table_of(const std::vector<ComparedRun>& runs, const std::vector<Row
     rule += i > 0 ? "---|---|" : "---|";
   }
   for (const Row& row : rows) {
-    body += "| " + row.stage + " | " + row.name + " |";
+    body += "| " + row.stage + " | " + label_of(row.name) + " |";
     for (size_t i = 0; i < runs.size(); ++i) body += " " + cell_text(row.cells[i]) + " |" + (i > 0 ? " " + difference_text(row, i) + " |" : "");
     body += "\n";
   }

@@ -21,6 +21,13 @@ std::optional<double> number_of(const std::string& text) {
   return value;
 }
 
+// Without the mark that some editors put before UTF-8.
+Result<std::string> read_marked_text(const fs::path& file) {
+  LATHE_TRY(std::string text, read_file(file));
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  return text;
+}
+
 // Records of fields; quoted fields may hold commas, line ends and doubled quotes (RFC 4180).
 Result<std::vector<std::vector<std::string>>> parse_csv(std::string_view text, const std::string& path) {
   std::vector<std::vector<std::string>> records;
@@ -230,7 +237,7 @@ const char* core_kind_name(CoreKind kind) {
 }
 
 Result<std::map<std::string, double>> read_random_baselines(const fs::path& csv) {
-  LATHE_TRY(const std::string text, read_file(csv));
+  LATHE_TRY(const std::string text, read_marked_text(csv));
   LATHE_TRY(const auto records, parse_csv(text, csv.string()));
   if (records.empty()) return error_at(csv.string(), -1, "the table is empty");
   const auto column = [&](const char* name) {
@@ -247,7 +254,7 @@ Result<std::map<std::string, double>> read_random_baselines(const fs::path& csv)
 }
 
 Result<std::vector<CoreTask>> read_core_tasks(const fs::path& yaml, const fs::path& data_folder, const std::map<std::string, double>& baselines) {
-  LATHE_TRY(const std::string text, read_file(yaml));
+  LATHE_TRY(const std::string text, read_marked_text(yaml));
   LATHE_TRY(const auto given, CoreYaml(text, yaml.string()).list("icl_tasks"));
   std::vector<CoreTask> out;
   for (const CoreYaml::Task& task : given) {

@@ -87,6 +87,8 @@ Result<CoreItem> read_item(const CoreTask& task, const RowReader& row) {
 }  // namespace
 
 Result<std::vector<CoreItem>> read_core_items(const CoreTask& task) {
+  // A pipe would be waited for.
+  if (std::error_code code; fs::exists(task.file, code) && !fs::is_regular_file(task.file, code)) return error_at(task.file.string(), -1, "is not a regular file");
   LATHE_TRY(const std::unique_ptr<data::RecordSet> records, data::RecordSet::open({task.file}));
   std::vector<CoreItem> items;
   for (int64_t row = 0; row < records->size(); ++row) {
@@ -107,7 +109,7 @@ std::vector<CoreItem> draw_core_items(std::vector<CoreItem> items, int64_t max_p
 }
 
 Result<std::vector<int64_t>> few_shot_examples(int64_t items, int64_t index, int64_t k) {
-  if (k > items - 1) return error(k, " examples were asked for, but beside the item there are only ", items - 1, " others; take more items or fewer examples");
+  if (k > items - 1) return error(k, " examples were asked for, but beside the item there are only ", items - 1, " others; take more items (--max-per-task) or fewer examples (num_fewshot)");
   std::vector<int64_t> drawn = PythonRandom(kFewShotSeed + static_cast<uint64_t>(index)).sample(items - 1, k);
   for (int64_t& i : drawn) i += i >= index ? 1 : 0;  // the pool leaves the item out
   return drawn;

@@ -124,6 +124,14 @@ Result<Json> inspect_tokenizer(const fs::path& path) {
   return out;
 }
 
+Result<Json> inspect_hugging_face(const fs::path& folder) {
+  Json out = start("model in Hugging Face's form", folder);
+  LATHE_TRY(out["config.json"], read_json(folder / "config.json"));
+  LATHE_TRY_STATUS(add_manifest(out, folder));
+  LATHE_TRY_STATUS(add_tensors(out, folder / "model.safetensors"));
+  return out;
+}
+
 // The folder of everything: what stages there are.
 Result<Json> inspect_base(const fs::path& folder) {
   Json out = start("base folder", folder);
@@ -163,6 +171,7 @@ Result<Json> inspect_folder(const fs::path& folder) {
   });
   if (!steps.empty()) return inspect_run(folder, steps);
   if (is_there(folder / "base_checkpoints") || is_there(folder / "eval_results")) return inspect_base(folder);
+  if (is_there(folder / "config.json") && is_there(folder / "model.safetensors")) return inspect_hugging_face(folder);
   if (is_there(folder / "tokenizer.json") || is_there(folder / "tokenizer.pkl") || is_there(folder / "spm.model")) return inspect_tokenizer(folder);
   if (is_there(folder / kSummaryFile)) return inspect(folder / kSummaryFile);
   if (is_there(folder / "report.json")) return inspect(folder / "report.json");

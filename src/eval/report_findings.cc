@@ -201,8 +201,9 @@ std::vector<DataSource> sources_in(const Json& settings) {
 }
 
 std::string evaluation_title(const std::string& section) {
-  for (const auto& [key, title] : {std::pair{"tasks", "Built-in tasks"}, {"core", "CORE tasks"}, {"chatcore", "ChatCORE"}, {"boolq", "BoolQ"}, {"perplexity", "Perplexity"},
-                                   {"bpb", "Bits per byte"}})
+  for (const auto& [key, title] : {std::pair{"tasks", "Tasks"}, {"core", "CORE tasks"}, {"chatcore", "ChatCORE"}, {"boolq", "BoolQ"}, {"perplexity", "Perplexity"},
+                                   {"bpb", "Bits per byte"}, {"validation", "Validation"}, {"smoke_tests", "Smoke tests"},
+                                   {"generation", "Generated texts"}, {"preferences", "Preferences"}, {"samples", "Samples"}})
     if (section == key) return title;
   return section;
 }

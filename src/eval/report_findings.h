@@ -47,7 +47,7 @@ struct DataSource {
 };
 std::vector<DataSource> sources_in(const Json& settings);
 
-// "tasks" -> "Built-in tasks".
+// "tasks" -> "Tasks".
 std::string evaluation_title(const std::string& section);
 
 }  // namespace lathe::eval

@@ -1,14 +1,42 @@
 #include "eval/results.h"
 
+#include "core/folder_lock.h"
+#include "core/log.h"
 #include "core/sha256.h"
 
 namespace lathe::eval {
+namespace {
+
+constexpr double kLockSeconds = 60;  // an update takes milliseconds
+constexpr const char* kDamaged = "summary.damaged.json";
+
+// The summary that stands, if it is of `about`; else an empty one. What cannot be parsed is set aside: figures that took hours are
+// not refused for it, and nothing is thrown away.
+Result<Json> summary_to_continue(const fs::path& folder, const Json& about) {
+  const fs::path file = folder / kSummaryFile;
+  std::error_code code;
+  if (!fs::exists(file, code)) return Json::object();
+  LATHE_TRY(const std::string text, read_file(file));
+  Result<Json> before = parse_json(text, file.string());
+  if (!before.ok() || !before.value().is_object()) {
+    fs::rename(file, folder / kDamaged, code);
+    if (code) return error_at(file.string(), -1, "is damaged and cannot be renamed: ", code.message());
+    log_warning("eval", file.string(), " is damaged and now called ", kDamaged, "; a new one is begun");
+    return Json::object();
+  }
+  const Json* same = before.value().find("about");
+  if (same != nullptr && *same == about) return before;
+  log_info("eval", file.string(), " was of another checkpoint or precision (", same != nullptr ? same->dump() : "unnamed", "); a new one is begun");
+  return Json::object();
+}
+
+}  // namespace
 
 Status update_summary(const fs::path& folder, const Json& about, const std::string& section,
                       std::span<const std::pair<std::string, Json>> figures) {
-  Json summary = Json::object();
-  if (const Result<Json> before = read_json(folder / kSummaryFile); before.ok() && before.value().is_object())
-    if (const Json* same = before.value().find("about"); same != nullptr && *same == about) summary = before.value();
+  LATHE_TRY_STATUS(make_folders(folder));
+  LATHE_TRY(const FolderLock lock, FolderLock::wait(folder, kLockSeconds));
+  LATHE_TRY(Json summary, summary_to_continue(folder, about));
   summary["about"] = about;
   if (const Json* there = summary.find(section); there == nullptr || !there->is_object()) summary[section] = Json::object();
   for (const auto& [name, figure] : figures) {

@@ -20,7 +20,8 @@ namespace lathe::eval {
 inline constexpr const char* kSummaryFile = "summary.json";
 
 // Puts figures into a section. What a summary of the same `about` holds already stays (figures of the same name are replaced);
-// one of another model or step is replaced whole.
+// one of another model or step is replaced whole, with a notice; one that is damaged is renamed. Processes take turns: none loses
+// another's figures.
 Status update_summary(const fs::path& folder, const Json& about, const std::string& section,
                       std::span<const std::pair<std::string, Json>> figures);
 

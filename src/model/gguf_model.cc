@@ -266,8 +266,11 @@ Result<ModelConfig> gguf_config(const GgufFile& file, const std::string& path) {
   return config;
 }
 
-Result<std::unique_ptr<Transformer>> load_gguf(const GgufFile& file, const std::string& path, DType dtype, bool with_gradients) {
-  LATHE_TRY(const ModelConfig config, gguf_config(file, path));
+Result<std::unique_ptr<Transformer>> load_gguf(const GgufFile& file, const std::string& path, DType dtype, bool with_gradients, int64_t tokens) {
+  LATHE_TRY(ModelConfig config, gguf_config(file, path));
+  if (tokens > config.vocab_size)
+    return error_at(path, -1, "the tokenizer has ", tokens, " tokens, tensor \"token_embd.weight\" has ", config.vocab_size, " rows");
+  if (tokens > 0) config.pad_vocabulary(tokens);
   const Architecture& architecture = *find_architecture(file);
   const Transformer shapes(config, dtype, Device::kMeta);
   LATHE_TRY(const std::vector<GgufPlace> places, find_places(file, architecture, shapes, path));

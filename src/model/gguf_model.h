@@ -15,7 +15,8 @@ namespace lathe::model {
 
 // `path` is for messages.
 Result<ModelConfig> gguf_config(const GgufFile& file, const std::string& path);
-Result<std::unique_ptr<Transformer>> load_gguf(const GgufFile& file, const std::string& path, DType dtype, bool with_gradients = false);
+// tokens > 0: of the tokenizer; further rows of the tables are padding.
+Result<std::unique_ptr<Transformer>> load_gguf(const GgufFile& file, const std::string& path, DType dtype, bool with_gradients = false, int64_t tokens = 0);
 
 // What a file of a model holds beside its tokenizer; `model` must outlive the sources and have its float32 masters.
 struct GgufContent {

@@ -19,7 +19,7 @@ h3{font-size:1.05rem;margin:1.6em 0 .4em}h4{font-size:1rem;margin:1.2em 0 .3em}
 p{margin:.6em 0}ul,ol{margin:.5em 0;padding-left:1.4em}li{overflow-wrap:anywhere}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums}
 th,td{padding:.32em .9em .32em 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
-th{color:var(--soft);font-weight:600}td.number{text-align:right;white-space:nowrap}
+th{color:var(--soft);font-weight:600}td.number,th.number{text-align:right;white-space:nowrap}
 pre{background:var(--panel);padding:12px 14px;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 code{background:var(--panel);padding:.1em .3em;border-radius:4px;font-size:.9em}pre code{padding:0;background:none}
 hr{border:0;border-top:1px solid var(--rule);margin:1.6em 0}
@@ -39,7 +39,8 @@ figure{margin:1em 0}figcaption{color:var(--soft);font-size:.85rem;margin-bottom:
 
 bool is_number(std::string_view cell) {
   const bool digit = std::any_of(cell.begin(), cell.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return digit && cell.find_first_not_of("0123456789.,+-% ") == std::string_view::npos;
+  const bool begins = !cell.empty() && (cell[0] != 'e');  // 1e+12 is one, too
+  return digit && begins && cell.find_first_not_of("0123456789.,+-%e ") == std::string_view::npos;
 }
 
 // `code` and **bold** of one line, the rest escaped.
@@ -95,7 +96,10 @@ void HtmlPage::paragraph(std::string_view text) { body_ += "<p>" + inline_markup
 
 void HtmlPage::table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
   body_ += "<div class=\"wide\"><table>\n<tr>";
-  for (const std::string& cell : header) body_ += "<th>" + inline_markup(cell) + "</th>";
+  for (size_t column = 0; column < header.size(); ++column) {  // over numbers it stands to the right as they do
+    const bool number = std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return column < row.size() && is_number(row[column]); });
+    body_ += (number ? "<th class=\"number\">" : "<th>") + inline_markup(header[column]) + "</th>";
+  }
   body_ += "</tr>\n";
   for (const auto& row : rows) {
     body_ += "<tr>";

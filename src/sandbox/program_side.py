@@ -79,8 +79,8 @@ def _serve():
     namespace = {}
     send(b"S")
     signal(SIGALRM, on_alarm)
-    setitimer(ITIMER_REAL, seconds)
     try:
+        setitimer(ITIMER_REAL, seconds)
         exec(compile(bytes(program), "<program>", "exec"), namespace)
         answer = b"V" + encode(None)
     except BaseException as problem:

@@ -51,7 +51,9 @@ std::vector<RlimitPlan> limit_plans(const House& house, const Limits& limits) {
   both(RLIMIT_FSIZE, limits.file_bytes);
   both(RLIMIT_NOFILE, limits.open_files);
   if (house.counts_own_processes) both(RLIMIT_NPROC, limits.processes);
-  both(RLIMIT_CORE, 0);
+  // Not 0: that forbids core files only, while a handler in core_pattern would still be started, as root, on a hostile memory.
+  // 1 stops both (Linux, fs/coredump.c).
+  both(RLIMIT_CORE, 1);
   both(RLIMIT_MEMLOCK, 65536);
   both(RLIMIT_MSGQUEUE, 0);
   both(RLIMIT_SIGPENDING, 256);
@@ -62,7 +64,8 @@ Launch make_launch(const House& house, const Limits& limits, std::string_view si
   Launch launch;
   launch.walls = house.walls;
   launch.root = &house.root;
-  launch.work_option = join_text("size=", limits.file_bytes, ",nr_inodes=4096,mode=1777");
+  // A size of 0 would be none.
+  launch.work_option = join_text("size=", std::max<int64_t>(1, limits.file_bytes), ",nr_inodes=4096,mode=1777");
   launch.seccomp = &house.filter.instructions;
   launch.landlock_abi = house.landlock_abi;
   launch.limits = limit_plans(house, limits);

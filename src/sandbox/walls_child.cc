@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -182,6 +183,9 @@ int arrange_files(const Child& child) {
     }
   // After the last change of identity, which would clear it: the process ends with the thread that started it.
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // It may have ended before: then nobody reads the status.
+  pollfd reader{child.status_fd, 0, 0};
+  if (poll(&reader, 1, 0) != 0) _exit(127);
   if (child.has(Wall::kLandlock)) {
     const char* work = child.has(Wall::kMount) ? kWorkFolder : launch.outside_work.c_str();
     child.need(confine_with_landlock(launch.landlock_abi, launch.root->executables, work), Wall::kLandlock, "landlock");

@@ -106,6 +106,17 @@ Result<MixtureSets> open_mixture(const fs::path& path, const fs::path& base) {
     for (const OpenedEntry& theirs : validation.value().entries)
       if (const Status apart = check_apart(ours, theirs); !apart.ok()) return at_path(apart.error());
 
+  const auto add = [](std::vector<fs::path>& to, const std::vector<fs::path>& files) {
+    for (const fs::path& file : files)
+      if (std::find(to.begin(), to.end(), file) == to.end()) to.push_back(file);
+  };
+  for (const OpenedEntry& entry : train.value().entries) {
+    add(out.files, entry.files);
+    add(out.beside, entry.word_lists);
+  }
+  for (const OpenedEntry& entry : validation.value().entries)
+    for (const auto* files : {&entry.files, &entry.word_lists}) add(out.beside, *files);
+
   const auto seed_bits = static_cast<uint64_t>(seed);
   out.description = Json(Json::Object{{"mixture", path.string()}, {"order", order}, {"seed", seed},
                                       {"conversations", train.value().conversations}, {"train", train.value().description},

@@ -24,6 +24,8 @@ struct MixtureSets {
   std::vector<std::string> parts;     // of `train`, by Example::part: the task, and its subset where it has one
   ConversationSetPtr validation;      // null without entries
   std::vector<std::string> warnings;  // for the user, framed
+  std::vector<fs::path> files;        // with what is trained on; a generated task has none
+  std::vector<fs::path> beside;       // word lists, and the files of `validation`
   // What was opened, to be recorded with the run: entries as resolved, each with "conversations", word lists with "words_sha256".
   Json description;
 };

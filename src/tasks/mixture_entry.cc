@@ -80,7 +80,7 @@ fs::path EntryOpener::below_base(const std::string& path, const char* usual) con
   return (base_ / (path.empty() ? usual : path)).lexically_normal();  // an absolute path stays as it is
 }
 
-Result<ConversationSetPtr> EntryOpener::open_hosted(const Settings& s, std::string& name) {
+Result<ConversationSetPtr> EntryOpener::open_hosted(const Settings& s, Source& source) {
   const HostedTask task = *find_hosted_task(s.task);
   const fs::path given = s.path.empty() ? fs::path() : below_base(s.path, "");
   std::error_code code;
@@ -90,12 +90,13 @@ Result<ConversationSetPtr> EntryOpener::open_hosted(const Settings& s, std::stri
   } else {
     LATHE_TRY(files, hosted_task_files(task, base_, given, s.subset, s.split));
   }
-  for (const fs::path& file : files) name += " " + file.string();
-  if (const auto found = opened_.find(name); found != opened_.end()) return found->second;
+  for (const fs::path& file : files) source.name += " " + file.string();
+  source.files = files;
+  if (const auto found = opened_.find(source.name); found != opened_.end()) return found->second;
   return open_hosted_task(task, files);
 }
 
-Result<ConversationSetPtr> EntryOpener::open_spelling(const Settings& s, std::string& name, Json& description) {
+Result<ConversationSetPtr> EntryOpener::open_spelling(const Settings& s, Source& source, Json& description) {
   const fs::path path = below_base(s.path, "words_alpha.txt");
   if (s.split != "train" && s.split != "test") return error("\"split\" of spelling must be train or test, not \"", s.split, "\"");
   WordListPtr& words = words_[path.string()];
@@ -103,12 +104,13 @@ Result<ConversationSetPtr> EntryOpener::open_spelling(const Settings& s, std::st
     LATHE_TRY(words, WordList::open(path));
   }
   description["words_sha256"] = words->sha256();
-  name += " " + path.string() + " " + s.split;
+  source.name += " " + path.string() + " " + s.split;
+  source.word_lists = {path};
   const SpellingSplit split = s.split == "train" ? SpellingSplit::kTrain : SpellingSplit::kTest;
   return s.task == "simple_spelling" ? simple_spelling(words, split, s.size) : spelling_bee(words, split, s.size);
 }
 
-Result<ConversationSetPtr> EntryOpener::open_file(const Settings& s, std::string& name) {
+Result<ConversationSetPtr> EntryOpener::open_file(const Settings& s, Source& source) {
   if (s.path.empty()) return error("the task file needs a \"path\"");
   const fs::path path = below_base(s.path, "");
   ConversationFileOptions options;
@@ -117,16 +119,18 @@ Result<ConversationSetPtr> EntryOpener::open_file(const Settings& s, std::string
     LATHE_TRY(options.form, find_conversation_form(s.form));
   }
   // Other rules number the items otherwise.
-  name += " " + path.string();
-  for (const std::string& rule : {s.form, s.options.language, std::to_string(s.options.max_rank), std::to_string(s.options.skip_synthetic)}) name += " " + rule;
-  if (const auto found = opened_.find(name); found != opened_.end()) return found->second;
+  source.name += " " + path.string();
+  source.files = {path};
+  for (const std::string& rule : {s.form, s.options.language, std::to_string(s.options.max_rank), std::to_string(s.options.skip_synthetic)}) source.name += " " + rule;
+  if (const auto found = opened_.find(source.name); found != opened_.end()) return found->second;
   return open_conversations(path, options);
 }
 
-Result<ConversationSetPtr> EntryOpener::open_custom(const Settings& s, std::string& name) {
+Result<ConversationSetPtr> EntryOpener::open_custom(const Settings& s, Source& source) {
   const fs::path path = below_base(s.path, "identity_conversations.jsonl");
-  name += " " + path.string();
-  if (const auto found = opened_.find(name); found != opened_.end()) return found->second;
+  source.name += " " + path.string();
+  source.files = {path};
+  if (const auto found = opened_.find(source.name); found != opened_.end()) return found->second;
   std::string warning;
   LATHE_TRY(ConversationSetPtr set, open_custom_json(path, &warning));
   if (!warning.empty()) warnings_.push_back(std::move(warning));
@@ -134,21 +138,21 @@ Result<ConversationSetPtr> EntryOpener::open_custom(const Settings& s, std::stri
 }
 
 Result<EntryOpener::Source> EntryOpener::open_source(const Settings& s, Json& description) {
-  Source source{s.task, nullptr};
+  Source source{s.task, {}, {}, nullptr};
   if (s.task == "synth") {
     if (s.size < 1) return error("\"size\" must be at least 1, got ", s.size);
     source.name += " " + std::to_string(s.seed);
     source.set = synth_conversations(static_cast<uint64_t>(s.seed), s.size);
   } else if (s.task == "simple_spelling" || s.task == "spelling_bee") {
-    LATHE_TRY(source.set, open_spelling(s, source.name, description));
+    LATHE_TRY(source.set, open_spelling(s, source, description));
   } else if (s.task == "custom_json") {
-    LATHE_TRY(source.set, open_custom(s, source.name));
+    LATHE_TRY(source.set, open_custom(s, source));
     opened_[source.name] = source.set;
   } else if (s.task == "file") {
-    LATHE_TRY(source.set, open_file(s, source.name));
+    LATHE_TRY(source.set, open_file(s, source));
     opened_[source.name] = source.set;
   } else {
-    LATHE_TRY(source.set, open_hosted(s, source.name));
+    LATHE_TRY(source.set, open_hosted(s, source));
     opened_[source.name] = source.set;
   }
   return source;
@@ -161,6 +165,8 @@ Result<OpenedEntry> EntryOpener::open(const Json& json) {
   entry.description = s.given;
   LATHE_TRY(Source source, open_source(s, entry.description));
   entry.source = std::move(source.name);
+  entry.files = std::move(source.files);
+  entry.word_lists = std::move(source.word_lists);
   entry.set = std::move(source.set);
   if (entry.set->size() > 0) {  // an identity file that is missing has nothing to slice
     LATHE_TRY(entry.set, slice(std::move(entry.set), s.start, s.stop, s.step));

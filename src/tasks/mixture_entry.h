@@ -14,7 +14,8 @@ struct OpenedEntry {
   std::string task;
   // The same for entries that take their items from the same place by the same rules, whatever their slice.
   std::string source;
-  ConversationSetPtr set;  // the slice
+  std::vector<fs::path> files, word_lists;  // that it was read from
+  ConversationSetPtr set;                   // the slice
   int64_t start = 0, step = 1, repeat = 1;
   Json description;
 };
@@ -30,15 +31,16 @@ class EntryOpener {
   struct Settings;
   struct Source {
     std::string name;  // OpenedEntry::source
+    std::vector<fs::path> files, word_lists;
     ConversationSetPtr set;
   };
   static Result<Settings> read(const Json& entry);
   fs::path below_base(const std::string& path, const char* usual) const;
   Result<Source> open_source(const Settings& settings, Json& description);
-  Result<ConversationSetPtr> open_hosted(const Settings& settings, std::string& name);
-  Result<ConversationSetPtr> open_spelling(const Settings& settings, std::string& name, Json& description);
-  Result<ConversationSetPtr> open_file(const Settings& settings, std::string& name);
-  Result<ConversationSetPtr> open_custom(const Settings& settings, std::string& name);
+  Result<ConversationSetPtr> open_hosted(const Settings& settings, Source& source);
+  Result<ConversationSetPtr> open_spelling(const Settings& settings, Source& source, Json& description);
+  Result<ConversationSetPtr> open_file(const Settings& settings, Source& source);
+  Result<ConversationSetPtr> open_custom(const Settings& settings, Source& source);
 
   const fs::path& base_;
   std::vector<std::string>& warnings_;

@@ -70,6 +70,7 @@ Status write_checkpoint_manifest(const fs::path& folder, const CheckpointMeta& m
   }
   manifest.details["stage"] = meta.stage;
   manifest.details["step"] = meta.step;
+  if (!meta.sources.empty()) manifest.details["sources"] = Json(Json::Array(meta.sources.begin(), meta.sources.end()));
   if (!meta.not_recorded.empty()) manifest.details["not_recorded"] = Json(Json::Array(meta.not_recorded.begin(), meta.not_recorded.end()));
   return write_manifest(folder, manifest);
 }
@@ -144,8 +145,14 @@ Result<std::vector<int64_t>> checkpoint_steps(const fs::path& run) {
 
 Result<int64_t> latest_step(const fs::path& run) {
   LATHE_TRY(const std::vector<int64_t> steps, checkpoint_steps(run));
-  if (steps.empty()) return error_at(run.string(), -1, "no checkpoint here; train one first (`lathe train`, `lathe sft`) or name another --tag");
-  return steps.back();
+  if (!steps.empty()) return steps.back();
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(run, code)) {
+    if (step_of(entry.path().filename().string()) < 0) continue;
+    const char* gone = fs::exists(entry.path() / "meta.json", code) ? kModelFile : "meta.json";
+    return error_at(entry.path().string(), -1, "has no ", gone, " any more, and no other checkpoint is beside it; put the file back or name another --tag");
+  }
+  return error_at(run.string(), -1, "no checkpoint here; train one first (`lathe train`, `lathe sft`) or name another --tag");
 }
 
 Status ModelWeights::save(const fs::path& folder) const { return write_safetensors(folder / kModelFile, weights_of(model_)); }

@@ -34,7 +34,7 @@ struct CheckpointMeta {
   std::optional<double> val_bpb;
   // Of the folder's manifest.json alone (train/provenance.h).
   std::vector<FileRecord> inputs;
-  std::vector<std::string> not_recorded;
+  std::vector<std::string> sources, not_recorded;
   Json to_json() const;
   static Result<CheckpointMeta> from_json(const Json& json, const std::string& path);
 };

@@ -37,8 +37,12 @@ Result<fs::path> run_folder(const fs::path& root, const std::string& source, con
   std::error_code code;
   if (fs::is_directory(root / tag, code)) return root / tag;
   const std::vector<std::string> tags = tags_of(root);
-  return error_at((root / tag).string(), -1, "no ", source, " model of this tag; ",
-                  tags.empty() ? "there is none at all" : "there are " + comma_list(tags));
+  std::vector<std::string> others;
+  for (const std::string& other : model_sources())
+    if (auto place = checkpoint_root(root.parent_path(), other); place.ok() && other != source && fs::is_directory(place.value() / tag, code))
+      others.push_back("--source " + other);
+  return error_at((root / tag).string(), -1, "no ", source, " model of this tag; ", tags.empty() ? "there is none at all" : "there are " + comma_list(tags),
+                  others.empty() ? "" : "; the tag has " + comma_list(others));
 }
 
 Result<tokenizer::Tokenizer> tokenizer_of(const fs::path& base, const CheckpointMeta& meta) {

@@ -113,9 +113,7 @@ Result<LoadedModel> open_gguf(const fs::path& path, DType dtype) {
   LATHE_TRY(const GgufFile file, read_gguf(path));
   LATHE_TRY(const tokenizer::GgufVocabulary vocabulary, read_gguf_vocabulary(file, name));
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer::tokenizer_from_gguf(vocabulary, name));
-  LATHE_TRY(std::unique_ptr<model::Transformer> model, model::load_gguf(file, name, dtype));
-  if (tokenizer.vocab_size() > model->config().vocab_size)
-    return error_at(name, -1, "the tokenizer has ", tokenizer.vocab_size(), " tokens, the model only ", model->config().vocab_size);
+  LATHE_TRY(std::unique_ptr<model::Transformer> model, model::load_gguf(file, name, dtype, false, tokenizer.vocab_size()));
   CheckpointMeta meta;
   meta.stage = "base";
   meta.tokenizer_hash = tokenizer.hash();

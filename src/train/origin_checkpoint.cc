@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "tensor/torch_file.h"
+#include "train/open_model.h"
 
 namespace lathe::train {
 namespace {
@@ -106,10 +107,7 @@ Result<LoadedModel> open_origin_checkpoint(const fs::path& folder, DType dtype) 
   meta.tokenizer_hash = tokenizer.hash();
   meta.model_config = model->config().to_json();
   meta.user_config = Json::object();
-  std::error_code code;
-  const fs::path full = fs::absolute(folder, code).lexically_normal();
-  const std::string tag = (full.has_filename() ? full : full.parent_path()).filename().string();
-  return LoadedModel{std::move(model), {}, std::move(tokenizer), std::move(meta), folder, tag, {weights}, 16};
+  return LoadedModel{std::move(model), {}, std::move(tokenizer), std::move(meta), folder, tag_of(folder), {weights}, 16};
 }
 
 }  // namespace lathe::train

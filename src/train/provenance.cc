@@ -43,7 +43,8 @@ fs::path manifest_of(const fs::path& source) {
 
 }  // namespace
 
-Result<MadeFrom> record_sources(const fs::path& base, const fs::path& folder, std::span<const fs::path> sources) {
+Result<MadeFrom> record_sources(const fs::path& base, const fs::path& folder, std::span<const fs::path> sources,
+                                std::span<const fs::path> beside) {
   MadeFrom out;
   std::set<fs::path> known;
   const fs::path root = whole(base), from = whole(folder);
@@ -54,23 +55,24 @@ Result<MadeFrom> record_sources(const fs::path& base, const fs::path& folder, st
     out.inputs.push_back(std::move(made));
     return {};
   };
-  for (const fs::path& given : sources) {
+  const auto add = [&](const fs::path& given, bool is_source) -> Status {
     const fs::path source = whole(given);
     std::error_code code;
-    if (given.empty() || !fs::exists(source, code)) continue;
-    if (const fs::path manifest = manifest_of(source); !manifest.empty()) {
-      LATHE_TRY_STATUS(record(manifest));
-      continue;
-    }
+    if (given.empty() || !fs::exists(source, code)) return {};
+    if (is_source) out.sources.push_back(name_of(source));
+    if (const fs::path manifest = manifest_of(source); !manifest.empty()) return record(manifest);
     LATHE_TRY(const std::vector<fs::path> files, list_files(source, {""}, true));
     int64_t bytes = 0;
     for (const fs::path& file : files) bytes += static_cast<int64_t>(fs::file_size(file, code));
     if (bytes > kHashedWithoutManifest) {
       out.not_recorded.push_back(name_of(source));
-      continue;
+      return {};
     }
     for (const fs::path& file : files) LATHE_TRY_STATUS(record(file));
-  }
+    return {};
+  };
+  for (const fs::path& given : sources) LATHE_TRY_STATUS(add(given, true));
+  for (const fs::path& given : beside) LATHE_TRY_STATUS(add(given, false));
   return out;
 }
 

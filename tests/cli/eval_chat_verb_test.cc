@@ -130,6 +130,23 @@ TEST_F(EvalChatVerb, AllSixSetsGiveChatCore) {
   EXPECT_TRUE(section().contains("ARC-Easy")) << "what was measured before stays";
 }
 
+// A full disk or a kill after the first score: the mean of the older ones must not stand beside it.
+TEST_F(EvalChatVerb, ARunThatEndsInTheMiddleLeavesNoOlderChatCore) {
+  testing::save_tiny(base(), "sft", "d2", 9, tokenizer_);
+  write_sets();
+  ASSERT_EQ(chat({"-x", "2", "-a", "ARC-Easy|GSM8K"}).exit, Exit::kDone);
+  Json summary = testing::take(read_json(results() / "summary.json"));
+  summary["chatcore"]["ChatCORE"] = Json(Json::Object{{"value", 0.5}});
+  testing::check(write_json_atomic(results() / "summary.json", summary));
+  fs::remove(results() / "GSM8K.jsonl");
+  testing::check(make_folders(results() / "GSM8K.jsonl" / "in the way"));
+  ASSERT_NE(chat({"-x", "3", "-a", "ARC-Easy|GSM8K"}).exit, Exit::kDone);
+  summary = testing::take(read_json(results() / "summary.json"));
+  EXPECT_EQ(summary.at("tasks").at("ARC-Easy").at("n").as_int(), 3);
+  EXPECT_TRUE(summary.at("chatcore").at("ChatCORE").contains("not_run"));
+  EXPECT_FALSE(summary.at("chatcore").at("ChatCORE").contains("value"));
+}
+
 TEST_F(EvalChatVerb, UnknownTasksAndNothingToRunAreErrors) {
   const Outcome unknown = chat({"-a", "ARC-Easy|GSM9K"});
   EXPECT_EQ(unknown.exit, Exit::kBadInput);

@@ -1,5 +1,6 @@
 // lathe import and lathe export --to hf on small folders.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "core/environment.h"
 #include "core/manifest.h"
@@ -7,6 +8,7 @@
 #include "real_verbs.h"
 #include "tests/ref/small_hugging_face.h"
 #include "tests/train/tiny_run.h"
+#include "tokenizer/bpe_trainer.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/hf_file.h"
 
@@ -124,6 +126,57 @@ TEST_F(ImportExport, ChatTemplatesAreRecognisedOrNamed) {
   EXPECT_EQ(testing::take(read_json(out / "tokenizer_config.json")).get_string("chat_template", ""), chat.jinja());
   const Json generation = testing::take(read_json(out / "generation_config.json"));
   EXPECT_EQ(generation.at("eos_token_id").size(), 2u) << "the end of a turn and of a text";
+}
+
+TEST_F(ImportExport, WeightsThatAreNoNumbersAndPipesAreRefused) {
+  write_source(plain_tokenizer());
+  const fs::path weights = source() / "model.safetensors";
+  std::string bytes = testing::take(read_file(weights));
+  bytes.replace(bytes.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
+  testing::put_bytes(weights, bytes);
+  const Outcome damaged = lathe({"import", source().string(), "--tag", "a"});
+  EXPECT_EQ(damaged.exit, Exit::kBadInput);
+  EXPECT_TRUE(has(damaged.err, "NaN")) << damaged.err;
+  fs::remove(weights);
+  ASSERT_EQ(::mkfifo(weights.c_str(), 0600), 0);
+  const Outcome pipe = lathe({"import", source().string(), "--tag", "a"});
+  EXPECT_TRUE(has(pipe.err, "not a regular file")) << pipe.err;
+  EXPECT_FALSE(fs::exists(base() / "base_checkpoints" / "a"));
+}
+
+// A file with more rows than its tokenizer has tokens is a checkpoint of every verb, too, and comes back byte for byte.
+TEST_F(ImportExport, RowsWithoutATokenArePaddingInGgufFilesToo) {
+  tokenizer::TrainSettings settings;
+  settings.vocab_size = 300;
+  settings.split = tokenizer::find_split_name("gpt2");
+  write_source(testing::take(tokenizer::train_bpe(settings, std::vector<std::string>{"the theatre, the thing"})).tokenizer);
+  ASSERT_EQ(lathe({"import", source().string(), "--tag", "a"}).exit, Exit::kDone);
+  const fs::path file = folder_.path() / "a.gguf", again = folder_.path() / "again.gguf";
+  ASSERT_EQ(lathe({"export", file.string(), "--to", "gguf", "--type", "f32", "--tag", "a"}).exit, Exit::kDone);
+  ASSERT_EQ(lathe({"import", file.string(), "--tag", "a", "--as", "sft"}).exit, Exit::kDone);
+  const std::vector<std::string> prompt = {"--tag", "a", "--prompt", "the", "--max-tokens", "12", "--temperature", "0"};
+  std::vector<Json> said;
+  for (const char* from : {"base", "sft"}) {
+    std::vector<std::string> words = {"generate", "--source", from};
+    words.insert(words.end(), prompt.begin(), prompt.end());
+    const Outcome outcome = lathe(words);
+    ASSERT_EQ(outcome.exit, Exit::kDone) << from << ": " << outcome.err;
+    said.push_back(outcome.figures().at("texts"));
+  }
+  EXPECT_EQ(said[0], said[1]);
+  ASSERT_EQ(lathe({"export", again.string(), "--to", "gguf", "--type", "f32", "--source", "sft", "--tag", "a"}).exit, Exit::kDone);
+  EXPECT_EQ(hash(file), hash(again));
+
+  // Nothing is written over unasked, and never the file that is read.
+  const std::string before = hash(file);
+  fs::create_symlink(file, folder_.path() / "link.gguf");
+  EXPECT_TRUE(has(lathe({"quantize", file.string(), again.string(), "--type", "q8_0"}).err, "--force"));
+  EXPECT_EQ(hash(again), before);
+  for (const fs::path& same : {file, folder_.path() / "link.gguf"})
+    EXPECT_TRUE(has(lathe({"quantize", file.string(), same.string(), "--type", "q8_0", "--force"}).err, "is what is read")) << same;
+  EXPECT_EQ(hash(file), before);
+  EXPECT_EQ(lathe({"quantize", file.string(), again.string(), "--type", "q8_0", "--force"}).exit, Exit::kDone);
+  EXPECT_NE(hash(again), before);
 }
 
 TEST_F(ImportExport, TheChatFamilyStaysAtHome) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace lathe {
@@ -26,6 +28,20 @@ TEST(FolderLock, OneHolderAtATime) {
   }
   EXPECT_FALSE(fs::exists(file));
   EXPECT_EQ(FolderLock::take(folder.path() / "none" / "run").error().path, (folder.path() / "none" / "run.lock").string());
+}
+
+TEST(FolderLock, AWriterOfMomentsWaitsForTheOthers) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "run";
+  Result<FolderLock> first = FolderLock::take(path);
+  ASSERT_TRUE(first.ok());
+  EXPECT_FALSE(FolderLock::wait(path, 0.02).ok()) << "it is still held";
+  std::thread holder([lock = std::move(first).value()]() mutable {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    lock = FolderLock();
+  });
+  EXPECT_TRUE(FolderLock::wait(path, 30).ok());
+  holder.join();
 }
 
 }  // namespace

@@ -100,6 +100,19 @@ TEST_F(AnswerFiles, DamageIsNamedWithItsLine) {
   EXPECT_FALSE(eval::read_answer_files(folder_.path() / "absent").ok());
 }
 
+TEST_F(AnswerFiles, ADamagedSummaryIsToldApartFromNone) {
+  write("summary.json", "{\"about\": {");
+  const auto files = eval::read_answer_files(folder_.path());
+  ASSERT_FALSE(files.ok());
+  EXPECT_NE(files.error().to_string().find("run the evaluation again, or name an answers' file itself"), std::string::npos) << files.error().to_string();
+}
+
+TEST(AnswerText, ShowsOptionsWithTheLossesThatDecided) {
+  const std::string text = eval::answer_text("core_t", take(parse_json(R"({"index": 3, "prompt": "q", "options": ["red", "blue"], "losses": [2.5, null], "output": "red", "answer": 0, "expected": "blue", "correct": false})")));
+  for (const char* part : {"options     2.5000  red\n", "       -  blue\n", "output    red\n", "expected  blue\n"}) EXPECT_NE(text.find(part), std::string::npos) << part << text;
+  EXPECT_EQ(text.find("judged"), std::string::npos) << text;
+}
+
 TEST(AnswerText, FitsItsWidthAndKeepsTheTerminal) {
   Json one = answer(4, false, -1.5);
   one["prompt"] = std::string(300, 'x') + " " + std::string(30, 'y') + " last";

@@ -1,4 +1,6 @@
 // CORE without the reference's data: lists of tasks, draws, prompts, spans, verdicts, ranks.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <set>
 
@@ -94,6 +96,21 @@ TEST_F(CoreFiles, BaselinesAreAColumnOfQuotedFields) {
   EXPECT_FALSE(eval::read_random_baselines(write("m.csv", "Eval Task,Random baseline\n\"a,1\n")).ok());
   EXPECT_FALSE(eval::read_random_baselines(write("m.csv", "")).ok());
   EXPECT_FALSE(eval::read_random_baselines(folder_.path() / "absent.csv").ok());
+}
+
+TEST_F(CoreFiles, AByteOrderMarkIsNoPartOfTheFirstName) {
+  const auto listed = tasks("\xef\xbb\xbficl_tasks:\n- label: a\n  dataset_uri: a.jsonl\n  num_fewshot: [0]\n  icl_task_type: schema\n  random_baseline: 50\n");
+  ASSERT_TRUE(listed.ok()) << listed.error().to_string();
+  EXPECT_EQ(listed.value().at(0).label, "a");
+  EXPECT_EQ(take(eval::read_random_baselines(write("m.csv", "\xef\xbb\xbf" "Eval Task,Random baseline\r\nt,25\r\n"))).at("t"), 25);
+}
+
+TEST_F(CoreFiles, APipeIsNotWaitedFor) {
+  const CoreTask task{"t", CoreKind::kMultipleChoice, folder_.path() / "pipe.jsonl"};
+  ASSERT_EQ(::mkfifo(task.file.c_str(), 0600), 0);
+  const auto items = eval::read_core_items(task);
+  ASSERT_FALSE(items.ok());
+  EXPECT_TRUE(has(items.error().to_string(), "not a regular file"));
 }
 
 TEST_F(CoreFiles, DamagedListsAndTablesAreErrorsOrLists) {

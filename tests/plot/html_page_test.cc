@@ -32,7 +32,7 @@ TEST(HtmlPage, TablesAlignNumbersToTheRight) {
   HtmlPage page("t");
   page.table({"task", "accuracy"}, {{"sums", "95.3 %"}, {"v1.0 <b>"}});
   const std::string html = page.finish();
-  EXPECT_TRUE(has(html, "<th>task</th><th>accuracy</th>"));
+  EXPECT_TRUE(has(html, "<th>task</th><th class=\"number\">accuracy</th>"));
   EXPECT_TRUE(has(html, "<td>sums</td><td class=\"number\">95.3 %</td>"));
   EXPECT_TRUE(has(html, "<tr><td>v1.0 &lt;b&gt;</td></tr>"));
 }
@@ -42,7 +42,7 @@ TEST(HtmlPage, ReadsTheFormsThatReportsUse) {
             "<h2>Base model training</h2>\n<p>timestamp: now</p>\n<ul>\n<li>depth: 4</li>\n<li>run: &lt;x&gt;</li>\n</ul>\n<hr>\n");
   EXPECT_EQ(body_of("1. one\n2. two"), "<ol>\n<li>one</li>\n<li>two</li>\n</ol>\n");
   EXPECT_EQ(body_of("| a | b |\n|---|--:|\n| x | 1 |\nafter"),
-            "<div class=\"wide\"><table>\n<tr><th>a</th><th>b</th></tr>\n<tr><td>x</td><td class=\"number\">1</td></tr>\n</table></div>\n"
+            "<div class=\"wide\"><table>\n<tr><th>a</th><th class=\"number\">b</th></tr>\n<tr><td>x</td><td class=\"number\">1</td></tr>\n</table></div>\n"
             "<p>after</p>\n");
   EXPECT_EQ(body_of("a `x<y` and **b**, 2 ** 3 and a ` alone"),
             "<p>a <code>x&lt;y</code> and <strong>b</strong>, 2 ** 3 and a ` alone</p>\n");

@@ -117,7 +117,7 @@ TEST_P(HostilePrograms, IsHeld) {
   limits.seconds = hostile.seconds;
   const Sandbox& sandbox = house().value();
   const std::string program = outside.filled(hostile.program);
-  const Outcome outcome = hostile.checked ? sandbox.run(CheckedProgram{program, square_test(), "f", hostile.given}, limits) : sandbox.run(program, limits);
+  const Outcome outcome = hostile.checked ? sandbox.run(CheckedProgram{program, hostile.test.empty() ? square_test() : hostile.test, "f", hostile.given}, limits) : sandbox.run(program, limits);
   SCOPED_TRACE(join_text(hostile.tries, "\n", program, "\n-> ", outcome.to_string()));
   EXPECT_EQ(outcome.success, hostile.expect == Expect::kContained);
   EXPECT_LT(outcome.seconds, hostile.seconds + 3);

@@ -10,6 +10,13 @@ Hostile cheats(const char* name, const char* tries, std::string program, Expect 
   return {name, tries, std::move(program), expect, std::move(text), seconds, true, std::move(given)};
 }
 
+// The same against another test than square_test().
+Hostile stops(const char* name, const char* tries, std::string test, std::string program = "def f(x):\n    raise StopIteration\n", std::string text = "StopIteration") {
+  Hostile hostile = cheats(name, tries, std::move(program), Expect::kError, std::move(text));
+  hostile.test = std::move(test);
+  return hostile;
+}
+
 // Sends bytes as the reply to the first request, in place of a result.
 std::string replies(const std::string& bytes) {
   return "import os\ndef f(x):\n    os.write(4, " + bytes + ")\n    while True:\n        os.write(4, b'\\1\\0\\0\\0\\0\\0\\0\\0T')\n";
@@ -81,6 +88,9 @@ const Hostile kPrograms[] = {
     cheats("RaisesAssertion", "raises what the test raises", "def f(x):\n    raise AssertionError('all well')\n", Expect::kError, "AssertionError: all well"),
     cheats("RaisesLeaving", "raises what leaves the test", "def f(x):\n    raise SystemExit(0)\n", Expect::kError, "SystemExit"),
     cheats("RaisesOutOfGenerators", "raises what ends loops", "def f(x):\n    raise StopIteration\n", Expect::kError, "StopIteration"),
+    stops("EndsAMap", "ends the test's map() before its first item", "def check(candidate):\n    assert all(map(lambda x: candidate(x) == x * x, range(5)))\n"),
+    stops("EndsAZip", "ends the test's zip() before its first item", "def check(candidate):\n    assert all(x * x == y for x, y in zip(range(5), map(candidate, range(5))))\n"),
+    stops("NumberInAMessage", "makes the test's message fail", "def check(candidate):\n    raise ValueError(candidate(1))\n", "def f(x):\n    return 10 ** 100000\n", "ValueError"),
     cheats("RaisesOwn", "raises an exception with a name of its own", "class success(Exception): pass\ndef f(x):\n    raise success('success')\n", Expect::kError, "success: success"),
     cheats("KillsTheChecker", "signals whoever checks", "import os\ndef f(x):\n    for pid in range(2, 5000):\n        try:\n            os.kill(pid, 9)\n        except OSError:\n            pass\n    return 0\n",
            Expect::kError, "AssertionError"),

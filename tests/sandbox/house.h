@@ -57,8 +57,9 @@ struct Hostile {
   Expect expect = Expect::kFails;
   std::string text = "";
   double seconds = 20;    // a short time where nothing but time ends it
-  bool checked = false;   // run against square_test(): its f must not pass
+  bool checked = false;   // run against a test: its f must not pass
   std::string given = {};
+  std::string test = {};  // empty: square_test()
 };
 
 // check(f): the squares of a few numbers, as a task's test asks for them.

@@ -24,7 +24,7 @@ expect "$(complete_words doc)" doctor
 expect "$(complete_words doctor --thr)" --threads
 expect "$(complete_words --vers)" --version
 grep -q "complete -c lathe -n '__fish_seen_subcommand_from doctor' -l threads" "$work/fish"
-grep -q '"doctor") flags="--config' "$work/zsh"
+grep -Eq '"doctor"\) flags="(--[a-z-]+ )*--config( |")' "$work/zsh"
 
 status=0
 "$LATHE" completions tcsh 2>"$work/error" || status=$?

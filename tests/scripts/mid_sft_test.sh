@@ -32,7 +32,7 @@ has mid.out '^Warning: .*identity_conversations.jsonl does not exist' 'lathe dow
 mid=$LATHE_BASE_DIR/mid_checkpoints/m
 last=$(find "$mid" -maxdepth 1 -name 'step_*' | sort -V | tail -n 1)
 has "$last/meta.json" '^  "stage": "mid"' '"words_sha256": "[0-9a-f]{64}"' '"mixture_entries"'
-has "$LATHE_BASE_DIR/report/midtraining.md" '^## Midtraining' 'Number of iterations' 'World size' 'Minimum validation bpb'
+has "$LATHE_BASE_DIR/report/midtraining.md" '^## Midtraining' 'Number of iterations' 'DDP world size' 'Minimum validation bpb'
 "$lathe" generate --source mid --tag m --prompt "1 + 2?" --max-tokens 4 >generate.out 2>generate.err || { cat generate.err; fail "the model of mid-training does not load"; }
 # What is watched: answers to the first validation prompts, the share of each task.
 has "$mid/metrics.jsonl" '"samples": \[".* →' '"mixture/synth": 0\.[0-9]' '"mixture/spelling_bee": 0\.[0-9]'
@@ -59,7 +59,7 @@ sft=$LATHE_BASE_DIR/chatsft_checkpoints/m
 has sft.out '^step 00010/00011 ' '^Step 00011 . Validation bpb: '
 [ "$(grep -c '"train/loss"' "$sft/metrics.jsonl")" = 2 ] || fail "metrics of steps 0 and 10"
 has "$sft/metrics.jsonl" '"mixture/simple_spelling": 0\.[0-9]'
-has "$LATHE_BASE_DIR/report/sft.md" '^## SFT' 'num_iterations' 'World size' 'Minimum validation bpb'
+has "$LATHE_BASE_DIR/report/sft.md" '^## SFT' 'num_iterations' 'DDP world size' 'Minimum validation bpb'
 # --init-lr-frac is a factor on the rates of all groups: with 0 nothing moves.
 "$lathe" sft --mixture mixture.json --source mid "${small[@]}" --tag m --num-iterations 2 --init-lr-frac 0 --eval-every -1 >still.out 2>still.err
 cmp "$last/model.safetensors" "$sft/step_2/model.safetensors" || fail "weights moved without a rate"

@@ -45,7 +45,7 @@ has report.err "section chat-evaluation-rl is missing, skipped"
 page=$base/report/report.html
 for picture in "Training loss, base" "Training loss, sft" "Bits per byte on the validation split" "Learning rate" "Norm of the gradient" Throughput \
   "Share of the machine" "Time of each stage" "Preference loss" "Pairs ranked right" "Reward of the roll-outs" "Held-out problems solved" \
-  "Bytes per token" "Built-in tasks, sft"; do
+  "Bytes per token" "Tasks, sft"; do
   grep -qE "aria-label=\"$picture" "$page" || fail "no picture \"$picture\""
 done
 for part in Samples Environment Provenance "Records of the stages" "Not in this report" "Data funnel:"; do has "$page" "$part"; done

@@ -112,6 +112,15 @@ TEST_F(LoadModel, NamesWhatIsThereWhenSomethingIsMissing) {
   EXPECT_TRUE(says(step, "step 31") && says(step, "30")) << step;
   std::filesystem::create_directories(base() / "base_checkpoints" / "d20");
   EXPECT_TRUE(says(error_of(load_model(base(), "base", "", -1, DType::kFloat32)), "no checkpoint"));
+  const std::string stage = error_of(load_model(base(), "sft", "d4", -1, DType::kFloat32));
+  EXPECT_TRUE(says(stage, "no sft model") && says(stage, "--source base")) << stage;
+}
+
+TEST_F(LoadModel, NamesTheFileThatTheOnlyCheckpointLost) {
+  const auto run = save_tiny(base(), "base", "d4", 30, tokenizer_);
+  std::filesystem::remove(run / "step_30" / "model.safetensors");
+  const std::string text = error_of(load_model(base(), "base", "d4", -1, DType::kFloat32));
+  EXPECT_TRUE(says(text, "step_30") && says(text, "has no model.safetensors")) << text;
 }
 
 // C-6.11

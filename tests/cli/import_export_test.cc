@@ -133,7 +133,7 @@ TEST_F(ImportExport, WeightsThatAreNoNumbersAndPipesAreRefused) {
   const fs::path weights = source() / "model.safetensors";
   std::string bytes = testing::take(read_file(weights));
   bytes.replace(bytes.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
-  testing::put_bytes(weights, bytes);
+  testing::put_file(weights, bytes);
   const Outcome damaged = lathe({"import", source().string(), "--tag", "a"});
   EXPECT_EQ(damaged.exit, Exit::kBadInput);
   EXPECT_TRUE(has(damaged.err, "NaN")) << damaged.err;

@@ -31,7 +31,7 @@ class ImportExport : public ::testing::Test {
     model::PlainSize size = testing::small_plain(64, false);
     size.vocab_size = tokenizer.vocab_size() + static_cast<int64_t>(more);
     testing::write_foreign(source(), model::llama_config(size));
-    testing::put_bytes(source() / "tokenizer.json", testing::take(tokenizer::to_hugging_face(tokenizer)).dump());
+    testing::put_file(source() / "tokenizer.json", testing::take(tokenizer::to_hugging_face(tokenizer)).dump());
   }
   static tokenizer::Tokenizer plain_tokenizer() {
     std::vector<std::string> tokens;
@@ -89,7 +89,7 @@ TEST_F(ImportExport, ASecondImportIsNoWorkAndAnotherOneIsNotWrittenOver) {
   // Damage is seen, and mended by --force.
   std::string bytes = testing::take(read_file(weights));
   bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 1);
-  testing::put_bytes(weights, bytes);
+  testing::put_file(weights, bytes);
   EXPECT_TRUE(has(lathe({"import", source().string(), "--tag", "a"}).err, "--force"));
   EXPECT_EQ(lathe({"import", source().string(), "--tag", "a", "--force"}).exit, Exit::kDone);
   const auto tokenizer = testing::tiny_tokenizer();
@@ -105,7 +105,7 @@ TEST_F(ImportExport, ASecondImportIsNoWorkAndAnotherOneIsNotWrittenOver) {
 TEST_F(ImportExport, ChatTemplatesAreRecognisedOrNamed) {
   write_source(plain_tokenizer());
   const auto with_template = [&](const std::string& jinja, const char* tag, const char* as) {
-    testing::put_bytes(source() / "tokenizer_config.json", Json(Json::Object{{"chat_template", jinja}}).dump());
+    testing::put_file(source() / "tokenizer_config.json", Json(Json::Object{{"chat_template", jinja}}).dump());
     const Outcome outcome = lathe({"import", source().string(), "--tag", tag, "--as", as});
     EXPECT_EQ(outcome.exit, Exit::kDone) << outcome.err;
     const char* root = std::string(as) == "sft" ? "chatsft_checkpoints" : "base_checkpoints";
@@ -133,7 +133,7 @@ TEST_F(ImportExport, WeightsThatAreNoNumbersAndPipesAreRefused) {
   const fs::path weights = source() / "model.safetensors";
   std::string bytes = testing::take(read_file(weights));
   bytes.replace(bytes.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
-  testing::put_bytes(weights, bytes);
+  testing::put_file(weights, bytes);
   const Outcome damaged = lathe({"import", source().string(), "--tag", "a"});
   EXPECT_EQ(damaged.exit, Exit::kBadInput);
   EXPECT_TRUE(has(damaged.err, "NaN")) << damaged.err;

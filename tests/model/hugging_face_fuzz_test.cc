@@ -1,7 +1,6 @@
 // Damaged Hugging Face folders: an error with the file's name, or a model that runs; never a crash, never memory that the
 // files do not stand for.
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <cstring>
 
@@ -10,27 +9,6 @@
 
 namespace lathe::testing {
 namespace {
-
-// While it stands the process may take only a little more memory than it has.
-class MemoryLimit {
- public:
-  explicit MemoryLimit(rlim_t more) {
-    std::ifstream status("/proc/self/statm");
-    rlim_t pages = 0;
-    status >> pages;
-    getrlimit(RLIMIT_AS, &before_);
-    rlimit limit = before_;
-    limit.rlim_cur = pages * 4096 + more;
-    set_ = pages > 0 && setrlimit(RLIMIT_AS, &limit) == 0;
-  }
-  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
-  bool set() const { return set_; }
-
- private:
-  rlimit before_{};
-  bool set_ = false;
-};
-constexpr rlim_t kMore = rlim_t{512} << 20;
 
 struct Tally {
   int refused = 0, loaded = 0;
@@ -76,7 +54,7 @@ std::string damaged(const std::string& whole, Rng& rng, int kind) {
   return bytes;
 }
 
-// Every family's config, 150 kinds of damage each.
+// Every family's config, 150 kinds of damage each (all here: ten times as many with LATHE_LONG=1).
 TEST(HuggingFaceFuzz, Configs) {
   Tally tally;
   for (const SmallModel& small : foreign_models()) {
@@ -84,10 +62,10 @@ TEST(HuggingFaceFuzz, Configs) {
     write_foreign(folder.path(), small.config);
     const std::string whole = take(read_file(folder.path() / "config.json"));
     Rng rng(3, small.name);
-    const MemoryLimit limit(kMore);
+    const MemoryLimit limit;
     ASSERT_TRUE(limit.set());
-    for (int i = 0; i < 150; ++i) {
-      put_bytes(folder.path() / "config.json", damaged(whole, rng, i));
+    for (int i = 0; i < fuzz_rounds(150); ++i) {
+      put_file(folder.path() / "config.json", damaged(whole, rng, i));
       try_folder(folder.path(), tally);
     }
   }
@@ -101,13 +79,13 @@ TEST(HuggingFaceFuzz, HeadersOfWeights) {
   const std::string whole = take(read_file(folder.path() / "model.safetensors"));
   uint64_t header = 0;
   std::memcpy(&header, whole.data(), 8);
-  const MemoryLimit limit(kMore);
+  const MemoryLimit limit;
   Tally tally;
   Rng rng(4, "header");
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < fuzz_rounds(1000); ++i) {
     const bool length = i % 20 == 0;
     const std::string head = damaged(whole.substr(length ? 0 : 8, length ? 8 : header), rng, i);
-    put_bytes(folder.path() / "model.safetensors", length ? head + whole.substr(8) : whole.substr(0, 8) + head + whole.substr(8 + header));
+    put_file(folder.path() / "model.safetensors", length ? head + whole.substr(8) : whole.substr(0, 8) + head + whole.substr(8 + header));
     try_folder(folder.path(), tally);
   }
   EXPECT_GT(tally.refused, 600);
@@ -121,11 +99,11 @@ TEST(HuggingFaceFuzz, Indexes) {
   for (const auto& [name, tensor] : file.tensors) map[name] = "part.safetensors";
   fs::rename(folder.path() / "model.safetensors", folder.path() / "part.safetensors");
   const std::string whole = Json(Json::Object{{"metadata", Json(Json::Object{{"total_size", 1}})}, {"weight_map", map}}).dump();
-  const MemoryLimit limit(kMore);
+  const MemoryLimit limit;
   Tally tally;
   Rng rng(5, "index");
-  for (int i = 0; i < 700; ++i) {
-    put_bytes(folder.path() / "model.safetensors.index.json", damaged(whole, rng, i));
+  for (int i = 0; i < fuzz_rounds(700); ++i) {
+    put_file(folder.path() / "model.safetensors.index.json", damaged(whole, rng, i));
     try_folder(folder.path(), tally);
   }
   EXPECT_GT(tally.refused, 200);
@@ -140,8 +118,8 @@ TEST(TrapS9, SizesOfAFileAreBoundedBeforeUse) {
     write_foreign(folder.path(), config);
     Json json = take(read_json(folder.path() / "config.json"));
     json[key] = value;
-    put_bytes(folder.path() / "config.json", json.dump());
-    const MemoryLimit limit(kMore);
+    put_file(folder.path() / "config.json", json.dump());
+    const MemoryLimit limit;
     const auto result = model::load_hugging_face(folder.path(), DType::kFloat32);
     ASSERT_FALSE(result.ok()) << key;
     EXPECT_NE(result.error().to_string().find(part), std::string::npos) << result.error().to_string();
@@ -159,8 +137,8 @@ TEST(TrapS9, SizesOfAFileAreBoundedBeforeUse) {
     write_foreign(folder.path(), config);
     std::string bytes(8, '\0');
     std::memcpy(bytes.data(), &length, 8);
-    put_bytes(folder.path() / "model.safetensors", bytes + text + std::string(64, '\0'));
-    const MemoryLimit limit(kMore);
+    put_file(folder.path() / "model.safetensors", bytes + text + std::string(64, '\0'));
+    const MemoryLimit limit;
     const auto result = model::load_hugging_face(folder.path(), DType::kFloat32);
     ASSERT_FALSE(result.ok());
     EXPECT_NE(result.error().to_string().find(part), std::string::npos) << result.error().to_string();

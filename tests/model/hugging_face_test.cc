@@ -63,7 +63,7 @@ void split_weights(const fs::path& folder, size_t shards, const std::string& dro
   }
   for (size_t s = 0; s < shards; ++s) check(write_safetensors(folder / join_text("part-", s, ".safetensors"), parts[s]));
   fs::remove(folder / "model.safetensors");
-  put_bytes(folder / "model.safetensors.index.json", Json(Json::Object{{"metadata", Json::object()}, {"weight_map", map}}).dump());
+  put_file(folder / "model.safetensors.index.json", Json(Json::Object{{"metadata", Json::object()}, {"weight_map", map}}).dump());
 }
 
 TEST(HuggingFaceFolder, ShardsAndHeadlessNamesAreTheSameModel) {
@@ -85,10 +85,10 @@ TEST(HuggingFaceFolder, AnIndexNamesFilesOfItsFolderAlone) {
   fs::remove(folder.path() / "model.safetensors");
   const fs::path index = folder.path() / "model.safetensors.index.json";
   for (const char* name : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "weights.bin", ""}) {
-    put_bytes(index, Json(Json::Object{{"weight_map", Json(Json::Object{{"x", name}})}}).dump());
+    put_file(index, Json(Json::Object{{"weight_map", Json(Json::Object{{"x", name}})}}).dump());
     EXPECT_NAMES(refusal(folder.path()), "weight_map") << name;
   }
-  put_bytes(index, R"({"weight_map": {}})");
+  put_file(index, R"({"weight_map": {}})");
   EXPECT_NAMES(refusal(folder.path()), "weight_map");
 }
 
@@ -104,7 +104,7 @@ TEST(HuggingFaceFolder, TiedHeads) {
   config["tie_word_embeddings"] = false;
   tensors.pop_back();
   check(write_safetensors(folder.path() / "model.safetensors", tensors));
-  put_bytes(folder.path() / "config.json", config.dump());
+  put_file(folder.path() / "config.json", config.dump());
   EXPECT_NAMES(refusal(folder.path()), "lm_head.weight");
 }
 
@@ -139,7 +139,7 @@ TEST(HuggingFaceFolder, WhatIsNotKnownIsRefusedByItsKey) {
       write_foreign(folder.path(), small.config);
       Json config = take(read_json(folder.path() / "config.json"));
       config[c.key] = take(parse_json(c.value));
-      put_bytes(folder.path() / "config.json", config.dump());
+      put_file(folder.path() / "config.json", config.dump());
       EXPECT_NAMES(refusal(folder.path()), join_text('"', c.key)) << c.value;
     }
 }

@@ -1,13 +1,13 @@
 // Small models as Hugging Face folders, written by hand so that readers can be given any damage.
 #pragma once
 
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/hugging_face.h"
 #include "tensor/safetensors.h"
+#include "tests/ref/fuzz.h"
 #include "tests/ref/small_models.h"
 
 namespace lathe::testing {
@@ -31,12 +31,10 @@ inline std::vector<SmallModel> foreign_models(int64_t sequence_len = 32) {
   return out;
 }
 
-inline void put_bytes(const std::filesystem::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
 inline std::unique_ptr<model::Transformer> write_foreign(const std::filesystem::path& folder, const model::ModelConfig& config,
                                                          DType dtype = DType::kFloat32) {
   auto model = random_model(config, DType::kFloat32);
-  put_bytes(folder / "config.json", take(model::hugging_face_config(config, dtype, 1, 2)).dump(2));
+  put_file(folder / "config.json", take(model::hugging_face_config(config, dtype, 1, 2)).dump(2));
   check(write_safetensors(folder / "model.safetensors", model::hugging_face_tensors(*model, dtype)));
   return model;
 }

@@ -1,9 +1,8 @@
 // Damaged tokenizer files of every form: an error with the file's name, or a tokenizer that works; never a crash.
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "core/rng.h"
+#include "tests/ref/fuzz.h"
 #include "tests/ref/testing.h"
 #include "tests/tokenizer/pickled.h"
 #include "tests/tokenizer/small_spm.h"
@@ -28,13 +27,9 @@ struct Tally {
   int refused = 0, loaded = 0;
 };
 
-void put(const fs::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;  // not synced: there are hundreds
-}
-
 // `loaded` is the file to load when it is not the damaged one.
 void try_file(const fs::path& path, const std::string& bytes, Tally& tally, const fs::path& loaded = {}) {
-  put(path, bytes);
+  testing::put_file(path, bytes);
   const auto tokenizer = Tokenizer::load(loaded.empty() ? path : loaded);
   if (!tokenizer.ok()) {
     EXPECT_NE(tokenizer.error().to_string().find(path.parent_path().string()), std::string::npos) << tokenizer.error().to_string();
@@ -51,10 +46,10 @@ void try_file(const fs::path& path, const std::string& bytes, Tally& tally, cons
 Tally fuzz(const std::string& name, const std::string& whole, int rounds, const std::pair<std::string, std::string>& companion = {},
            const std::string& loaded = "") {
   const TemporaryFolder folder;
-  if (!companion.first.empty()) put(folder.path() / companion.first, companion.second);
+  if (!companion.first.empty()) testing::put_file(folder.path() / companion.first, companion.second);
   Tally tally;
   Rng rng(5, name);
-  for (int i = 0; i < rounds; ++i) {
+  for (int i = 0; i < testing::fuzz_rounds(rounds); ++i) {
     std::string bytes = whole;
     switch (i % 4) {
       case 0:

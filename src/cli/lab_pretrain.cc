@@ -24,7 +24,8 @@ class LabPretrain : public Verb {
  public:
   VerbInfo info() const override {
     return {"40_pretrain", "train", "the lab's pre-training: JSON settings, packed data, phases",
-            "lathe 40_pretrain --config C.json --data_dirs data/processed/tiny --tokenizer_dir data/spm_32k --output_dir out",
+            "lathe 40_pretrain --config config/pretrain/training/chinchilla_tiny_500m.json --data_dirs data/processed/tiny "
+            "--tokenizer_dir data/spm_32k --output_dir checkpoints/pretrain/tiny",
             "", 0};
   }
   void describe(SettingsTable& table) override {

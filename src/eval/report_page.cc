@@ -184,6 +184,8 @@ std::string report_page(const ReportFindings& findings) {
     page.chapter("Environment");
     std::string header = findings.header;
     if (header.starts_with("# ")) header.erase(0, header.find('\n'));
+    constexpr std::string_view kSameTitle = "\n## Environment\n";
+    if (const size_t at = header.find(kSameTitle); at != std::string::npos) header.erase(at, kSameTitle.size());
     page.markdown(header);
   }
   if (!findings.chain.empty()) {

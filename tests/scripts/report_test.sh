@@ -48,6 +48,7 @@ for picture in "Training loss, base" "Training loss, sft" "Bits per byte on the 
   "Bytes per token" "Tasks, sft"; do
   grep -qE "aria-label=\"$picture" "$page" || fail "no picture \"$picture\""
 done
+[ "$(grep -cE '<h2[^>]*>Environment</h2>' "$page")" = 1 ] || fail "the chapter on the environment begins twice"
 for part in Samples Environment Provenance "Records of the stages" "Not in this report" "Data funnel:"; do has "$page" "$part"; done
 if grep -qE '<script|src=|<link|@import|url\(|https?://' <(sed 's|xmlns="http://www.w3.org/2000/svg"||g' "$page"); then fail "the page is not self-contained"; fi
 cmp -s report.md "$base/report/report.md" || fail "report.md was not copied"

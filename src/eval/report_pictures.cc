@@ -186,7 +186,8 @@ std::string funnel_picture(const Json& source) {
   amount("cleaned", "cleaned");
   amount("unique", "without repeats");
   if (const Json* filters = source.find("filters"); filters != nullptr && filters->is_array())
-    for (const Json& filter : filters->as_array()) add("after " + filter.get_string("filter", "a filter"), filter.get_double("kept", 0));
+    for (const Json& filter : filters->as_array())  // one that removed nothing would repeat the bar before it
+      if (filter.is_object() && filter.get_int("removed", 1) > 0) add("after " + filter.get_string("filter", "a filter"), filter.get_double("kept", 0));
   if (const Json* documents = source.find("documents"); documents != nullptr && documents->is_number()) add("in the corpus", documents->as_double());
   double most = 0;
   for (const plot::Bar& bar : chart.bars) most = std::max(most, bar.value);

@@ -156,6 +156,33 @@ TEST_F(Report, CurvesComeFromTheMetricsOfTheRuns) {
   EXPECT_TRUE(has(report.html, "Training loss, base") && has(report.html, "Training loss, sft") && has(report.html, "Bits per byte on the validation split"));
 }
 
+// As `lathe corpus` leaves it behind.
+TEST_F(Report, ACorpusHasAFunnelAndTheLicencesOfItsSources) {
+  EXPECT_TRUE(has(make().html, "Data funnel: the run was not made from a corpus"));
+  Manifest manifest;
+  manifest.kind = "corpus";
+  manifest.settings = take(parse_json(R"({"sources": [{"name": "letters", "licence": "cc-by-4.0"}, {"name": "papers", "licence": ""}]})"));
+  manifest.config_sha256 = config_hash(manifest.settings);
+  manifest.details["sources"] = take(parse_json(R"([
+    {"name": "letters", "read": {"documents": 1000}, "cleaned": {"documents": 900}, "unique": {"documents": 800},
+     "filters": [{"filter": "language", "removed": 0, "kept": 800}, {"filter": "length", "removed": 200, "kept": 600}], "documents": 500, "characters": 70000, "estimated_tokens": 20000},
+    {"name": "papers", "read": {"documents": 10}, "documents": 10, "characters": 9000, "estimated_tokens": 2000}])"));
+  check(make_folders(base() / "base_data"));
+  check(write_manifest(base() / "base_data", manifest));
+  const std::string html = make().html;
+  EXPECT_FALSE(has(html, "Data funnel: the run was not made from a corpus"));
+  size_t at = html.find("aria-label=\"Documents of letters that are left");
+  ASSERT_NE(at, std::string::npos) << html;
+  const size_t end = html.find("</svg>", at);
+  for (const char* part : {"read", "100.0 %", "cleaned", "90.0 %", "without repeats", "80.0 %", "after length", "60.0 %", "in the corpus", "50.0 %"}) {
+    at = html.find(part, at);
+    ASSERT_LT(at, end) << part;
+  }
+  EXPECT_FALSE(has(html, "after language")) << "it removed nothing";
+  EXPECT_TRUE(has(html, "aria-label=\"Documents of papers that are left"));
+  EXPECT_TRUE(has(html, "cc-by-4.0") && has(html, "20,000"));
+}
+
 TEST_F(Report, DamagedScoresAreNamed) {
   scores("sft", "{\"tasks\": [1]}");
   const auto result = eval::make_report(base(), "d4", "now");

@@ -20,6 +20,7 @@ constexpr double kPatienceSeconds = 0.3;       // for a process whose streams ar
 constexpr size_t kMostVerdictBytes = 1 << 16;
 constexpr int64_t kMostReplyBytes = 64 << 20;  // of one result
 constexpr int64_t kUsualStack = 8 << 20;
+constexpr int64_t kHalfTheAddresses = int64_t{1} << 46;
 constexpr int64_t kNoLimit = -1;
 
 using Seconds = std::chrono::duration<double>;
@@ -45,6 +46,9 @@ std::vector<RlimitPlan> limit_plans(const House& house, const Limits& limits) {
     both(RLIMIT_DATA, *limits.memory_bytes);
     // A thread gets a stack of the soft limit at the start; the program's side raises it once it runs.
     add_limit(plans, RLIMIT_STACK, std::min(kUsualStack, *limits.memory_bytes), *limits.memory_bytes);
+  } else {
+    // All of the address space would let a program be given the lowest pages (seccomp_filter.h).
+    both(RLIMIT_AS, kHalfTheAddresses);
   }
   const auto processor = static_cast<int64_t>(std::ceil(limits.seconds + kGraceSeconds)) + 1;
   both(RLIMIT_CPU, processor * std::max<int64_t>(1, limits.processes));  // should nobody be left to watch

@@ -9,6 +9,10 @@
 
 namespace lathe::sandbox {
 
+// Where the start reads its (empty) path, below everything that the kernel maps by itself. The filter allows execveat with this
+// address only, and nothing to be mapped there, so that what has been started can start nothing.
+inline constexpr uint64_t kEmptyPath = 1 << 20, kEmptyPathPage = 4096;
+
 struct SeccompFilter {
   std::vector<uint64_t> instructions;  // struct sock_filter, 8 bytes each, of this machine's architecture
   int allowed = 0;                     // calls that pass; all others fail with EPERM, or end the process where no innocent makes them

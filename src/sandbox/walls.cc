@@ -15,6 +15,7 @@
 
 #include "core/file.h"
 #include "sandbox/descriptor.h"
+#include "sandbox/seccomp_filter.h"
 
 namespace lathe::sandbox {
 namespace {
@@ -132,6 +133,13 @@ class ChildStack {
   void* memory_;
 };
 
+// A page of zeros, an empty text, that stays for as long as this process.
+bool has_empty_path() {
+  static const bool mapped = mmap(reinterpret_cast<void*>(kEmptyPath), kEmptyPathPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+                             reinterpret_cast<void*>(kEmptyPath);
+  return mapped;
+}
+
 int clone_flags(const Launch& launch) {
   int flags = SIGCHLD | CLONE_VM;
   for (size_t i = 0; i < std::size(kNamespaceFlags); ++i)
@@ -164,6 +172,7 @@ Started start(const Launch& launch) {
   Result<Pipe> go = make_pipe(), status = make_pipe();
   const ChildStack stack;
   if (!go.ok() || !status.ok() || !stack.ok()) return {-1, {Wall::kCount, errno, "pipes and a stack"}};
+  if (!has_empty_path()) return {-1, {Wall::kCount, EEXIST, "a page at a low address"}};
   Beginning beginning{&launch, arguments.data(), environment.data(), {go.value().read_end.get(), go.value().write_end.get()},
                       {status.value().read_end.get(), status.value().write_end.get()}};
 

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "sandbox/landlock.h"
+#include "sandbox/seccomp_filter.h"
 #include "sandbox/walls.h"
 
 namespace lathe::sandbox {
@@ -190,14 +191,16 @@ int arrange_files(const Child& child) {
     const char* work = child.has(Wall::kMount) ? kWorkFolder : launch.outside_work.c_str();
     child.need(confine_with_landlock(launch.landlock_abi, launch.root->executables, work), Wall::kLandlock, "landlock");
   }
+  const int interpreter = open(arguments[0], O_PATH | O_CLOEXEC);
+  child.need(interpreter >= 0, Wall::kCount, arguments[0]);
   if (child.has(Wall::kSeccomp)) {
     sock_fprog program{};
     program.len = static_cast<unsigned short>(launch.seccomp->size());
     program.filter = reinterpret_cast<sock_filter*>(const_cast<uint64_t*>(launch.seccomp->data()));
     child.need(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0, Wall::kSeccomp, "seccomp");
   }
-  execve(arguments[0], arguments, environment);
-  child.fail(Wall::kCount, "execve");
+  syscall(SYS_execveat, interpreter, reinterpret_cast<const char*>(kEmptyPath), arguments, environment, AT_EMPTY_PATH);
+  child.fail(Wall::kCount, "execveat");
 }
 
 }  // namespace lathe::sandbox

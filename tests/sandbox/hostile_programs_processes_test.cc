@@ -24,6 +24,10 @@ const Hostile kPrograms[] = {
     {"Multiprocessing", "starts a process by the standard library",
      "import multiprocessing\np = multiprocessing.Process(target=print)\np.start()\n", Expect::kError, "Error"},
     {"ExecOfAnotherProgram", "becomes another program", "import os\nos.execv('/usr/bin/id', ['id'])\n"},
+    {"ExecOfItself", "becomes its interpreter again, from a thread, to lose the signal of its starter's death",
+     "import os, sys, threading\ndef go():\n    try:\n        os.execv(sys.executable, ['python3', '-S', '-c', 'while True: pass'])\n    except OSError as e:\n        print(e)\n"
+     "t = threading.Thread(target=go)\nt.start()\nt.join()\n", Expect::kContained, "not permitted"},
+    {"ExecByDescriptor", "the same by a descriptor", "import os, sys\nos.execve(os.open(sys.executable, os.O_RDONLY), ['python3'], {})\n", Expect::kError, "PermissionError"},
     {"ExecOfOwnFile", "writes a program and becomes it",
      "import os\nopen('x', 'w').write('#!/bin/sh\\nexit 0\\n')\nos.chmod('x', 0o777)\nos.execv('/tmp/x', ['x'])\n", Expect::kError, "PermissionError"},
     {"ExecFromMemory", "runs a program that is no file",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/line_reader.h"
+#include "eval/results.h"
 #include "eval/statistics.h"
 
 namespace lathe::eval {
@@ -83,16 +84,8 @@ std::vector<uint8_t> BoolqScore::outcomes() const {
 }
 
 Json BoolqScore::to_json() const {
-  const tasks::Interval range = interval();
   Json out = Json::object();
-  out["accuracy"] = accuracy();
-  out["n"] = n;
-  out["low"] = range.low;
-  out["high"] = range.high;
-  out["majority_baseline"] = majority();
-  out["random_baseline"] = 0.5;
-  out["verdict"] = verdict();
-  out["correct"] = correct;
+  add_share(out, {accuracy(), correct, n, interval(), 0.5, majority()});
   out["says_yes"] = says_yes;
   out["full_set"] = n == kBoolqValidation;
   out["passages_cut"] = cut;

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/rng.h"
 #include "core/text.h"
+#include "eval/results.h"
 #include "eval/statistics.h"
 #include "infer/transformer_model.h"
 
@@ -88,14 +89,7 @@ std::string CoreScore::verdict() const { return chance_verdict({low, high}, rand
 
 Json CoreScore::figure() const {
   Json out = Json::object();
-  out["accuracy"] = accuracy;
-  out["n"] = n;
-  out["correct"] = correct;
-  out["low"] = low;
-  out["high"] = high;
-  out["majority_baseline"] = majority;
-  out["random_baseline"] = random_baseline;
-  out["verdict"] = verdict();
+  add_share(out, {accuracy, correct, n, {low, high}, random_baseline, majority});
   out["centered"] = centered;
   out["type"] = core_kind_name(kind);
   out["num_fewshot"] = num_fewshot;

@@ -3,6 +3,7 @@
 #include "core/folder_lock.h"
 #include "core/log.h"
 #include "core/sha256.h"
+#include "eval/statistics.h"
 
 namespace lathe::eval {
 namespace {
@@ -64,6 +65,17 @@ Result<Json> data_of(std::span<const fs::path> files) {
     out.push_back(std::move(entry));
   }
   return out;
+}
+
+void add_share(Json& figure, const Share& share) {
+  figure["accuracy"] = share.accuracy;
+  figure["n"] = share.n;
+  figure["correct"] = share.correct;
+  figure["low"] = share.interval.low;
+  figure["high"] = share.interval.high;
+  figure["majority_baseline"] = share.majority;
+  figure["random_baseline"] = share.random;
+  figure["verdict"] = chance_verdict(share.interval, share.random, share.majority, share.n);
 }
 
 Json not_run(const std::string& why) {

@@ -14,6 +14,7 @@
 
 #include "core/file.h"
 #include "core/json.h"
+#include "tasks/interval.h"
 
 namespace lathe::eval {
 
@@ -31,6 +32,15 @@ Status write_answers(const fs::path& file, std::span<const Json> answers);
 
 // "data" of a figure: [{"file": its name, "sha256": ...}].
 Result<Json> data_of(std::span<const fs::path> files);
+
+// What the figures of all shares have: accuracy (of `correct` among n), n, correct, interval, baselines, verdict (chance_verdict).
+struct Share {
+  double accuracy = 0;
+  int64_t correct = 0, n = 0;
+  tasks::Interval interval{};
+  double random = 0, majority = 0;
+};
+void add_share(Json& figure, const Share& share);
 
 // {"not_run": why}
 Json not_run(const std::string& why);

@@ -245,14 +245,7 @@ Json TaskScore::to_json() const {
   Json out = Json::object();
   out["title"] = title;
   out["scoring"] = scoring == tasks::Scoring::kCategorical ? "categorical" : "generative";
-  out["n"] = n;
-  out["correct"] = correct;
-  out["accuracy"] = accuracy;
-  out["low"] = low;
-  out["high"] = high;
-  out["majority_baseline"] = majority;
-  out["random_baseline"] = random;
-  out["verdict"] = verdict();
+  add_share(out, {accuracy, correct, n, {low, high}, random, majority});
   out["seconds"] = seconds;
   out["cut_prompts"] = cut;
   if (scoring == tasks::Scoring::kGenerative) out["unfinished"] = unfinished;

@@ -41,11 +41,16 @@ class FileDescriptor {
 }  // namespace
 
 Result<std::string> read_file(const fs::path& path) {
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a pipe that nobody writes to must not hold us.
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return system_error(path, "cannot open");
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return system_error(path, "cannot stat");
   if (S_ISDIR(info.st_mode)) return error_at(path.string(), -1, "is a folder, a file is needed");
+  if (!S_ISREG(info.st_mode)) {
+    if (path.string().rfind("/dev/", 0) != 0) return error_at(path.string(), -1, "is not a regular file");
+    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);  // standard input, or what a shell's <(...) writes
+  }
   std::string bytes;
   bytes.reserve(static_cast<size_t>(info.st_size));
   char buffer[1 << 16];

@@ -15,7 +15,7 @@ namespace lathe {
 
 namespace fs = std::filesystem;
 
-Result<std::string> read_file(const fs::path& path);
+Result<std::string> read_file(const fs::path& path);  // of a regular file, or below /dev, where a shell hands over what is none
 
 // Writes to a temporary name beside `path`, syncs, renames, syncs the folder: after a crash the old or the new
 // file is there, whole. Makes missing parent folders.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "core/check.h"
 
@@ -50,13 +51,22 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     } else if (stack_.back().is_array()) {
       stack_.back().push_back(std::move(value));
     } else {
-      if (stack_.back().contains(keys_.back())) {
+      if (!is_new_key()) {
         message = "key \"" + keys_.back() + "\" stands twice in one object";
         return false;
       }
       stack_.back().as_object().emplace_back(keys_.back(), std::move(value));
     }
     return true;
+  }
+  // Many keys go into a set: one scan for each would take minutes for a large object.
+  bool is_new_key() {
+    const Json::Object& object = stack_.back().as_object();
+    if (object.size() < kScannedKeys) return !stack_.back().contains(keys_.back());
+    std::unordered_set<std::string>& known = known_.back();
+    if (known.empty())
+      for (const Json::Member& member : object) known.insert(member.first);
+    return known.insert(keys_.back()).second;
   }
   bool open(Json value) {
     if (static_cast<int>(stack_.size()) >= max_depth_) {
@@ -65,19 +75,24 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     }
     stack_.push_back(std::move(value));
     keys_.emplace_back();
+    known_.emplace_back();
     return true;
   }
   bool close() {
     Json value = std::move(stack_.back());
     stack_.pop_back();
     keys_.pop_back();
+    known_.pop_back();
     return put(std::move(value));
   }
+
+  static constexpr size_t kScannedKeys = 32;
 
   int max_depth_;
   bool rewritten_infinity_;
   std::vector<Json> stack_;
   std::vector<std::string> keys_;
+  std::vector<std::unordered_set<std::string>> known_;  // keys of the objects that are open, from kScannedKeys on
 };
 
 // Python writes the bare words NaN, Infinity and -Infinity; they are rewritten to null and to the largest double (a number

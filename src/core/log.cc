@@ -7,8 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
+#include <chrono>
+#include <ctime>
 #include <memory>
+
+#include "core/log_record.h"
 
 namespace lathe {
 namespace {
@@ -34,8 +39,9 @@ struct Sinks {
     terminal = std::make_shared<spdlog::logger>("lathe", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     prepare(*terminal);
   }
-  static void prepare(spdlog::logger& logger) {
-    logger.set_pattern("%Y-%m-%d %H:%M:%S - %v");
+  std::atomic<bool> json = false;
+  void prepare(spdlog::logger& logger) const {
+    logger.set_pattern(json ? "%v" : "%Y-%m-%d %H:%M:%S - %v");
     logger.flush_on(spdlog::level::trace);
   }
 };
@@ -66,7 +72,7 @@ Status set_log_file(const std::string& path) {
   } catch (const spdlog::spdlog_ex& e) {
     return error_at(path, -1, "cannot open the log file: ", e.what());
   }
-  Sinks::prepare(*sinks().file);
+  sinks().prepare(*sinks().file);
   sinks().file->set_level(sinks().terminal->level());
   return {};
 }
@@ -99,8 +105,46 @@ std::string emphasised(const std::string& text) {
   return out;
 }
 
-void log_text(LogLevel level, std::string_view module, const std::string& text) {
+namespace {
+
+std::string json_line(const LevelFace& face, std::string_view module, const std::string& text, const Json& fields) {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char date[32];
+  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  std::string level = face.name;
+  std::transform(level.begin(), level.end(), level.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  Json line = Json::object();
+  line["time"] = join_text(date, format_text(".%03dZ", static_cast<int>(since % 1000)));
+  line["level"] = level;
+  line["module"] = module;
+  line["message"] = repair_utf8(text);
+  if (fields.is_object())
+    for (const auto& [key, value] : fields.as_object()) line[key] = value;
+  return line.dump();
+}
+
+}  // namespace
+
+void set_log_format(LogFormat format) {
+  sinks().json = format == LogFormat::kJson;
+  sinks().prepare(*sinks().terminal);
+  if (sinks().file) sinks().prepare(*sinks().file);
+}
+
+void log_text(LogLevel level, std::string_view module, const std::string& text) { log_record(level, module, text, {}); }
+
+void log_record(LogLevel level, std::string_view module, const std::string& text, const Json& fields) {
   const LevelFace& face = kLevels[static_cast<size_t>(level)];
+  if (sinks().json) {
+    const std::string record = json_line(face, module, text, fields);
+    sinks().terminal->log(face.level, record);
+    if (sinks().file) sinks().file->log(face.level, record);
+    return;
+  }
   const auto line = [&](bool colours) {
     return join_text(module, " - ", colours ? face.colour : "", face.name, colours ? "\x1b[0m" : "", " - ",
                      colours && level == LogLevel::kInfo ? emphasised(text) : text);

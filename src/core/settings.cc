@@ -46,11 +46,14 @@ Status check_choice(const Setting& setting, const std::string& value) {
 Status set_words(Setting& setting, const std::vector<std::string>& words) {
   const auto numbers = [&](auto* list, const char* wanted) -> Status {
     list->clear();
-    for (const std::string& word : words) {
-      typename std::remove_reference_t<decltype(*list)>::value_type number{};
-      if (!parse_number(word, number)) return bad_value(setting, word, wanted);
-      list->push_back(number);
-    }
+    for (const std::string& word : words)  // "1 2" or "1,2"
+      for (size_t begin = 0; begin <= word.size();) {
+        const size_t end = std::min(word.find(',', begin), word.size());
+        typename std::remove_reference_t<decltype(*list)>::value_type number{};
+        if (!parse_number(word.substr(begin, end - begin), number)) return bad_value(setting, word, wanted);
+        list->push_back(number);
+        begin = end + 1;
+      }
     return {};
   };
   if (auto* list = std::get_if<std::vector<std::string>*>(&setting.field)) {

@@ -38,5 +38,6 @@ StopSignals::~StopSignals() {
 
 bool StopSignals::requested() { return received != 0; }
 int StopSignals::signal_number() { return received; }
+void StopSignals::forget() { received = 0; }
 
 }  // namespace lathe

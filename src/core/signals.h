@@ -16,6 +16,7 @@ class StopSignals {
 
   static bool requested();
   static int signal_number();  // 0 before any
+  static void forget();        // what was requested has been done, and the program goes on: the next signal is a first one again
 
  private:
   struct sigaction former_int_ {};

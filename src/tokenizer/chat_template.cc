@@ -8,43 +8,13 @@
 #include "core/check.h"
 #include "core/text.h"
 #include "tokenizer/frozen.h"
+#include "tokenizer/template_layout.h"
+#include "tokenizer/template_write.h"
+#include "tokenizer/template_writer.h"
 
 namespace lathe::tokenizer {
 
-enum class Style {
-  kChatFamily,  // render.h
-  kMarked,      // <|im_start|>role ... <|im_end|>
-  kPlain,       // headers that are text
-};
-
-struct ChatTemplate::Layout {
-  const char* name;
-  Style style;
-  const char* after;  // between the end of a text and its end marker (kMarked)
-  // kPlain: what stands before the first turn, and before it when that has an input; before the texts.
-  const char *opening = "", *opening_with_input = "";
-  const char *user = "", *input = nullptr, *assistant = "";
-};
-
 namespace {
-
-constexpr const char* kImStart = "<|im_start|>";
-constexpr const char* kImEnd = "<|im_end|>";
-constexpr const char* kBetweenTurns = "\n\n";  // of the plain templates
-
-constexpr ChatTemplate::Layout kLayouts[] = {
-    {"chat", Style::kChatFamily, ""},
-    {"chatml", Style::kMarked, "\n"},
-    {"chatml_strict", Style::kMarked, ""},
-    {"instruct", Style::kPlain, "", "", "", "### Instruction:\n", nullptr, "\n\n### Response:\n"},
-    {"human", Style::kPlain, "", "", "", "Human: ", nullptr, "\n\nAssistant: "},
-    // github.com/tatsu-lab/stanford_alpaca: the prompts it was trained with.
-    {"alpaca", Style::kPlain, "",
-     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n",
-     "Below is an instruction that describes a task, paired with an input that provides further context. "
-     "Write a response that appropriately completes the request.\n\n",
-     "### Instruction:\n", "\n\n### Input:\n", "\n\n### Response:\n"},
-};
 
 std::string listed(const std::vector<std::string>& words) {
   std::string text;
@@ -56,43 +26,6 @@ std::optional<int32_t> end_of_text(const Tokenizer& tokenizer) {
   const std::optional<int32_t> end = find_end_of_text(tokenizer);
   return end ? end : tokenizer.find_bos();
 }
-
-// Ids and mask, span by span. Literals of the template that stand side by side are encoded together.
-class Writer {
- public:
-  explicit Writer(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
-
-  void literal(std::string_view text) { literal_ += text; }
-  void text(std::string_view words, uint8_t mask) {
-    flush();
-    append(words, mask);
-  }
-  void mark(int32_t id, uint8_t mask) {
-    flush();
-    out_.ids.push_back(id);
-    out_.mask.push_back(mask);
-  }
-  Rendered finish() {
-    flush();
-    return std::move(out_);
-  }
-
- private:
-  void flush() {
-    append(literal_, 0);
-    literal_.clear();
-  }
-  void append(std::string_view words, uint8_t mask) {
-    if (words.empty()) return;
-    const std::vector<int32_t> ids = tokenizer_.encode(words);
-    out_.ids.insert(out_.ids.end(), ids.begin(), ids.end());
-    out_.mask.resize(out_.ids.size(), mask);
-  }
-
-  const Tokenizer& tokenizer_;
-  std::string literal_;
-  Rendered out_;
-};
 
 Result<std::string> text_of(const Message& message, const std::string& name) {
   if (const auto* text = std::get_if<std::string>(&message.content)) return *text;
@@ -109,9 +42,9 @@ Result<std::string> text_of(const Message& message, const std::string& name) {
 ChatTemplate::ChatTemplate(const Layout& layout) : name_(layout.name), layout_(&layout) {}
 
 Result<ChatTemplate> ChatTemplate::find(std::string_view name) {
-  for (const Layout& layout : kLayouts)
+  for (const Layout& layout : template_layouts())
     if (layout.name == name) return ChatTemplate(layout);
-  return error("unknown chat template \"", name, "\"; known: ", listed(names()));
+  return error("unknown chat template \"", name, "\"; known: ", listed(all_names()));
 }
 
 namespace {
@@ -125,6 +58,35 @@ std::string literal_of(std::string_view text) {
     else out += c;
   }
   return out + "'";
+}
+
+// Turns without tools.
+std::string framed_jinja(const ChatTemplate::Layout& row) {
+  const auto put = [](const std::string& expression) { return join_text("{{ ", expression, " }}"); };
+  const auto literal = [](std::string_view text) {
+    std::string out;
+    for (; !text.empty() && text.find(kEndMark) != std::string_view::npos; text.remove_prefix(text.find(kEndMark) + 1))
+      out += literal_of(text.substr(0, text.find(kEndMark))) + " + eos_token + ";
+    return out + literal_of(text);
+  };
+  const std::string content = row.trim ? "message['content'] | trim" : "message['content']";
+  const auto when = [&](const char* role, const std::string& text) { return join_text("{% if message['role'] == '", role, "' %}", text, "{% endif %}"); };
+  const auto framed = [&](const Frame& frame, const std::string& text) { return put(literal(frame.before) + " + " + text + " + " + literal(frame.after)); };
+  const bool own_turn = row.system_place == SystemPlace::kTurn;
+  const std::string head = *row.system_head != 0 ? row.system_head : row.default_system;
+  std::string out = join_text(put(literal_of(row.first)), "{% set chat = namespace(system='') %}");
+  if (row.system_place == SystemPlace::kLastUser)
+    out += "{% set chat.last = 0 %}{% for message in messages %}{% if message['role'] == 'user' %}{% set chat.last = loop.index0 %}{% endif %}{% endfor %}";
+  if (!head.empty()) out += join_text("{% if messages[0]['role'] != 'system' %}", framed(row.system_turn, literal_of(head)), "{% endif %}");
+  const std::string system_text = *row.system_head == 0 ? content : join_text("((", literal_of(head), " if loop.first else '') + (", content, "))");
+  std::string user = put(literal(row.user_turn.before) + " + chat.system + (" + content + ") + " + literal(row.user_turn.after)) + "{% set chat.system = '' %}";
+  if (row.system_place == SystemPlace::kLastUser)
+    user = put(literal(row.user_turn.before) + " + (chat.system if loop.index0 == chat.last else '') + (" + content + ") + " + literal(row.user_turn.after));
+  return join_text(out, "{% for message in messages %}",
+                   when("system", own_turn ? framed(row.system_turn, "(" + system_text + ")")
+                                           : "{% set chat.system = chat.system + (" + content + ") + '\\n\\n' %}"),
+                   when("user", user), when("assistant", framed(row.assistant_turn, literal_of(row.answer_prefix) + " + (" + content + ")")),
+                   "{% endfor %}{% if add_generation_prompt %}", put(literal(row.assistant_turn.before)), "{% endif %}");
 }
 
 }  // namespace
@@ -148,6 +110,7 @@ std::string ChatTemplate::jinja() const {
                      when_role("assistant", "{{ eos_token }}"), "{% endif %}{% endfor %}{% if add_generation_prompt %}",
                      put(literal_of(join_text("\n", kImStart, "assistant\n"))), "{% endif %}");
   }
+  if (layout_->style == Style::kFramed) return framed_jinja(*layout_);
   const std::string between = join_text("{% if not loop.first %}", put(literal_of(kBetweenTurns)), "{% endif %}");
   std::string opening;
   if (*layout_->opening != 0) opening = join_text("{% if chat.first %}", put(literal_of(layout_->opening)), "{% set chat.first = false %}{% endif %}");
@@ -158,15 +121,19 @@ std::string ChatTemplate::jinja() const {
 }
 
 ChatTemplate::Recognised ChatTemplate::recognise(std::string_view jinja) {
-  for (const Layout& layout : kLayouts)
+  for (const Layout& layout : template_layouts())
     if (jinja == ChatTemplate(layout).jinja()) return {layout.name, true};
   const auto has = [&](std::string_view word) { return jinja.find(word) != std::string_view::npos; };
   if (has(kUserStart) && has(kAssistantEnd)) return {"chat", true};
-  if (has(kImStart) && has(kImEnd)) return {"chatml_strict", true};
-  if (has("<|start_header_id|>")) return {"llama3", false};
-  if (has("[INST]")) return {"mistral", false};
-  if (has("<start_of_turn>")) return {"gemma", false};
-  if (has("<|user|>") && has("<|assistant|>")) return {"zephyr", false};
+  if (has(kImStart) && has(kImEnd)) {
+    if (has("You are Qwen, created by Alibaba Cloud.")) return {"qwen2.5", true};
+    return {has("<tool_call>") ? "hermes" : "chatml_strict", true};
+  }
+  if (has("<|start_header_id|>")) return {has("Cutting Knowledge Date") ? "llama3.1" : "llama3", true};
+  if (has("[INST]") && has("<<SYS>>")) return {"llama2", false};
+  if (has("[INST]")) return {has(" [/INST]") ? "mistral_v1" : "mistral", true};
+  if (has("<start_of_turn>")) return {"gemma", true};
+  if (has("<|user|>") && has("<|assistant|>")) return has("<|end|>") ? Recognised{"phi3", false} : Recognised{"zephyr", true};
   return {};
 }
 
@@ -175,7 +142,17 @@ Result<ChatTemplate> ChatTemplate::find_lab(std::string_view name) { return find
 const std::vector<std::string>& ChatTemplate::names() {
   static const std::vector<std::string> list = [] {
     std::vector<std::string> out;
-    for (const Layout& layout : kLayouts) out.emplace_back(layout.name);
+    for (const Layout& layout : template_layouts())
+      if (layout.style != Style::kFramed) out.emplace_back(layout.name);
+    return out;
+  }();
+  return list;
+}
+
+const std::vector<std::string>& ChatTemplate::all_names() {
+  static const std::vector<std::string> list = [] {
+    std::vector<std::string> out;
+    for (const Layout& layout : template_layouts()) out.emplace_back(layout.name);
     return out;
   }();
   return list;
@@ -184,6 +161,12 @@ const std::vector<std::string>& ChatTemplate::names() {
 std::vector<std::string> ChatTemplate::markers() const {
   if (layout_->style == Style::kMarked) return {kImStart, kImEnd};
   if (layout_->style == Style::kPlain) return {};
+  if (layout_->style == Style::kFramed) {
+    std::vector<std::string> marks;
+    for (const char* mark : layout_->marks)
+      if (mark != nullptr) marks.emplace_back(mark);
+    return marks;
+  }
   return {chat_special_tokens().begin() + 1, chat_special_tokens().end()};
 }
 
@@ -200,6 +183,30 @@ Status ChatTemplate::check(const Tokenizer& tokenizer) const {
   return {};
 }
 
+Result<Rendered> ChatTemplate::write_framed(const Tokenizer& tokenizer, const Conversation& conversation, bool prompt) const {
+  std::vector<TemplateTurn> turns;
+  for (const Message& message : conversation.messages) {
+    const bool assistant = message.role == Role::kAssistant;
+    LATHE_TRY(std::string text, assistant ? text_of(message, name_) : Result<std::string>(user_text(message)));
+    turns.push_back({assistant ? Speaker::kAssistant : message.role == Role::kUser ? Speaker::kUser : Speaker::kSystem, std::move(text)});
+  }
+  return write_turns(*layout_, tokenizer, turns, {}, prompt);
+}
+
+Result<std::vector<int32_t>> ChatTemplate::prompt(const Tokenizer& tokenizer, std::span<const TemplateTurn> turns, const TurnOptions& options) const {
+  LATHE_TRY_STATUS(check(tokenizer));
+  if (turns.empty()) return error("there is no message");
+  if (turns.front().speaker == Speaker::kTool) return error("messages[0] is a tool's answer, and nothing asked for it");
+  if (options.continues && (turns.back().speaker != Speaker::kAssistant || !turns.back().calls.empty()))
+    return error("messages[", turns.size() - 1, "] must be words of the assistant: it is to be gone on with");
+  LATHE_TRY(Rendered rendered, write_turns(*layout_, tokenizer, turns, options, true));
+  return std::move(rendered.ids);
+}
+
+bool ChatTemplate::has_system_turn() const { return layout_->system_place == SystemPlace::kTurn; }
+
+ToolNotation ChatTemplate::tool_notation() const { return layout_->tools; }
+
 Result<Rendered> ChatTemplate::write(const Tokenizer& tokenizer, const Conversation& conversation, bool prompt) const {
   LATHE_TRY_STATUS(check(tokenizer));
   if (layout_->style == Style::kChatFamily) {
@@ -208,10 +215,11 @@ Result<Rendered> ChatTemplate::write(const Tokenizer& tokenizer, const Conversat
     return rendered;
   }
   LATHE_TRY_STATUS(check_order(conversation.messages));
+  if (layout_->style == Style::kFramed) return write_framed(tokenizer, conversation, prompt);
   const bool marked = layout_->style == Style::kMarked;
   const int32_t end = *end_of_text(tokenizer);
   const int32_t im_start = marked ? tokenizer.special_id(kImStart) : -1, im_end = marked ? tokenizer.special_id(kImEnd) : -1;
-  Writer out(tokenizer);
+  TemplateWriter out(tokenizer, TemplateWriter::Spans::kApart);
   const auto open = [&](const char* role) {
     out.mark(im_start, 0);
     out.literal(join_text(role, '\n'));
@@ -279,6 +287,9 @@ std::vector<int32_t> ChatTemplate::stop_ids(const Tokenizer& tokenizer) const {
   std::vector<int32_t> ids;
   if (layout_->style == Style::kChatFamily) ids.push_back(tokenizer.special_id(kAssistantEnd));
   if (layout_->style == Style::kMarked) ids.push_back(tokenizer.special_id(kImEnd));
+  if (layout_->style == Style::kFramed)
+    for (const char* name : {"<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|im_end|>"})
+      if (const auto id = tokenizer.find_special(name)) ids.push_back(*id);
   const std::optional<int32_t> end = end_of_text(tokenizer);
   require(end.has_value(), "[chat_template] the tokenizer has no token that ends a text");
   ids.push_back(*end);

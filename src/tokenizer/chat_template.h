@@ -5,11 +5,14 @@
 //   instruct       ### Instruction: / ### Response:
 //   human          Human: / Assistant: (the lab's "chat", whose name the chat family has here)
 //   alpaca         the published Stanford Alpaca prompt, with and without an input
+// and those of other programs' models, by the texts that were published with them:
+//   llama3, llama3.1, mistral ([INST] as tokens), mistral_v1 ([INST] as text), gemma, zephyr, hermes and qwen2.5 (ChatML with tools)
 // Every text between two markers is encoded by itself, so what a user types can neither become a marker nor move the
 // mask, and a prompt has the same tokens as the conversation that begins with it, whatever the tokenizer.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +20,7 @@
 #include "core/result.h"
 #include "tokenizer/conversation.h"
 #include "tokenizer/render.h"
+#include "tokenizer/template_turns.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::tokenizer {
@@ -29,7 +33,8 @@ class ChatTemplate {
   static Result<ChatTemplate> find(std::string_view name);
   // The same in the lab's vocabulary, where "chat" is Human: / Assistant: (row L-7.1).
   static Result<ChatTemplate> find_lab(std::string_view name);
-  static const std::vector<std::string>& names();
+  static const std::vector<std::string>& names();      // our own, for training
+  static const std::vector<std::string>& all_names();  // with other programs'
 
   const std::string& name() const { return name_; }
   int version() const { return 1; }  // recorded in manifests; a change of any byte raises it
@@ -47,6 +52,12 @@ class ChatTemplate {
   // Everything up to and including the assistant's header: a prefix, token by token, of the rendered conversation
   // (row L-7.6). The conversation ends with the user's message.
   Result<std::vector<int32_t>> prompt(const Tokenizer& tokenizer, const Conversation& conversation) const;
+  // The same of a conversation with tools, in any order of roles (whoever serves takes what clients send). Tools are described in the
+  // template's own notation where it has one, else in the system's words in that of hermes; a system message without a turn of its
+  // own is put before a user's message. Errors: those of check; no message; one that has no place, by its index.
+  Result<std::vector<int32_t>> prompt(const Tokenizer& tokenizer, std::span<const TemplateTurn> turns, const TurnOptions& options = {}) const;
+  bool has_system_turn() const;
+  ToolNotation tool_notation() const;
   // Any of these ends the answer (row L-7.5): the end marker and the tokenizer's token at the end of a text (a tokenizer
   // with <|bos|> alone: that). Of a tokenizer that passes check().
   std::vector<int32_t> stop_ids(const Tokenizer& tokenizer) const;
@@ -55,8 +66,8 @@ class ChatTemplate {
   // The answer as it is shown, stored and scored: without the line break that stands before the stop token.
   std::string shown(std::string answer) const;
 
-  // What a template in that language is, by its markers; it is never executed. name: ours where this table has it, else the
-  // common word ("llama3", "mistral", "gemma", "zephyr"), empty where it is not known.
+  // What a template in that language is, by its markers; it is never executed. name: where this table has it (ours), else the
+  // common word ("llama2", "phi3"), empty where it is not known.
   struct Recognised {
     std::string name;
     bool ours = false;
@@ -68,6 +79,7 @@ class ChatTemplate {
  private:
   explicit ChatTemplate(const Layout& layout);
   Result<Rendered> write(const Tokenizer& tokenizer, const Conversation& conversation, bool prompt) const;
+  Result<Rendered> write_framed(const Tokenizer& tokenizer, const Conversation& conversation, bool prompt) const;
 
   std::string name_;
   const Layout* layout_;

@@ -192,7 +192,7 @@ TEST(ChatTemplate, ToolCallsAreRefusedByName) {
 
 // What is exported is recognised; what other programs write is named by its marks, and nothing of it is executed.
 TEST(ChatTemplateJinja, IsRecognised) {
-  for (const std::string& name : ChatTemplate::names()) {
+  for (const std::string& name : ChatTemplate::all_names()) {
     const auto found = ChatTemplate::recognise(testing::take(ChatTemplate::find(name)).jinja());
     EXPECT_EQ(found.name, name);
     EXPECT_TRUE(found.ours);
@@ -203,7 +203,10 @@ TEST(ChatTemplateJinja, IsRecognised) {
   EXPECT_EQ(named("{{ '[INST] ' }}"), "mistral");
   EXPECT_EQ(named("{{ '<start_of_turn>' }}"), "gemma");
   EXPECT_EQ(named("{{ '<|user|>' }}{{ '<|assistant|>' }}"), "zephyr");
-  EXPECT_FALSE(ChatTemplate::recognise("{{ '[INST] ' }}").ours);
+  EXPECT_EQ(named("{{ '[INST] ' + content + ' [/INST]' }}"), "mistral_v1");
+  EXPECT_EQ(named("{{ '<|im_start|>' }}{{ '<|im_end|>' }}{{ '<tool_call>' }}"), "hermes");
+  EXPECT_EQ(named("{{ '[INST] <<SYS>>' }}"), "llama2");
+  EXPECT_FALSE(ChatTemplate::recognise("{{ '[INST] <<SYS>>' }}").ours);
   EXPECT_EQ(named("{{ raise_exception('no') }}"), "");
 }
 

@@ -183,6 +183,13 @@ Var linear(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, const o
   return plain_linear(tape, product(tape.ctx(), x.value, weight, compute_of(bias)), x, weight, bias);
 }
 
+void add_adapters(ops::Context& ctx, const Tensor& x, const Parameter& weight, std::span<const AdapterRun> runs, const Tensor& y) {
+  for (const AdapterRun& run : runs)
+    for (const LowRank* adapter : weight.adapters)
+      if (adapter->number == run.number)
+        ops::low_rank(ctx, x.rows(run.begin, run.end), adapter->a->compute, adapter->b->compute, adapter->scale, y.rows(run.begin, run.end));
+}
+
 Var linear_without_value(Tape& tape, const Var& x, Parameter& weight, Parameter* bias, const ops::DropoutKey* dropout) {
   const std::vector<LowRank*> adapters = enabled_adapters(weight);
   if (!adapters.empty()) return adapted_linear(tape, x, weight, bias, dropout, adapters, false);

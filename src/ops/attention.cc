@@ -10,7 +10,9 @@ namespace {
 
 constexpr const char* kOp = "[attention]";
 
-void check_shape(const AttentionShape& s) {
+}  // namespace
+
+void check_attention_shape(const AttentionShape& s) {
   require(s.batch >= 0 && s.queries >= 0, kOp, " batch ", s.batch, " and queries ", s.queries, " must not be negative");
   require(s.kv_heads > 0 && s.heads > 0 && s.heads % s.kv_heads == 0, kOp, " ", s.kv_heads,
           " key/value heads do not divide ", s.heads, " heads");
@@ -20,6 +22,8 @@ void check_shape(const AttentionShape& s) {
   require(s.softcap >= 0, kOp, " softcap must not be negative, got ", s.softcap);
   require(s.dropout >= 0 && s.dropout < 1, kOp, " dropout must be at least 0 and below 1, got ", s.dropout);
 }
+
+namespace {
 
 Shape query_shape(const AttentionShape& s) { return {s.batch * s.queries, s.heads * s.head_dim}; }
 Shape key_shape(const AttentionShape& s) { return {s.batch * s.queries, s.kv_heads * s.head_dim}; }
@@ -38,7 +42,7 @@ void check_first_keys(const Context& ctx, const AttentionShape& s) {
 }
 
 void check_operands(const Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape) {
-  check_shape(shape);
+  check_attention_shape(shape);
   require_activation(kOp, q);
   require_tensor(kOp, "q", q, query_shape(shape), q.dtype());
   require_tensor(kOp, "k", k, key_shape(shape), q.dtype());
@@ -93,7 +97,7 @@ void attention_backward(Context& ctx, const Tensor& dy, const Tensor& q, const T
 
 Tensor attention_cached(Context& ctx, const Tensor& q, const Tensor& k_cache, const Tensor& v_cache,
                         const Tensor& lengths, const AttentionShape& shape) {
-  check_shape(shape);
+  check_attention_shape(shape);
   require(!shape.first_keys, kOp, " first_keys with a cache");
   require(shape.dropout == 0, kOp, " no dropout with a cache");
   require_activation(kOp, q);

@@ -30,6 +30,9 @@ struct AttentionShape {
   float softcap = 0;
 };
 
+// Throws "[attention] ..." unless the sizes and factors are possible.
+void check_attention_shape(const AttentionShape& shape);
+
 struct AttentionSaved {
   Tensor log_sum_exp;  // (B, H, Tq) float32
 };

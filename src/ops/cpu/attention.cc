@@ -5,6 +5,7 @@
 //   per block:  S = Q K^T, capped where asked for;  m' = max(m, S);  p = exp(S - m');  a = exp(m - m');  l = l a + sum p;  O = O a + P V
 //   at the end: y = O / l,  log_sum_exp = m + log l
 // A block that a row cannot see has p = 0 and a = 1, so the row's m, l and O keep their bits.
+// Where a block lies is all that contiguous keys and pages differ in (Keys); codes are decoded into the tile's scratch.
 #include "ops/cpu/cpu_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -14,6 +15,8 @@
 #include <hwy/foreach_target.h>
 
 #include <cmath>
+#include <type_traits>
+#include <vector>
 
 #include "core/parallel.h"
 #include "ops/cpu/attention-inl.h"
@@ -25,21 +28,44 @@ HWY_BEFORE_NAMESPACE();
 namespace lathe::ops::cpu::HWY_NAMESPACE {
 namespace {
 
-template <class E>
-struct Operands {
-  const E *q, *k, *v;
-  E* y;
-  float* log_sum_exp;      // null: not wanted
-  const int32_t* lengths;  // null: every sequence has `queries` keys
-  const int32_t* first_keys;  // of each query, null: 0
-  int64_t row;       // elements from one position of k and v to the next
-  int64_t sequence;  // from one sequence to the next
+// Where the keys and values of one kind are: contiguous, or in pages of kTile positions.
+struct Places {
+  int64_t row;       // elements from one position to the next
+  int64_t sequence;  // from one sequence to the next, or from one page
   int64_t head;      // from one head to the next
+  const int32_t* pages = nullptr;        // null: contiguous
+  const int32_t* first_pages = nullptr;  // of each sequence
+
+  int64_t of(int64_t number, int64_t kv_head, int64_t position) const {
+    const int64_t inside = kv_head * head;
+    if (pages == nullptr) return number * sequence + inside + position * row;
+    return pages[first_pages[number] + position / kTile] * sequence + inside + position % kTile * row;
+  }
+};
+
+// Numbers as they are (of K), or codes (K is float then) with a scale for each position.
+template <class K>
+struct Keys {
+  const K *k, *v;  // null with codes
+  const int8_t *k_codes = nullptr, *v_codes = nullptr;
+  const float *k_scales = nullptr, *v_scales = nullptr;
+};
+
+template <class E, class K>
+struct Operands {
+  const E* q;
+  Keys<K> keys;
+  E* y;
+  float* log_sum_exp;         // null: not wanted
+  const int32_t* first_keys;  // of each query, null: 0
+  Places places;
   const AttentionShape& shape;
 };
 
 struct Tile {
   int64_t sequence, kv_head;
+  int64_t length, own;     // of the sequence: keys, and queries, which are the last of them
+  int64_t first_row;       // row of q of its first query
   int64_t head, heads;     // query heads head .. head + heads - 1
   int64_t query, queries;  // queries query .. query + queries - 1 of each; row = (head, query)
   int64_t rows() const { return heads * queries; }
@@ -171,20 +197,35 @@ void decay_rows(const float* decay, int64_t rows, int64_t padded, float* o) {
   }
 }
 
-template <class E>
-void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
+// Codes of `count` positions as numbers, in rows of `padded` floats; `ahead`: codes that come next.
+void decode_rows(const int8_t* codes, const float* scales, const int8_t* ahead, int64_t count, int64_t width, int64_t padded, float* to) {
+  const hn::Rebind<int8_t, Floats> bytes;
+  const Ints ints;
+  for (int64_t j = 0; j < count; ++j, codes += width, ahead += width, to += padded) {
+    prefetch_row(ahead, width);
+    const Vec scale = splat(scales[j]);
+    int64_t c = 0;
+    for (; c + kLanes <= width; c += kLanes)
+      hn::Store(hn::Mul(hn::ConvertTo(kFloats, hn::PromoteTo(ints, hn::LoadU(bytes, codes + c))), scale), kFloats, to + c);
+    for (; c < width; ++c) to[c] = static_cast<float>(codes[c]) * scales[j];
+    std::fill(to + width, to + padded, 0.0f);
+  }
+}
+
+template <class E, class K>
+void attend(const Operands<E, K>& x, const Tile& tile, Buffers& buffers) {
   const AttentionShape& shape = x.shape;
   const int64_t width = shape.head_dim, padded = round_to_lanes(width), rows = tile.rows(),
                 padded_rows = round_to_lanes(rows);
-  const int64_t length = x.lengths ? x.lengths[tile.sequence] : shape.queries;
+  const int64_t length = tile.length;
   int64_t window = shape.window < 0 ? length : std::min(shape.window, length);
-  const int64_t position = length - shape.queries + tile.query, last_position = position + tile.queries - 1;
+  const int64_t position = length - tile.own + tile.query, last_position = position + tile.queries - 1;
 
   const auto offset = [&](int64_t r) {  // of row r in q and y
     const int64_t head = tile.head + r / tile.queries, query = tile.query + r % tile.queries;
-    return ((tile.sequence * shape.queries + query) * shape.heads + head) * width;
+    return ((tile.first_row + query) * shape.heads + head) * width;
   };
-  const int32_t* of_document = x.first_keys ? x.first_keys + tile.sequence * shape.queries + tile.query : nullptr;
+  const int32_t* of_document = x.first_keys ? x.first_keys + tile.first_row + tile.query : nullptr;
   const auto number = [&](int64_t r) {  // of row r in log_sum_exp
     return (tile.sequence * shape.heads + tile.head + r / tile.queries) * shape.queries + tile.query + r % tile.queries;
   };
@@ -210,26 +251,34 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   const bool few = rows <= kFewRows;
   if (!few) transpose(buffers.q, padded, rows, padded, buffers.columns);
 
-  const int64_t stride = x.row;
-  const E* k = x.k + tile.sequence * x.sequence + tile.kv_head * x.head;
-  const E* v = x.v + tile.sequence * x.sequence + tile.kv_head * x.head;
+  const bool coded = x.keys.k_codes != nullptr;
+  const int64_t stride = coded ? padded : x.places.row;
+  int64_t next = x.places.of(tile.sequence, tile.kv_head, lowest_first);
   for (int64_t start = lowest_first; start <= last_position;) {
-    const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start;
-    const E *block_k = k + start * stride, *block_v = v + start * stride;
+    const int64_t end = std::min((start / kTile + 1) * kTile, last_position + 1), keys = end - start, at = next;
+    if (end <= last_position) next = x.places.of(tile.sequence, tile.kv_head, end);
+    const K *block_k, *block_v, *next_k, *next_v;
+    if (!coded) block_k = x.keys.k + at, block_v = x.keys.v + at, next_k = x.keys.k + next, next_v = x.keys.v + next;
+    if constexpr (std::is_same_v<K, float>) {
+      if (coded) {
+        decode_rows(x.keys.k_codes + at, x.keys.k_scales + at / width, x.keys.k_codes + next, keys, width, padded, buffers.k);
+        decode_rows(x.keys.v_codes + at, x.keys.v_scales + at / width, x.keys.v_codes + next, keys, width, padded, buffers.v);
+        block_k = next_k = buffers.k, block_v = next_v = buffers.v;
+      }
+    }
     if (few) {
-      transpose_keys(block_k, stride, keys, width, buffers.columns);
-      scores_of_few_rows<E>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
+      transpose_keys(block_k, next_k, stride, keys, width, buffers.columns);
+      scores_of_few_rows<K>(buffers.q, padded, rows, buffers.columns, keys, width, buffers.s);
       if (shape.softcap > 0) cap_scores(buffers.s, rows, round_to_lanes(keys), shape.softcap);
       softmax_few_rows(buffers, rows, start, keys);
       if (shape.dropout > 0) drop_weights_of_few_rows(buffers, shape, rows, start, keys);
       decay_rows(buffers.decay, rows, padded, buffers.o);
-      add_values_of_few_rows(buffers.s, rows, block_v, stride, keys, width, buffers.o, padded);
+      add_values_of_few_rows(buffers.s, rows, block_v, next_v, stride, keys, width, buffers.o, padded);
     } else {
       // Rows of several heads are computed whole.
       const Sight sight = tile.heads > 1 ? Sight::all(rows, keys) : Sight{position - start, window, rows, keys};
-      for (int64_t j = 0; j < keys; ++j) {
-        if (start + j + kTile <= last_position)
-          prefetch_row(block_k + (j + kTile) * stride, width), prefetch_row(block_v + (j + kTile) * stride, width);
+      for (int64_t j = 0; j < keys && !coded; ++j) {
+        if (end + j <= last_position) prefetch_row(next_k + j * stride, width), prefetch_row(next_v + j * stride, width);
         load_row(block_k + j * stride, width, padded, 1, buffers.k + j * padded);
         load_row(block_v + j * stride, width, padded, 1, buffers.v + j * padded);
       }
@@ -249,8 +298,9 @@ void attend(const Operands<E>& x, const Tile& tile, Buffers& buffers) {
   }
 }
 
+// Sequences of equal numbers of queries; lengths: of each, null: as many keys as queries.
 template <class E>
-void attend_all(const Operands<E>& x) {
+void attend_all(const Operands<E, E>& x, const int32_t* lengths) {
   const AttentionShape& shape = x.shape;
   const int64_t group = shape.heads / shape.kv_heads, padded = round_to_lanes(shape.head_dim);
   if (shape.batch == 0 || shape.queries == 0) return;
@@ -265,6 +315,8 @@ void attend_all(const Operands<E>& x) {
       const int64_t head_tile = task / query_tiles % head_tiles, pair = task / query_tiles / head_tiles;
       Tile tile;
       tile.sequence = pair / shape.kv_heads, tile.kv_head = pair % shape.kv_heads;
+      tile.length = lengths ? lengths[tile.sequence] : shape.queries, tile.own = shape.queries;
+      tile.first_row = tile.sequence * shape.queries;
       tile.head = tile.kv_head * group + head_tile * tile_heads;
       tile.heads = std::min(tile_heads, group - head_tile * tile_heads);
       tile.query = number * kTile, tile.queries = std::min(kTile, shape.queries - tile.query);
@@ -273,14 +325,54 @@ void attend_all(const Operands<E>& x) {
   });
 }
 
+// Sequences of any numbers of queries. Tiles cost very different times, so threads share them by their cost.
+template <class E, class K>
+void attend_ragged(const Operands<E, K>& x, const PagedSequences& sequences) {
+  struct Task {
+    Tile tile;
+    double before;  // cost of those that come first
+  };
+  thread_local std::vector<Task> kept;
+  kept.clear();
+  const AttentionShape& shape = x.shape;
+  const int64_t group = shape.heads / shape.kv_heads, padded = round_to_lanes(shape.head_dim);
+  const int32_t *first = sequences.first_queries.data<int32_t>(), *lengths = sequences.lengths.data<int32_t>();
+  double cost = 0;
+  for (int64_t s = 0; s < sequences.lengths.dim(0); ++s) {
+    const int64_t own = first[s + 1] - first[s], length = lengths[s], tile_queries = std::min(kTile, own),
+                  tile_heads = std::clamp<int64_t>(kTile / tile_queries, 1, group);
+    for (int64_t g = 0; g < shape.kv_heads; ++g)
+      for (int64_t head = 0; head < group; head += tile_heads)
+        for (int64_t query = 0; query < own; query += kTile) {
+          const int64_t queries = std::min(kTile, own - query);
+          const Tile tile{s, g, length, own, first[s], g * group + head, std::min(tile_heads, group - head), query, queries};
+          const int64_t seen = length - own + query + queries;
+          kept.push_back({tile, cost});
+          cost += static_cast<double>((shape.window < 0 ? seen : std::min(seen, shape.window + queries)) * (tile.rows() + kFewRows));
+        }
+  }
+  const Task* tasks = kept.data();
+  const auto count = static_cast<int64_t>(kept.size()), shares = std::min<int64_t>(num_threads(), count);
+  parallel_for(shares, 1, [&](int64_t begin, int64_t end) {
+    thread_local ThreadScratch scratch;
+    Buffers buffers(scratch.floats(Buffers::floats(padded)), padded);
+    const auto first_of = [&](int64_t share) {  // the first task that begins in it
+      const double from = cost * static_cast<double>(share) / static_cast<double>(shares);
+      return share == shares ? tasks + count : std::partition_point(tasks, tasks + count, [&](const Task& task) { return task.before < from; });
+    };
+    for (const Task *task = first_of(begin), *last = first_of(end); task < last; ++task) attend(x, task->tile, buffers);
+  });
+}
+
 void attention_kernel(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp) {
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
     const int64_t row = shape.kv_heads * shape.head_dim;
-    attend_all(Operands<E>{q.data<E>(), k.data<E>(), v.data<E>(), y.data<E>(),
-                           log_sum_exp ? log_sum_exp.data<float>() : nullptr, nullptr,
-                           shape.first_keys ? shape.first_keys.data<int32_t>() : nullptr, row, shape.queries * row,
-                           shape.head_dim, shape});
+    attend_all(Operands<E, E>{q.data<E>(), {k.data<E>(), v.data<E>()}, y.data<E>(),
+                              log_sum_exp ? log_sum_exp.data<float>() : nullptr,
+                              shape.first_keys ? shape.first_keys.data<int32_t>() : nullptr,
+                              {row, shape.queries * row, shape.head_dim}, shape},
+               nullptr);
   });
 }
 
@@ -288,8 +380,25 @@ void attention_cached_kernel(T q, T k_cache, T v_cache, T lengths, const Attenti
   with_activation_dtype(q.dtype(), [&](auto element) {
     using E = decltype(element);
     const int64_t head = k_cache.dim(2) * shape.head_dim;  // its whole capacity
-    attend_all(Operands<E>{q.data<E>(), k_cache.data<E>(), v_cache.data<E>(), y.data<E>(), nullptr,
-                           lengths.data<int32_t>(), nullptr, shape.head_dim, shape.kv_heads * head, head, shape});
+    attend_all(Operands<E, E>{q.data<E>(), {k_cache.data<E>(), v_cache.data<E>()}, y.data<E>(), nullptr, nullptr,
+                              {shape.head_dim, shape.kv_heads * head, head}, shape},
+               lengths.data<int32_t>());
+  });
+}
+
+void attention_paged_kernel(T q, const PagedTensor& keys, const PagedTensor& values, const PagedSequences& sequences, const AttentionShape& shape, T y) {
+  static_assert(kTile == kPagePositions);
+  const int64_t head = kTile * shape.head_dim;
+  const Places places{shape.head_dim, shape.kv_heads * head, head, sequences.pages.data<int32_t>(), sequences.first_pages.data<int32_t>()};
+  with_activation_dtype(q.dtype(), [&](auto element) {
+    using E = decltype(element);
+    if (!keys.scales) {
+      const Keys<E> plain{keys.data.data<E>(), values.data.data<E>()};
+      return attend_ragged(Operands<E, E>{q.data<E>(), plain, y.data<E>(), nullptr, nullptr, places, shape}, sequences);
+    }
+    const auto codes = [](T x) { return static_cast<const int8_t*>(x.raw()); };
+    const Keys<float> coded{nullptr, nullptr, codes(keys.data), codes(values.data), keys.scales.data<float>(), values.scales.data<float>()};
+    attend_ragged(Operands<E, float>{q.data<E>(), coded, y.data<E>(), nullptr, nullptr, places, shape}, sequences);
   });
 }
 
@@ -302,12 +411,16 @@ namespace lathe::ops::cpu {
 
 HWY_EXPORT(attention_kernel);
 HWY_EXPORT(attention_cached_kernel);
+HWY_EXPORT(attention_paged_kernel);
 
 void attention(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp) {
   HWY_DYNAMIC_DISPATCH(attention_kernel)(q, k, v, shape, y, log_sum_exp);
 }
 void attention_cached(T q, T k_cache, T v_cache, T lengths, const AttentionShape& shape, T y) {
   HWY_DYNAMIC_DISPATCH(attention_cached_kernel)(q, k_cache, v_cache, lengths, shape, y);
+}
+void attention_paged(T q, const PagedTensor& keys, const PagedTensor& values, const PagedSequences& sequences, const AttentionShape& shape, T y) {
+  HWY_DYNAMIC_DISPATCH(attention_paged_kernel)(q, keys, values, sequences, shape, y);
 }
 
 }  // namespace lathe::ops::cpu

@@ -33,10 +33,16 @@ HWY_INLINE void in_fours(int64_t n, Body body) {
   if (i < n) body(i, std::integral_constant<int, 1>());
 }
 
-// to (words of a key, kTile) = transpose of `count` > 0 keys of `width` elements; a key begins `stride` elements after the
-// one before. Up to a whole vector of keys the last one is repeated.
+// Asks for position j of a block of `count`, or of the one at `next` behind it.
 template <class E>
-HWY_INLINE void transpose_keys(const E* keys, int64_t stride, int64_t count, int64_t width, float* to) {
+HWY_INLINE void prefetch_position(const E* block, const E* next, int64_t stride, int64_t count, int64_t j, int64_t width) {
+  prefetch_row(j < count ? block + j * stride : next + (j - count) * stride, width);
+}
+
+// to (words of a key, kTile) = transpose of `count` > 0 keys of `width` elements; a key begins `stride` elements after the
+// one before. Up to a whole vector of keys the last one is repeated. next: the block that comes after these.
+template <class E>
+HWY_INLINE void transpose_keys(const E* keys, [[maybe_unused]] const E* next, int64_t stride, int64_t count, int64_t width, float* to) {
   const int64_t words = (width + kInWord<E> - 1) / kInWord<E>, padded = round_to_lanes(count);
   const auto key = [=](int64_t j) { return keys + std::min(j, count - 1) * stride; };
   int64_t w = 0;
@@ -44,7 +50,7 @@ HWY_INLINE void transpose_keys(const E* keys, int64_t stride, int64_t count, int
   for (; w + 16 <= words && (w + 16) * kInWord<E> <= width; w += 16)
     for (int64_t j = 0; j < padded; j += 16) {
       if (w == 0)
-        for (int64_t i = 0; i < 16; ++i) prefetch_row(keys + (j + i + kAhead) * stride, width);
+        for (int64_t i = 0; i < 16; ++i) prefetch_position(keys, next, stride, count, j + i + kAhead, width);
       transpose_16([=](int64_t r) { return reinterpret_cast<const float*>(key(j + r)) + w; }, to + w * kTile + j);
     }
 #endif
@@ -108,7 +114,7 @@ HWY_INLINE void scores_of_few_rows(const float* q, int64_t padded, int64_t rows,
 
 // o (kRows, kVectors vectors) += P V over `count` keys; Extent says how much of the last vector there is.
 template <int kRows, int kVectors, class E, class Extent>
-HWY_INLINE void values_tile(const float* p, const E* values, int64_t stride, int64_t count, float* o, int64_t padded, Extent extent) {
+HWY_INLINE void values_tile(const float* p, const E* values, const E* next, int64_t stride, int64_t count, float* o, int64_t padded, Extent extent) {
   Vec sums[kRows][kVectors];
   HWY_UNROLL(4)
   for (int r = 0; r < kRows; ++r) {
@@ -116,7 +122,7 @@ HWY_INLINE void values_tile(const float* p, const E* values, int64_t stride, int
     for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::Load(kFloats, o + r * padded + v * kLanes);
   }
   for (int64_t j = 0; j < count; ++j) {
-    prefetch_row(values + (j + kAhead) * stride, kVectors * kLanes);
+    prefetch_position(values, next, stride, count, j + kAhead, kVectors * kLanes);
     HWY_UNROLL(4)
     for (int v = 0; v < kVectors; ++v) {
       const Vec value = load(values + j * stride + v * kLanes, extent);
@@ -133,16 +139,16 @@ HWY_INLINE void values_tile(const float* p, const E* values, int64_t stride, int
 
 // o (rows, padded) += P V; p (rows, keys) with rows of kTile.
 template <class E>
-HWY_INLINE void add_values_of_few_rows(const float* p, int64_t rows, const E* values, int64_t stride, int64_t count, int64_t width, float* o,
-                                       int64_t padded) {
+HWY_INLINE void add_values_of_few_rows(const float* p, int64_t rows, const E* values, const E* next, int64_t stride, int64_t count, int64_t width,
+                                       float* o, int64_t padded) {
   in_fours(rows, [&](int64_t r, auto row_count) HWY_ATTR {
     constexpr int kRows = decltype(row_count)::value;
     float* to = o + r * padded;
     in_fours(width / kLanes, [&](int64_t v, auto vectors) HWY_ATTR {
-      values_tile<kRows, decltype(vectors)::value>(p + r * kTile, values + v * kLanes, stride, count, to + v * kLanes, padded, All{});
+      values_tile<kRows, decltype(vectors)::value>(p + r * kTile, values + v * kLanes, next + v * kLanes, stride, count, to + v * kLanes, padded, All{});
     });
     if (const int64_t left = width % kLanes; left != 0)
-      values_tile<kRows, 1>(p + r * kTile, values + width - left, stride, count, to + width - left, padded, Part{left});
+      values_tile<kRows, 1>(p + r * kTile, values + width - left, next + width - left, stride, count, to + width - left, padded, Part{left});
   });
 }
 

@@ -29,6 +29,8 @@ void attention(T q, T k, T v, const AttentionShape& shape, T y, T log_sum_exp);
 void attention_backward(T dy, T q, T k, T v, T y, const AttentionShape& shape, T log_sum_exp, T dq, T dk, T dv);
 void attention_cached(T q, T k_cache, T v_cache, T lengths, const AttentionShape& shape, T y);
 void append_to_cache(T x, T cache, T starts);
+void attention_paged(T q, const PagedTensor& keys, const PagedTensor& values, const PagedSequences& sequences, const AttentionShape& shape, T y);
+void append_to_pages(T x, const PagedTensor& pages, T slots);
 void activation(T x, Activation kind, T y);
 void activation_backward(T dy, T x, Activation kind, T dx);
 void gated(T gate, T up, Activation kind, T y);

@@ -27,6 +27,8 @@ const Kernels& cpu_kernels() {
       .attention_backward = cpu::attention_backward,
       .attention_cached = cpu::attention_cached,
       .append_to_cache = cpu::append_to_cache,
+      .attention_paged = cpu::attention_paged,
+      .append_to_pages = cpu::append_to_pages,
       .activation = cpu::activation,
       .activation_backward = cpu::activation_backward,
       .gated = cpu::gated,

@@ -4,6 +4,7 @@
 // blocks, whatever M, N and the number of threads (checked by tests/ops/matmul_test.cc on this machine's ISA).
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
@@ -34,6 +35,7 @@ struct Product {
   dnnl::matmul primitive;
   memory a, b, c;
   std::unordered_map<int, memory> arguments;
+  uint64_t used = 0;  // number of the call that used it last
 };
 
 // The library, held to the instruction set that the other kernels are held to.
@@ -46,10 +48,15 @@ const dnnl::engine& shared_engine() {
   return engine;
 }
 
-// Of one thread: a primitive runs where it was made, and its memory objects are one call's.
+// Of one thread: a primitive runs where it was made, and its memory objects are one call's. A server meets every number of rows up to
+// its budget, and a primitive takes some 100 KB: the one unused for longest goes when there are as many as the library keeps itself.
 struct Products {
+  static constexpr size_t kMost = 1024;
   dnnl::stream stream{shared_engine()};
   std::map<Key, Product> products;
+  uint64_t calls = 0;
+
+  Product& get(const Key& key);
 };
 
 // Does the library multiply in one order of summation here? It does in its blocked kernels, which begin with AVX-512, for
@@ -74,6 +81,17 @@ Product make_product(const dnnl::engine& engine, const Key& key) {
   return product;
 }
 
+Product& Products::get(const Key& key) {
+  auto found = products.find(key);
+  if (found == products.end()) {
+    if (products.size() >= kMost)
+      products.erase(std::min_element(products.begin(), products.end(), [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+    found = products.emplace(key, make_product(shared_engine(), key)).first;
+  }
+  found->second.used = ++calls;
+  return found->second;
+}
+
 }  // namespace
 
 void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) {
@@ -86,9 +104,7 @@ void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) 
   }
   if (!library_keeps_order(a.dtype())) return blocked_product(a, ta, b, tb, c, accumulate);
   static thread_local Products own;
-  auto found = own.products.find(key);
-  if (found == own.products.end()) found = own.products.emplace(key, make_product(shared_engine(), key)).first;
-  Product& product = found->second;
+  Product& product = own.get(key);
   product.a.set_data_handle(a.raw());
   product.b.set_data_handle(b.raw());
   product.c.set_data_handle(c.raw());

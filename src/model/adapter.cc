@@ -264,6 +264,18 @@ void Adapter::switch_modules(bool on) {
   }
 }
 
+Status Adapter::use_for_rows(int32_t number) {
+  const char* what = config_.dora              ? "use_dora: magnitudes rescale the base"
+                     : !rows_.empty()          ? "token rows: they stand in the base's embedding"
+                     : !modules_.empty()       ? "modules_to_save: they take the place of the base's"
+                     : merged_                 ? "merged: it is part of the base"
+                                               : nullptr;
+  if (what != nullptr) return error("this adapter cannot be on for some requests only (", what, "); serve it as a model of its own, or merge it");
+  set_enabled(false);
+  for (const auto& target : targets_) target->low_rank.number = number;
+  return {};
+}
+
 void Adapter::set_enabled(bool enabled) {
   require(!merged_, "[adapter] a merged adapter cannot be switched");
   if (enabled == enabled_) return;

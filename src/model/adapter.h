@@ -51,6 +51,9 @@ class Adapter {
   // Not while merged.
   void set_enabled(bool enabled);
   bool enabled() const { return enabled_; }
+  // Off for whole passes, on for the rows of a PagedStep that name this number. Error: magnitudes (DoRA), token rows and whole modules
+  // change the base itself and cannot be on for some rows only; a merged adapter cannot either.
+  Status use_for_rows(int32_t number);
 
   // Adds the update to the base weights, or takes it off again, within rounding (row L-7.26). Needs float32 masters.
   Status merge();

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/rng.h"
 #include "core/text.h"
 #include "autograd/low_rank.h"
 #include "model/names.h"
+#include "model/paged_pass.h"
 #include "model/rope_tables.h"
 #include "ops/append_to_cache.h"
 #include "ops/elementwise.h"
@@ -50,6 +52,8 @@ ops::Activation activation_of(Mlp mlp) {
 uint64_t dropout_call(const Batch& batch, int64_t place) {
   return batch.dropout_call * static_cast<uint64_t>(kDropoutPlaces) + static_cast<uint64_t>(place);
 }
+
+int64_t position_limit(const ModelConfig& c) { return c.positions == Positions::kRope ? c.table_length() : c.sequence_len; }
 
 constexpr const char* kRecomputeNames[] = {"none", "attention", "block"};  // in the order of Recompute
 
@@ -223,7 +227,11 @@ bool Transformer::is_skipped(const Batch& batch, int64_t layer) const {
 // Row numbers of the rotary (or learned) table for every row of the batch, and the cache's bounds.
 Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   const int64_t n = batch.ids.dim(0), t = n / batch.batch, longest = batch.cache ? batch.cache->length() : 0;
-  const int64_t limit = config_.positions == Positions::kRope ? config_.table_length() : config_.sequence_len;
+  if (batch.paged) {
+    require(batch.batch == 1 && !batch.cache && !batch.documents, "[transformer] a step over pages has neither a batch nor a cache nor documents");
+    return {batch, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+  const int64_t limit = position_limit(config_);
   require(longest + t <= limit, "[transformer] positions up to ", longest + t, " exceed the model's table of ", limit);
   Pass pass{batch, tape.ctx().empty({n}, DType::kInt32), Tensor(), Tensor(), Tensor()};
   if (batch.documents) {
@@ -259,15 +267,25 @@ Transformer::Pass Transformer::start(Tape& tape, const Batch& batch) const {
   return pass;
 }
 
-Var Transformer::embed(Tape& tape, const Pass& pass) {
-  const Batch& batch = pass.batch;
-  Var x = autograd::embedding(tape, batch.ids, *wte_);
+Var Transformer::embed_rows(Tape& tape, const Tensor& ids, const Tensor& positions) {
+  Var x = autograd::embedding(tape, ids, *wte_);
   if (config_.scaled_embedding) {
     const float root = static_cast<float>(std::sqrt(static_cast<double>(config_.n_embd)));
     x = autograd::scaled(tape, x, dtype_ == DType::kFloat32 ? root : round_to_bf16(root));
   }
-  if (wpe_) x = autograd::add(tape, x, autograd::embedding(tape, pass.positions, *wpe_));
-  if (config_.embedding_norm) x = norm(tape, x, nullptr, nullptr);
+  if (wpe_) x = autograd::add(tape, x, autograd::embedding(tape, positions, *wpe_));
+  return config_.embedding_norm ? norm(tape, x, nullptr, nullptr) : x;
+}
+
+Var Transformer::embed(Tape& tape, const Pass& pass) {
+  const Batch& batch = pass.batch;
+  if (config_.smear && pass.paged) {
+    const PagedPass& paged = *pass.paged;
+    const Var x = embed_rows(tape, paged.smeared_ids, paged.smeared_positions);
+    const Var y = autograd::smear(tape, x, *smear_gate_, *smear_lambda_, Tensor(), 1, paged.smeared_starts);
+    return tape.constant(ops::gather_rows(tape.ctx(), y.value, paged.own));
+  }
+  Var x = embed_rows(tape, batch.ids, pass.positions);
   if (config_.smear) {
     const int64_t t = batch.ids.dim(0) / batch.batch;
     const Tensor previous = batch.cache ? batch.cache->last_embedding() : Tensor();
@@ -329,7 +347,12 @@ Var Transformer::attention(Tape& tape, int64_t i, const Var& input, const Pass& 
     shape.dropout_key = {batch.dropout_key, dropout_call(batch, 2 * c.n_layer + 1 + i)};
   }
   Var y;  // (N, H*D)
-  if (batch.cache) {
+  if (pass.paged) {
+    const ops::PagedTensor &keys = batch.paged->cache->paged_keys(i), &values = batch.paged->cache->paged_values(i);
+    ops::append_to_pages(tape.ctx(), k.value, keys, pass.paged->slots);
+    ops::append_to_pages(tape.ctx(), v.value, values, pass.paged->slots);
+    y = tape.constant(ops::attention_paged(tape.ctx(), q.value, keys, values, pass.paged->sequences, shape));
+  } else if (batch.cache) {
     ops::append_to_cache(tape.ctx(), k.value, batch.cache->keys(i), pass.starts);
     ops::append_to_cache(tape.ctx(), v.value, batch.cache->values(i), pass.starts);
     y = tape.constant(
@@ -346,7 +369,9 @@ Var Transformer::linear(Tape& tape, const Var& x, int64_t i, int64_t place, Para
                         bool value) {
   const uint64_t call = pass.batch.dropout_call * static_cast<uint64_t>(kDropoutPlaces) + static_cast<uint64_t>(kAdapterPlaces + i * kLinears + place);
   const ops::DropoutKey dropout{pass.batch.dropout_key, call};
-  return (value ? autograd::linear : autograd::linear_without_value)(tape, x, weight, bias, pass.batch.training ? &dropout : nullptr);
+  Var y = (value ? autograd::linear : autograd::linear_without_value)(tape, x, weight, bias, pass.batch.training ? &dropout : nullptr);
+  if (pass.paged) autograd::add_adapters(tape.ctx(), x.value, weight, pass.paged->runs, y.value);
+  return y;
 }
 
 Var Transformer::mlp(Tape& tape, int64_t i, const Var& input, const Pass& pass) {
@@ -382,8 +407,13 @@ Var Transformer::block(Tape& tape, int64_t i, Var x, const Var& x0, const Pass& 
 Var Transformer::forward(Tape& tape, const Batch& batch) {
   require(batch.ids.rank() == 1 && batch.ids.dtype() == DType::kInt32 && batch.batch >= 1 && batch.ids.dim(0) % batch.batch == 0,
           "[transformer] ids ", batch.ids.shape(), " for a batch of ", batch.batch);
-  require(!batch.cache || !tape.recording(), "[transformer] a cache cannot be used while gradients are recorded");
-  const Pass pass = start(tape, batch);
+  require((!batch.cache && !batch.paged) || !tape.recording(), "[transformer] a cache cannot be used while gradients are recorded");
+  Pass pass = start(tape, batch);
+  std::optional<PagedPass> paged;
+  if (batch.paged) {
+    pass.paged = &paged.emplace(tape.ctx(), *batch.paged, batch.ids, position_limit(config_), config_.smear);
+    pass.positions = paged->positions;
+  }
   Var x = embed(tape, pass);
   const Var x0 = x;
   Var middle;

@@ -9,6 +9,7 @@
 #include "autograd/functions.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/paged_cache.h"
 
 namespace lathe::model {
 
@@ -26,6 +27,7 @@ struct Batch {
   // Positions restart and attention (and smearing) stays inside each document (rows L-4.8, L-7.15).
   Tensor documents{};
   KvCache* cache = nullptr;  // inference: its rows are the sequences, each goes on at cache->length(row)
+  const PagedStep* paged = nullptr;  // inference: ids are those of its rows, one after another; batch is 1
   // Dropout (training only): stream of this forward pass; call numbers are dropout_call * 4096 + place.
   bool training = false;
   std::array<uint32_t, 2> dropout_key{};
@@ -45,6 +47,8 @@ struct ParameterCounts {
   int64_t wte = 0, value_embeds = 0, lm_head = 0, transformer_matrices = 0, scalars = 0, positions = 0, norms = 0, total = 0;
   int64_t scaling() const { return transformer_matrices + lm_head; }  // row C-5.6
 };
+
+struct PagedPass;
 
 class Transformer {
  public:
@@ -101,6 +105,7 @@ class Transformer {
     Batch batch;
     Tensor positions, starts, lengths;  // (N), with a cache (B) and (B), int32
     Tensor first_keys;                  // (N) int32: where the document of each position starts; empty without documents
+    const PagedPass* paged = nullptr;
   };
   autograd::Parameter* add(const std::string& name, Shape shape);
   autograd::Var norm(autograd::Tape& tape, const autograd::Var& x, autograd::Parameter* weight, autograd::Parameter* bias);
@@ -111,6 +116,7 @@ class Transformer {
                        autograd::Parameter* bias, const Pass& pass, bool value = true);
   autograd::Var block(autograd::Tape& tape, int64_t i, autograd::Var x, const autograd::Var& x0, const Pass& pass);
   autograd::Var embed(autograd::Tape& tape, const Pass& pass);
+  autograd::Var embed_rows(autograd::Tape& tape, const Tensor& ids, const Tensor& positions);
   bool is_skipped(const Batch& batch, int64_t layer) const;
   autograd::Var drop(autograd::Tape& tape, const autograd::Var& x, const Batch& batch, int64_t place);
   Pass start(autograd::Tape& tape, const Batch& batch) const;

@@ -6,16 +6,42 @@
 namespace lathe::infer {
 namespace {
 
-Result<StopReason> answer(ChatSession& session, const ChatConsole& console, std::string_view text) {
-  console.write("\nAssistant: ");
-  const auto show = [&](std::string_view piece) {
-    console.write(printable_text(piece));
-    return true;
-  };
-  Result<StopReason> reason = session.say(text, show, console.interrupted);
-  console.write("\n");
-  return reason;
-}
+// One answer, shown as it comes.
+class Answer {
+ public:
+  Answer(ChatSession& session, const ChatConsole& console, const Clock& clock) : session_(session), console_(console), clock_(clock) {}
+
+  Result<StopReason> to(std::string_view text) {
+    return shown([&](const OnText& on_text) { return session_.say(text, on_text, console_.interrupted); });
+  }
+  Result<StopReason> again() {
+    return shown([&](const OnText& on_text) { return session_.answer_again(on_text, console_.interrupted); });
+  }
+  const AnswerFigures& figures() const { return figures_; }
+
+ private:
+  template <class Ask>
+  Result<StopReason> shown(const Ask& ask) {
+    const double start = clock_.seconds();
+    double first = 0;
+    const auto show = [&](std::string_view piece) {
+      if (first == 0) first = clock_.seconds() - start;
+      const std::string text = printable_text(piece);
+      console_.answer ? console_.answer(text) : console_.write(text);
+      return true;
+    };
+    Result<StopReason> reason = ask(show);
+    if (console_.answer) console_.answer(std::nullopt);
+    console_.write("\n");
+    if (reason.ok()) figures_ = {first, clock_.seconds() - start, session_.prompt_tokens(), session_.answer_tokens()};
+    return reason;
+  }
+
+  ChatSession& session_;
+  const ChatConsole& console_;
+  const Clock& clock_;
+  AnswerFigures figures_;
+};
 
 std::string lower_case(std::string_view text) {
   std::string result(text);
@@ -41,15 +67,30 @@ std::string printable_text(std::string_view text) {
   return result;
 }
 
-Status run_chat_loop(ChatSession& session, const ChatConsole& console, const ChatLoopOptions& options) {
+Status run_chat_loop(ChatSession& session, const ChatConsole& console, const ChatLoopOptions& options, const Clock& clock) {
+  Answer answer(session, console, clock);
+  if (!options.prompt.empty() && options.answer_only) {
+    LATHE_TRY([[maybe_unused]] const StopReason reason, answer.to(options.prompt));
+    return {};
+  }
   const std::string line(50, '-');
   console.write(join_text("\n", options.title, "\n", line, "\nType \"quit\" or \"exit\" to leave\n",
                           "Type \"clear\" to start a new conversation\n", line, "\n"));
   if (!options.prompt.empty()) {
-    LATHE_TRY([[maybe_unused]] const StopReason reason, answer(session, console, options.prompt));
+    console.write("\nAssistant: ");
+    LATHE_TRY([[maybe_unused]] const StopReason reason, answer.to(options.prompt));
     return {};
   }
-  while (!console.interrupted()) {
+  const auto report = [&](const Result<StopReason>& reason) {
+    if (!reason.ok())
+      console.write(join_text("[", reason.error().to_string(), "; \"clear\" starts a new conversation]\n"));
+    else if (reason.value() == StopReason::kContextFull)
+      console.write("[the conversation has filled the model's memory; \"clear\" starts a new one]\n");
+    if (reason.ok() && session.dropped_turns() > 0)
+      console.write(join_text("[the model's ", session.trained_length(), " positions are full: the oldest ",
+                              session.dropped_turns() == 1 ? "turn was" : join_text(session.dropped_turns(), " turns were"), " dropped]\n"));
+  };
+  while (!console.interrupted() || console.forgive()) {
     console.write("\nUser: ");
     const std::optional<std::string> read = console.read_line();
     if (!read) {
@@ -65,11 +106,17 @@ Status run_chat_loop(ChatSession& session, const ChatConsole& console, const Cha
       console.write("Conversation cleared.\n");
       continue;
     }
-    const Result<StopReason> reason = answer(session, console, text);
-    if (!reason.ok())
-      console.write(join_text("[", reason.error().to_string(), "; \"clear\" starts a new conversation]\n"));
-    else if (reason.value() == StopReason::kContextFull)
-      console.write("[the conversation has filled the model's memory; \"clear\" starts a new one]\n");
+    if (options.commands && read->starts_with('/')) {
+      const CommandOutcome outcome = run_chat_command(*read, session, answer.figures());
+      console.write(printable_text(outcome.text));
+      if (outcome.then == CommandOutcome::Then::kLeave) break;
+      if (outcome.then == CommandOutcome::Then::kNothing) continue;
+      console.write("\nAssistant: ");
+      report(answer.again());
+      continue;
+    }
+    console.write("\nAssistant: ");
+    report(answer.to(text));
   }
   console.write("Goodbye!\n");
   return {};

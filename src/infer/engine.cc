@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <utility>
 
 #include "core/check.h"
 #include "core/parallel.h"
-#include "ops/head_loss.h"
+#include "infer/log_softmax.h"
 
 namespace lathe::infer {
 namespace {
@@ -16,43 +17,15 @@ namespace {
 // Prompts are read in pieces: activations stay small and a cancelled request is noticed in between.
 constexpr int64_t kPrefillPiece = 512;
 
-tasks::ToolTokens find_tool_tokens(const tokenizer::Tokenizer& tokenizer) {
-  const auto id = [&](const char* name) { return tokenizer.find_special(name).value_or(-1); };
-  tasks::ToolTokens tokens;
-  tokens.bos = tokenizer.find_bos().value_or(-1);
-  tokens.assistant_end = id(tokenizer::kAssistantEnd);
-  tokens.python_start = id(tokenizer::kPythonStart);
-  tokens.python_end = id(tokenizer::kPythonEnd);
-  tokens.output_start = id(tokenizer::kOutputStart);
-  tokens.output_end = id(tokenizer::kOutputEnd);
-  return tokens;
-}
-
 }  // namespace
 
-Engine::Engine(LanguageModel& model, tokenizer::Tokenizer tokenizer)
-    : model_(model),
-      tokenizer_(std::move(tokenizer)),
-      tool_tokens_(find_tool_tokens(tokenizer_)),
-      vocab_size_(std::min(model.vocab_size(), tokenizer_.vocab_size())) {
-  tool_text_.decode = [t = tokenizer_](const std::vector<int32_t>& ids) { return t.decode(ids); };
-  tool_text_.encode = [t = tokenizer_](std::string_view text) { return t.encode(text); };
-}
+Engine::Engine(LanguageModel& model, tokenizer::Tokenizer tokenizer) : model_(model), rules_(model, tokenizer) {}
 
-bool Engine::is_terminal(int32_t token, const GenerateOptions& options) const {
-  return token == tool_tokens_.assistant_end || token == tool_tokens_.bos ||
-         std::find(options.stop_ids.begin(), options.stop_ids.end(), token) != options.stop_ids.end();
-}
+bool Engine::is_terminal(int32_t token, const GenerateOptions& options) const { return rules_.is_terminal(token, options.stop_ids); }
 
 Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& options) const {
-  if (prompt.empty()) return error("the prompt holds no token");
-  for (const int32_t id : prompt)
-    if (id < 0 || id >= model_.vocab_size())
-      return error("token ", id, " of the prompt is outside the vocabulary of ", model_.vocab_size());
-  const int64_t length = static_cast<int64_t>(prompt.size());
-  if (length > model_.context_limit() && options.overflow == Overflow::kStop)
-    return error("the text has ", length, " tokens, more than the ", model_.context_limit(),
-                 " positions of the model; shorten it");
+  LATHE_TRY_STATUS(rules_.check_ids(prompt));
+  if (options.overflow == Overflow::kStop) LATHE_TRY_STATUS(rules_.check_length(static_cast<int64_t>(prompt.size())));
   if (options.num_samples < 1) return error("num_samples must be 1 or more, not ", options.num_samples);
   if (options.max_tokens && *options.max_tokens < 0)
     return error("max_tokens must be 0 or more, not ", *options.max_tokens);
@@ -62,9 +35,8 @@ Status Engine::check(std::span<const int32_t> prompt, const GenerateOptions& opt
 
 int64_t Engine::capacity_for(size_t prompt_length, const GenerateOptions& options) const {
   const auto length = static_cast<int64_t>(prompt_length);
-  const bool slides = options.overflow == Overflow::kSlide;
-  if (!options.max_tokens) return std::max(length, std::min(model_.sequence_len(), model_.context_limit()));
-  return length + std::min(*options.max_tokens, (slides ? model_.slide_length() : model_.context_limit()) - length);
+  if (options.overflow == Overflow::kStop || !options.max_tokens) return rules_.positions(length, options.max_tokens);
+  return length + std::min(*options.max_tokens, model_.slide_length() - length);
 }
 
 std::span<const int32_t> Engine::visible(std::span<const int32_t> prompt, const GenerateOptions& options) const {
@@ -134,15 +106,15 @@ Tensor Engine::prefill_rows(const Prompts& prompts, int64_t samples, model::KvCa
 
 namespace {
 
-// Negative losses of each row's token; logits (1, V) for all rows together, or (rows, V).
+// Of each row's token; logits (1, V) for all rows together, or (rows, V).
 void add_log_probs(ops::Context& ctx, const Tensor& logits, std::span<const int32_t> tokens, std::span<float> out) {
-  const auto rows = static_cast<int64_t>(tokens.size());
-  const Tensor nll = ctx.empty({rows}, DType::kFloat32);
-  for (int64_t row = 0; row < rows; row += logits.dim(0)) {
-    const Tensor targets = Tensor::borrow(const_cast<int32_t*>(tokens.data() + row), {logits.dim(0)}, DType::kInt32);  // only read
-    ops::logits_loss(ctx, logits, targets, nll.rows(row, row + logits.dim(0)));
+  LogSoftmax softmax;
+  for (size_t row = 0; row < tokens.size(); ++row) {
+    const int64_t source = logits.dim(0) == 1 ? 0 : static_cast<int64_t>(row);
+    const Tensor scores = logits.rows(source, source + 1);
+    if ((source > 0 || row == 0) && !log_softmax(ctx, scores, softmax)) softmax.log_total = std::numeric_limits<float>::quiet_NaN();
+    out[row] = softmax.of(scores.data<float>()[tokens[row]]);
   }
-  for (size_t row = 0; row < out.size(); ++row) out[row] = -nll.data<float>()[row];
 }
 
 // Dropping rows moves keys and values, so it must be worth it.
@@ -155,15 +127,15 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
                                   const GenerateOptions& options, bool drop_ended, const OnColumn& on_column,
                                   const IsCancelled& is_cancelled) {
   const size_t rows = prompts.size();
-  Sampler sampler(options.sampling, vocab_size_, static_cast<int64_t>(rows), options.row_numbers);
-  std::vector<tasks::ToolMachine> machines(rows, tasks::ToolMachine(tool_tokens_, tool_text_, options.calculator));
+  Sampler sampler(options.sampling, rules_.vocab_size(), static_cast<int64_t>(rows), options.row_numbers);
+  std::vector<tasks::ToolMachine> machines(rows, rules_.tool_machine(options.calculator));
   std::vector<uint8_t> completed(rows, 0), mask(rows);
   std::vector<int32_t> column(rows), drawn(rows), input(rows);
   std::vector<float> log_probs(options.log_probs ? rows : 0), input_log_probs(log_probs.size());
   std::vector<size_t> place(rows);  // row of each row of the cache
   std::iota(place.begin(), place.end(), size_t{0});
   for (size_t row = 0; row < rows; ++row)
-    for (const int32_t id : prompts[row]) sampler.observe(static_cast<int64_t>(row), id);
+    for (const int32_t id : prompts[row]) sampler.observe(static_cast<int64_t>(row), id, TokenOrigin::kPrompt);
   ops::Context ctx;
   bool any_full = false;
   const bool slides = options.overflow == Overflow::kSlide;
@@ -178,7 +150,7 @@ Result<StopReason> Engine::decode(const Prompts& prompts, Tensor logits, model::
       for (int64_t i = begin; i < end; ++i) {
         // After one prefill for all, every row draws from the same logits, but draws for itself (row C-10.3).
         const int64_t source = logits.dim(0) == 1 ? 0 : i;
-        const std::span<const float> scores(logits.data<float>() + source * logits.dim(1), static_cast<size_t>(vocab_size_));
+        const std::span<const float> scores(logits.data<float>() + source * logits.dim(1), static_cast<size_t>(rules_.vocab_size()));
         drawn[static_cast<size_t>(i)] = sampler.draw(scores, static_cast<int64_t>(place[static_cast<size_t>(i)]), step);
       }
     };

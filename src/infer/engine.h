@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/result.h"
+#include "infer/answer_rules.h"
 #include "infer/language_model.h"
 #include "infer/sampler.h"
-#include "tasks/tool_machine.h"
 #include "tokenizer/tokenizer.h"
 
 namespace lathe::infer {
@@ -82,7 +82,7 @@ class Engine {
   bool is_terminal(int32_t token, const GenerateOptions& options) const;
 
   LanguageModel& model() { return model_; }
-  const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
+  const tokenizer::Tokenizer& tokenizer() const { return rules_.tokenizer(); }
 
  private:
   Status check(std::span<const int32_t> prompt, const GenerateOptions& options) const;
@@ -100,10 +100,7 @@ class Engine {
   OnColumn collector(const Prompts& prompts, const GenerateOptions& options, Generated& result) const;
 
   LanguageModel& model_;
-  tokenizer::Tokenizer tokenizer_;
-  tasks::ToolTokens tool_tokens_;
-  tasks::ToolText tool_text_;
-  int64_t vocab_size_;
+  AnswerRules rules_;
 };
 
 }  // namespace lathe::infer

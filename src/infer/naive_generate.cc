@@ -13,7 +13,7 @@ Result<std::vector<int32_t>> naive_generate(LanguageModel& model, std::span<cons
   sampling.top_k_keeps_ties = true;
   Sampler sampler(sampling, model.vocab_size());
   std::vector<int32_t> ids(prompt.begin(), prompt.end());
-  for (const int32_t id : ids) sampler.observe(0, id);
+  for (const int32_t id : ids) sampler.observe(0, id, TokenOrigin::kPrompt);
   for (int64_t step = 0; step < max_tokens; ++step) {
     const int64_t length = static_cast<int64_t>(ids.size());
     if (length > model.context_limit())

@@ -14,7 +14,12 @@ std::string StopText::push(std::string_view piece) {
   if (found_) return {};
   held_ += piece;
   size_t first = std::string::npos;
-  for (const std::string& stop : stops_) first = std::min(first, held_.find(stop));
+  for (const std::string& stop : stops_) {
+    const size_t at = held_.find(stop);
+    if (at >= first) continue;
+    first = at;
+    which_ = stop;
+  }
   if (first != std::string::npos) {
     found_ = true;
     held_.resize(first);

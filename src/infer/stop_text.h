@@ -17,12 +17,13 @@ class StopText {
   // the text and nothing more comes.
   std::string push(std::string_view piece);
   bool found() const { return found_; }
+  const std::string& which() const { return which_; }  // was found; empty before
   // What was held back, when the text ends without a stop text.
   std::string flush();
 
  private:
   std::vector<std::string> stops_;
-  std::string held_;
+  std::string held_, which_;
   bool found_ = false;
 };
 

@@ -1,5 +1,7 @@
 // Decoding asks the system for no memory once it is under way: the engine and the sampler for none at all, the model
 // for nothing but the small handles of its tensors.
+#include <malloc.h>
+
 #include "infer/engine.h"
 #include "infer/transformer_model.h"
 #include "tests/infer/mock_model.h"
@@ -61,6 +63,34 @@ TEST(Allocation, TheModelTakesHandlesOnly) {
     ASSERT_GT(steps.size(), 5u);
     EXPECT_EQ(steps, std::vector<int64_t>(steps.size(), 0));
   }
+}
+
+// Steps over pages come in all sizes: memory that grew with them is no multiple of what the largest alone takes.
+TEST(Allocation, StepsOverPagesOfGrowingSizesSettle) {
+  model::ModelConfig config = lathe::testing::small_chat(model::ChatState::kNewest, 512);
+  config.vocab_size = 400 * kMockVocab;
+  const auto transformer = lathe::testing::random_model(config, DType::kFloat32);
+  const std::vector<int32_t> pages = {0, 1, 2, 3, 4}, ids(120, 7);
+  const auto held = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return static_cast<double>(info.uordblks + info.hblkhd);
+  };
+  const auto memory_of = [&](const std::vector<int64_t>& sizes) {
+    TransformerModel model(*transformer);
+    model::PagedCache cache = model.new_pages(5, model::KvFormat::kActivation);
+    const double before = held();
+    for (const int64_t tokens : sizes) {
+      const model::PagedRow row{std::span(ids).first(static_cast<size_t>(tokens)), 0, -1, pages, std::min<int64_t>(tokens, 100)};
+      model.step({&row, 1}, cache);
+    }
+    return held() - before;
+  };
+  std::vector<int64_t> growing;
+  for (int64_t tokens = 1; tokens < 120; tokens += 3) growing.push_back(tokens);
+  growing.push_back(120);
+  memory_of(growing);  // what the kernels keep for each size
+  const double once = memory_of({120});
+  EXPECT_LT(memory_of(growing), 2.5 * once);
 }
 
 }  // namespace

@@ -123,6 +123,62 @@ TEST(ChatLoop, AnErrorIsShownAndTheLoopGoesOn) {
   EXPECT_NE(terminal.output.find("Assistant: ok\n"), std::string::npos);
 }
 
+// L-10.9
+TEST(ChatLoop, SaysWhenOldTurnsAreDropped) {
+  Terminal terminal;  // a model trained on 64 positions
+  terminal.lines = {std::string(20, 'a'), std::string(20, 'b'), "short"};
+  ASSERT_TRUE(terminal.run().ok());
+  EXPECT_NE(terminal.output.find("[the model's 64 positions are full: the oldest turn was dropped]"), std::string::npos) << terminal.output;
+}
+
+// C-11.3
+TEST(ChatLoop, AForgivenInterruptEndsTheAnswerOnly) {
+  Terminal terminal;
+  terminal.script = std::string(200, 'a');
+  ChatConsole console;
+  terminal.lines = {"hello", "again"};
+  console.read_line = [&]() -> std::optional<std::string> {
+    if (terminal.lines.empty()) return std::nullopt;
+    std::string line = terminal.lines.front();
+    terminal.lines.pop_front();
+    return line;
+  };
+  int64_t letters = 0, forgiven = 0;
+  std::string said;
+  console.write = [&](std::string_view text) { said += text; };
+  console.answer = [&](std::optional<std::string_view> text) { letters += text == "a"; };
+  console.interrupted = [&] { return letters >= 5; };
+  console.forgive = [&] {
+    ++forgiven;
+    letters = 0;
+    return true;
+  };
+  ASSERT_TRUE(run_chat_loop(terminal.session, console, {}).ok());
+  EXPECT_EQ(forgiven, 2);
+  EXPECT_TRUE(terminal.lines.empty());
+  EXPECT_TRUE(said.ends_with("Goodbye!\n"));
+}
+
+TEST(ChatLoop, SlashCommandsAreRunAndNotSent) {
+  Terminal terminal;
+  terminal.lines = {"/max 1", "/nothing", "hello", "/regenerate", " /sent", "/quit", "never read"};
+  ASSERT_TRUE(terminal.run().ok());
+  EXPECT_EQ(terminal.lines.size(), 1u);
+  EXPECT_NE(terminal.output.find("Max set to 1\n"), std::string::npos);
+  EXPECT_NE(terminal.output.find("Unknown command: /nothing"), std::string::npos);
+  EXPECT_EQ(terminal.session.turns(), 2);
+  EXPECT_EQ(terminal.session.messages()[2].text, "/sent");
+}
+
+TEST(ChatLoop, TheAnswerAloneIsWrittenWhereThatIsWanted) {
+  Terminal terminal;
+  ChatLoopOptions options;
+  options.prompt = "/help";
+  options.answer_only = true;
+  ASSERT_TRUE(terminal.run(options).ok());
+  EXPECT_EQ(terminal.output, "ok\n");
+}
+
 TEST(ChatLoop, ModelTextCannotSteerTheTerminal) {
   EXPECT_EQ(printable_text("a\x1b[2Jb\x07\r\n\tc\xC2\x9Bm\x7F \xC3\xA9"), "a[2Jb\n\tcm \xC3\xA9");
 }

@@ -1,5 +1,8 @@
 #include "infer/chat_session.h"
 
+#include <tuple>
+
+#include "tests/infer/chat_format_cases.h"
 #include "tests/infer/mock_model.h"
 
 namespace lathe::infer {
@@ -159,6 +162,35 @@ TEST(ChatPrompt, ATokenizerWithoutMarkersIsNamed) {
   const auto result = ChatTokens::of(mock_tokenizer());
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message.find("<|user_start|>"), std::string::npos);
+}
+
+// L-10.7, L-7.5: models of other programs talk in their own template; its end marker ends the answer and never shows.
+TEST(ChatSession, OtherTemplatesAreWrittenAsTheyWerePublished) {
+  const tokenizer::Tokenizer& tokenizer = foreign_tokenizer();
+  for (const auto& [name, end, text] :
+       {std::tuple{"llama3", "<|eot_id|>",
+                   "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"
+                   "<|start_header_id|>assistant<|end_header_id|>\n\nok"},
+        {"gemma", "<end_of_turn>",
+         "<bos><start_of_turn>user\nBe brief.\n\nhi<end_of_turn>\n<start_of_turn>model\nok"},
+        {"zephyr", "</s>", "<|system|>\nBe brief.</s>\n<|user|>\nhi</s>\n<|assistant|>\nok"}}) {
+    const int32_t stop = tokenizer.special_id(end);
+    MockModel model([&](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
+      const int32_t last = seen.back();
+      logits[static_cast<size_t>(last == 'k' ? stop : last == 'o' ? 'k' : 'o')] = 50;
+    }, tokenizer.vocab_size());
+    Engine engine(model, tokenizer);
+    ChatSession session = take(ChatSession::make(engine, take(ChatFormat::find(name, tokenizer)), {}));
+    session.set_system("Be brief.");
+    std::string shown;
+    const auto show = [&](std::string_view piece) {
+      shown += piece;
+      return true;
+    };
+    EXPECT_EQ(take(session.say("hi", show)), StopReason::kCompleted);
+    EXPECT_EQ(shown, "ok") << name;
+    EXPECT_EQ(tokenizer.decode(session.history()), text) << name;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,48 @@ class MockModel : public LanguageModel {
     caches.push_back({batch, capacity});
     return model::KvCache(config_, batch, capacity, DType::kFloat32);
   }
+  // A page holds of each of its positions: the token, the position, and the text's sum so far. So what is read of a page that is stale
+  // or someone else's fails at once, and what is drawn follows from the pages alone.
+  model::PagedCache new_pages(int64_t pages, model::KvFormat) const override {
+    model::PagedCache cache(config_, pages, DType::kFloat32);
+    std::fill_n(memory(cache), cache.pages() * page_stride(), -1.0f);
+    return cache;
+  }
+  int32_t adapters() const override { return 2; }
+  int64_t bytes_per_page(model::KvFormat) const override {
+    return model::PagedCache::bytes_per_page(config_, DType::kFloat32, model::KvFormat::kActivation);
+  }
+  Tensor step(std::span<const model::PagedRow> rows, model::PagedCache& cache) override {
+    int64_t wanted = 0, tokens = 0;
+    for (const model::PagedRow& row : rows) {
+      wanted += row.wanted;
+      tokens += static_cast<int64_t>(row.ids.size());
+      write(row, cache);
+    }
+    steps.push_back({static_cast<int64_t>(rows.size()), tokens});
+    const Tensor out = wanted > 0 ? Tensor::zeros({wanted, vocab_}, DType::kFloat32) : Tensor();
+    int64_t to = 0;
+    for (const model::PagedRow& row : rows) {
+      const auto count = static_cast<int64_t>(row.ids.size());
+      std::vector<int32_t> seen = read(row, cache, row.start + count);
+      std::vector<int32_t> text(seen.begin(), seen.end() - row.wanted);
+      for (int64_t i = 0; i < row.wanted; ++i) {
+        text.push_back(seen[static_cast<size_t>(row.start + count - row.wanted + i)]);
+        fill(0, text, out, to++);
+      }
+    }
+    return out;
+  }
+  Tensor hidden_states(std::span<const int32_t> ids) override {
+    const Tensor out = Tensor::zeros({static_cast<int64_t>(ids.size()), config_.n_embd}, DType::kFloat32);
+    float sum = 0;
+    for (size_t t = 0; t < ids.size(); ++t) {
+      sum = next_sum(sum, ids[t]);
+      for (int64_t c = 0; c < config_.n_embd; ++c)
+        out.data<float>()[static_cast<int64_t>(t) * config_.n_embd + c] = sum / static_cast<float>((c + 1) * kSums);
+    }
+    return out;
+  }
   Tensor forward(std::span<const int32_t> ids, model::KvCache& cache) override {
     const int64_t rows = cache.batch(), length = static_cast<int64_t>(ids.size()) / rows;
     calls.push_back({rows, length});
@@ -82,13 +125,56 @@ class MockModel : public LanguageModel {
     friend bool operator==(const Call&, const Call&) = default;
   };
   std::vector<Call> calls;           // of forward
+  std::vector<Call> steps;           // of step: rows, tokens of all
   mutable std::vector<Call> caches;  // (batch, capacity) of new_cache
   int64_t limit = 640;
 
  private:
-  void fill(int64_t row, const std::vector<int32_t>& seen, const Tensor& out) const {
+  static constexpr int64_t kSums = 1 << 22;  // exact in float32
+  static float next_sum(float sum, int32_t token) {
+    return static_cast<float>((static_cast<int64_t>(sum) * 31337 + token * 7919 + 17) % kSums);
+  }
+  static float* memory(const model::PagedCache& cache) { return cache.keys(0).data<float>(); }
+  int64_t page_stride() const { return config_.n_kv_head * model::PagedCache::kPositions * config_.head_width(); }
+  float* place(const model::PagedRow& row, const model::PagedCache& cache, int64_t position) const {
+    const int32_t page = row.pages[static_cast<size_t>(position / model::PagedCache::kPositions)];
+    require(page >= 0 && page < cache.pages(), "[mock_model] page ", page);
+    return memory(cache) + page * page_stride() + position % model::PagedCache::kPositions * config_.head_width();
+  }
+  // Under an adapter the same text has other keys and values.
+  static float first_sum(const model::PagedRow& row) { return static_cast<float>(row.adapter + 1); }
+  void write(const model::PagedRow& row, const model::PagedCache& cache) const {
+    const auto count = static_cast<int64_t>(row.ids.size());
+    require(count >= 1 && row.wanted >= 0 && row.wanted <= count, "[mock_model] ", count, " ids, ", row.wanted, " wanted");
+    require(row.start + count <= static_cast<int64_t>(row.pages.size()) * model::PagedCache::kPositions && row.start + count <= limit,
+            "[mock_model] ", row.start + count, " positions in ", row.pages.size(), " pages");
+    const float* last = row.start > 0 ? place(row, cache, row.start - 1) : nullptr;
+    require(row.previous == (last ? static_cast<int32_t>(last[0]) : -1), "[mock_model] previous token ", row.previous);
+    float sum = last ? last[2] : first_sum(row);
+    for (int64_t t = 0; t < count; ++t) {
+      const int32_t token = row.ids[static_cast<size_t>(t)];
+      require(token >= 0 && token < vocab_, "[mock_model] token ", token);
+      float* at = place(row, cache, row.start + t);
+      sum = next_sum(sum, token);
+      at[0] = static_cast<float>(token), at[1] = static_cast<float>(row.start + t), at[2] = sum;
+    }
+  }
+  std::vector<int32_t> read(const model::PagedRow& row, const model::PagedCache& cache, int64_t end) const {
+    std::vector<int32_t> seen;
+    float sum = first_sum(row);
+    for (int64_t t = 0; t < end; ++t) {
+      const float* at = place(row, cache, t);
+      seen.push_back(static_cast<int32_t>(at[0]));
+      sum = next_sum(sum, seen.back());
+      if (at[1] != static_cast<float>(t) || at[2] != sum)
+        throw std::logic_error("position " + std::to_string(t) + " of a row is not its own");
+    }
+    return seen;
+  }
+  void fill(int64_t row, const std::vector<int32_t>& seen, const Tensor& out) const { fill(row, seen, out, row); }
+  void fill(int64_t row, const std::vector<int32_t>& seen, const Tensor& out, int64_t to) const {
     if (logits_)
-      logits_(row, seen, out.span<float>().subspan(static_cast<size_t>(row * vocab_), static_cast<size_t>(vocab_)));
+      logits_(row, seen, out.span<float>().subspan(static_cast<size_t>(to * vocab_), static_cast<size_t>(vocab_)));
   }
   Logits logits_;
   int64_t vocab_;

@@ -1,8 +1,11 @@
 // The small trainer's and the lab's sampling rules: order, window of the penalty, n-gram ban, greedy.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
+#include "core/rng.h"
 #include "infer/engine.h"
 #include "infer/sampler.h"
 #include "tests/infer/mock_model.h"
@@ -87,6 +90,33 @@ TEST(SamplingOrder, TopPKeepsTheSmallestSetThatReachesItAtLeastOneToken) {
   SamplingOptions options;
   options.top_p = 1.01;
   EXPECT_FALSE(options.validate().ok());
+}
+
+// L-12.4: of a large vocabulary, whether p is reached early or late, and among equals.
+TEST(SamplingOrder, TopPOfALargeVocabularyIsThePrefixOfTheSortedOne) {
+  constexpr int32_t kVocab = 5000;
+  for (const double spread : {0.0, 0.3, 1.0, 8.0}) {
+    Rng rng(3, "logits");
+    std::vector<float> logits(kVocab);
+    for (float& logit : logits) logit = static_cast<float>(std::round(spread * 4 * rng.normal()) / 4);
+    std::vector<size_t> order(kVocab);
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+    double total = 0;
+    for (const float logit : logits) total += std::exp(static_cast<double>(logit) - logits[order[0]]);
+    for (const double top_p : {0.1, 0.2048, 0.2052, 0.9, 0.999}) {
+      std::set<size_t> expected;
+      double sum = 0;
+      for (const size_t token : order) {
+        if (sum >= top_p * total) break;
+        sum += std::exp(static_cast<double>(logits[token]) - logits[order[0]]);
+        expected.insert(token);
+      }
+      SamplingOptions options;
+      options.top_p = top_p;
+      EXPECT_EQ(support(Sampler(options, kVocab), logits), expected) << spread << " " << top_p;
+    }
+  }
 }
 
 // L-12.5

@@ -6,7 +6,7 @@
 
 #include "core/log.h"
 #include "serve/chat_request.h"
-#include "serve/chat_stream.h"
+#include "serve/event_text.h"
 #include "serve/dashboard_answer.h"
 #include "serve/local_guard.h"
 #include "serve/page_file.h"
@@ -47,10 +47,16 @@ Result<std::unique_ptr<Dashboard>> Dashboard::open(DashboardOptions options) {
   LATHE_TRY(self->http_, HttpServer::listen("127.0.0.1", self->options_.port, limits,
                                             [self](const HttpRequest& request, std::shared_ptr<Exchange> exchange) { self->handle(request, std::move(exchange)); }));
   self->heart_ = std::thread([self] { self->beat(); });
+  if (self->options_.notices.empty()) return dashboard;
+  if (Result<DashboardNotice> notice = DashboardNotice::post(self->options_.notices, self->url()); notice.ok())
+    self->notice_.emplace(std::move(notice).value());
+  else
+    log_warning("dashboard", "other programs are not told of this page: ", notice.error().to_string());
   return dashboard;
 }
 
 Dashboard::~Dashboard() {
+  notice_.reset();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

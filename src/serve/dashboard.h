@@ -16,6 +16,7 @@
 #include "serve/generation_worker.h"
 #include "serve/http_server.h"
 #include "serve/live_generator.h"
+#include "serve/running_dashboard.h"
 
 namespace lathe::serve {
 
@@ -28,6 +29,7 @@ struct DashboardOptions {
   std::string chat_template = "chat";             // of the conversations that it is trained on (tokenizer/chat_template.h)
   double heartbeat_seconds = 15;                  // between signs of life on an idle stream of events
   HttpLimits limits;
+  fs::path notices;  // where other programs of this machine look for its address (serve/running_dashboard.h); empty: nowhere
 };
 
 // All members may be called from any thread. What the trainer calls returns at once: nothing here waits for a client.
@@ -73,6 +75,7 @@ class Dashboard {
   bool stopping_ = false;
   std::thread heart_;
   std::unique_ptr<HttpServer> http_;
+  std::optional<DashboardNotice> notice_;
 };
 
 }  // namespace lathe::serve

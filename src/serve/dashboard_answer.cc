@@ -1,6 +1,6 @@
 #include "serve/dashboard_answer.h"
 
-#include "serve/chat_stream.h"
+#include "serve/event_text.h"
 
 namespace lathe::serve {
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "serve/generator.h"
+#include "serve/submission.h"
 
 namespace lathe::serve {
 
@@ -25,8 +26,6 @@ class GenerationJob {
   // thread.
   virtual void end(const Status& status, bool served) = 0;
 };
-
-enum class Submission { kAccepted, kFull, kDown };
 
 struct WorkerState {
   bool alive = false;  // false: the engine threw and will not come back, or stop() was called

@@ -1,6 +1,8 @@
 #include "serve/http_server.h"
 
 #include <atomic>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "tests/ref/testing.h"
@@ -274,23 +276,164 @@ TEST(HttpServer, KeepsTheConnectionAfterAStream) {
   }
 }
 
-TEST(HttpServer, StopClosesIdleConnectionsAtOnceAndLetsAnswersEnd) {
+TEST(HttpServer, StopLetsAnswersEndAndTellsOpenConnectionsThatItDrains) {
   std::shared_ptr<Exchange> kept;
   std::atomic<bool> arrived = false;
-  auto server = server_with([&](const HttpRequest&, std::shared_ptr<Exchange> exchange) {
+  auto server = server_with([&](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+    if (request.draining) return exchange->respond({503, "text/plain", "draining", {}});
     kept = std::move(exchange);
     arrived = true;
   });
-  RawClient idle(server->port()), busy(server->port());
+  RawClient open(server->port()), busy(server->port());
   busy.get("/");
   ASSERT_TRUE(eventually([&] { return arrived.load(); }));
+  EXPECT_FALSE(server->drain(0.05)) << "an answer is under way";
+  EXPECT_FALSE(RawClient(server->port()).connected()) << "no new connections";
+  open.get("/health");
+  const RawResponse told = open.response();
+  EXPECT_EQ(told.status, 503);
+  EXPECT_EQ(told.headers.at("connection"), "close");
   std::thread stopper([&] { server->stop(); });
-  EXPECT_TRUE(idle.closed(2));
   kept->respond({200, "text/plain", "done", {}});
   EXPECT_EQ(busy.response().body, "done");
   stopper.join();
   kept.reset();
   server.reset();
+}
+
+TEST(HttpServer, StopClosesIdleConnectionsAtOnce) {
+  const auto server = server_with(echo);
+  RawClient idle(server->port()), half(server->port());
+  half.send("GET / HTT");
+  idle.get("/");
+  EXPECT_EQ(idle.response().status, 200);
+  const auto start = std::chrono::steady_clock::now();
+  server->stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  EXPECT_TRUE(idle.closed(2));
+  EXPECT_TRUE(half.closed(2));
+}
+
+TEST(HttpServer, AnswersThatOutlastTheDrainAreCut) {
+  HttpLimits limits;
+  limits.stop_seconds = 0.2;
+  std::shared_ptr<Exchange> kept;
+  std::atomic<bool> arrived = false;
+  const auto server = server_with(
+      [&](const HttpRequest&, std::shared_ptr<Exchange> exchange) {
+        exchange->begin_stream({200, "text/event-stream", "", {}});
+        exchange->send("data: 1\n\n");
+        kept = std::move(exchange);
+        arrived = true;
+      },
+      limits);
+  RawClient client(server->port());
+  client.get("/");
+  ASSERT_TRUE(eventually([&] { return arrived.load(); }));
+  server->stop();
+  EXPECT_TRUE(kept->is_gone());
+  EXPECT_FALSE(client.response().complete);
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(HttpServer, EveryAnswerCarriesItsRequestsId) {
+  std::vector<std::string> seen;
+  const auto server = server_with([&](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+    seen.push_back(request.id);
+    exchange->respond({200, "text/plain", "", {}});
+  });
+  RawClient client(server->port());
+  client.get("/", "X-Request-ID: 0af7-651916cd.43dd_8448:eb21\r\n");
+  EXPECT_EQ(client.response().headers.at("x-request-id"), "0af7-651916cd.43dd_8448:eb21");
+  for (const std::string& id : {std::string(), std::string("a b"), std::string("<script>"), std::string(200, 'a')}) {
+    client.get("/", "x-request-id: " + id + "\r\n");
+    const std::string made = client.response().headers.at("x-request-id");
+    EXPECT_NE(made, id);
+    EXPECT_EQ(made, seen.back());
+  }
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), 5u);
+  RawClient wrong(server->port());
+  wrong.send("nonsense\r\n\r\n");
+  EXPECT_FALSE(wrong.response().headers.at("x-request-id").empty());
+}
+
+TEST(HttpServer, HandsOverEverythingOfARequest) {
+  HttpRequest seen;
+  const auto server = server_with([&](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+    seen = request;
+    exchange->respond({200, "text/plain", "", {}});
+  });
+  RawClient client(server->port());
+  client.send("POST /a%20b/%C3%A9?x=1+2&y=%26&z HTTP/1.1\r\nHost: here:80\r\nAuthorization: Bearer k\r\nORIGIN: http://o\r\nContent-Length: 1\r\n\r\n!");
+  EXPECT_EQ(client.response().status, 200);
+  EXPECT_EQ(seen.method, "POST");
+  EXPECT_EQ(seen.path, "/a b/\xC3\xA9");
+  EXPECT_EQ(seen.query, "x=1+2&y=%26&z");
+  EXPECT_EQ(seen.query_value("x"), "1 2");
+  EXPECT_EQ(seen.query_value("y"), "&");
+  EXPECT_EQ(seen.query_value("z"), "");
+  EXPECT_EQ(seen.query_value("q"), std::nullopt);
+  EXPECT_EQ(seen.host, "here:80");
+  EXPECT_EQ(seen.origin, "http://o");
+  EXPECT_EQ(seen.header("authorization"), "Bearer k");
+  EXPECT_EQ(seen.header("absent"), "");
+  EXPECT_EQ(seen.peer, "127.0.0.1");
+  EXPECT_EQ(seen.body, "!");
+  EXPECT_FALSE(seen.tls);
+  EXPECT_FALSE(seen.draining);
+}
+
+TEST(HttpServer, HeadGetsTheHeadOfTheAnswerAlone) {
+  const auto server = server_with(echo);
+  RawClient client(server->port());
+  client.send("HEAD /x HTTP/1.1\r\nHost: x\r\n\r\nGET /y HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(client.wait_for("GET /y "));
+  EXPECT_TRUE(client.holds("Content-Length: 8\r\n"));
+  EXPECT_FALSE(client.holds("HEAD /x "));
+}
+
+TEST(HttpServer, ObserversHearHowEveryRequestEnded) {
+  std::mutex mutex;
+  std::vector<HttpRecord> records;
+  HttpServerOptions options;
+  options.addresses = {{"127.0.0.1", 0, ""}};
+  options.observer = [&](const HttpRecord& record) {
+    const std::lock_guard lock(mutex);
+    records.push_back(record);
+  };
+  std::shared_ptr<Exchange> kept;
+  const auto server = take(HttpServer::listen(options, [&](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+    exchange->note("completion_tokens", 7);
+    if (request.path == "/cut") return exchange->begin_stream({200, "text/plain", "", {}}), void(kept = std::move(exchange));
+    exchange->respond({201, "text/plain", "12345", {}});
+  }));
+  {
+    RawClient client(server->port()), wrong(server->port()), leaves(server->port());
+    client.post("/a?secret=1", "body");
+    EXPECT_EQ(client.response().status, 201);
+    wrong.send("\n\n");
+    EXPECT_EQ(wrong.response().status, 400);
+    leaves.get("/cut");
+    ASSERT_TRUE(leaves.wait_for("chunked"));
+  }
+  ASSERT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return records.size() == 3;
+  }));
+  EXPECT_EQ(records[0].path, "/a");
+  EXPECT_EQ(records[0].status, 201);
+  EXPECT_TRUE(records[0].complete);
+  EXPECT_EQ(records[0].bytes_in, 4);
+  EXPECT_GT(records[0].bytes_out, 50);
+  ASSERT_EQ(records[0].notes.size(), 1u);
+  EXPECT_EQ(records[0].notes[0].second, 7);
+  EXPECT_EQ(records[1].method, "");
+  EXPECT_EQ(records[1].status, 400);
+  EXPECT_EQ(records[2].path, "/cut");
+  EXPECT_FALSE(records[2].complete);
+  EXPECT_EQ(server->figures().answering, 0);
+  EXPECT_EQ(server->figures().malformed, 1);
+  kept.reset();
 }
 
 }  // namespace

@@ -17,7 +17,7 @@
   };
   const type = (text) => {
     $('#input').value = text;
-    $('#input').dispatchEvent(new Event('input'));
+    $('#input').dispatchEvent(new Event('input', { bubbles: true }));
   };
   const press = (key, more = {}, target = $('#input')) =>
     target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more }));
@@ -31,7 +31,7 @@
     await until(`"${text}" is answered`, idle);
   };
   const texts = (selector) => all(selector).map((element) => element.textContent);
-  const lastAnswer = () => texts('.message.assistant').pop();
+  const lastAnswer = () => texts('.message.assistant .text').pop();
   const lastConsole = () => texts('.console').pop();
   const lastRequest = async () => JSON.parse(await (await fetch('/last-request')).text());
 
@@ -41,7 +41,7 @@
       expect('new button names its shortcut', $('#new').title.includes('Ctrl+Shift+N'));
       expect('input has the focus', document.activeElement === $('#input'));
       expect('placeholder invites', $('#input').placeholder.startsWith('Ask') && $('#input').rows === 1);
-      expect('column of 48rem', getComputedStyle($('#messages')).maxWidth === '768px');
+      expect('column of 48rem', getComputedStyle($('.messages')).maxWidth === '768px');
       expect('send is off while empty', $('#send').disabled);
       type('   ');
       expect('send is off for blanks', $('#send').disabled);
@@ -61,7 +61,7 @@
       $('#input').dispatchEvent(event);
       expect('Shift+Enter is left to the text area', !event.defaultPrevented && $('#input').value === 'kept' && all('.message').length === 0);
       await ask('hello');
-      expect('Enter sends', texts('.message.user').join() === 'hello' && lastAnswer() === 'You said: hello');
+      expect('Enter sends', texts('.message.user .text').join() === 'hello' && lastAnswer() === 'You said: hello');
       expect('input is emptied', $('#input').value === '');
     },
     async request() {
@@ -103,7 +103,7 @@
       expect('console lines are not messages', body.messages.length === 1);
       expect('console is monospace on a box', /mono/i.test(getComputedStyle($('.console')).fontFamily) && getComputedStyle($('.console')).backgroundColor !== 'rgba(0, 0, 0, 0)');
       say('/clear');
-      expect('clear empties the page', $('#messages').childElementCount === 0);
+      expect('clear empties the page', all('.message, .console').length === 0);
       say('/temperature 0.8');
       say('/topk 50');
     },
@@ -113,19 +113,21 @@
       await ask('two');
       await ask('three');
       expect('tooltip on user bubbles', all('.message.user')[0].title !== '');
-      all('.message.user')[1].click();
-      expect('text goes back to the input', $('#input').value === 'two');
-      expect('it and all later messages are gone', texts('.message').join('|') === 'one|You said: one');
+      all('.message.user .text')[1].click();
+      expect('its text can be changed', $('.editor textarea').value === 'two');
+      $('.editor textarea').value = 'TWO';
+      press('Enter', {}, $('.editor textarea'));
+      await until('answered', idle);
+      expect('it and all later messages are in another branch', texts('.message').join('|') === 'one|You said: one|TWO|You said: TWO' && texts('.branches').join() === '2/2');
       expect('the console box stays', all('.console').length === 1);
-      await ask('TWO');
       expect('messages sent', (await lastRequest()).messages.map((m) => m.content).join('|') === 'one|You said: one|TWO');
     },
     async regenerate() {
       await ask('one');
       say('/topk');
       await ask('two');
-      expect('tooltip on answers', all('.message.assistant')[0].title !== '');
-      all('.message.assistant')[0].click();
+      expect('tooltip', all('.entry.assistant [data-act=again]')[0].title === 'Another answer');
+      all('.entry.assistant [data-act=again]')[0].click();
       await until('answered again', idle);
       expect('answer and all later replaced', texts('.message').join('|') === 'one|You said: one');
       expect('messages sent', (await lastRequest()).messages.map((m) => m.content).join('|') === 'one');
@@ -137,8 +139,8 @@
       expect('stop is offered', !$('#stop').hidden && $('#send').hidden);
       await until('text arrives', () => (lastAnswer() || '').includes('xxx'));
       expect('dots are gone', all('.typing').length === 0);
-      all('.message.user')[0].click();
-      expect('no editing while generating', texts('.message.user').join() === 'slow');
+      all('.message.user .text')[0].click();
+      expect('no editing while generating', all('.editor').length === 0);
       say('second');
       expect('no sending while generating', texts('.message.user').join() === 'slow' && $('#input').value === 'second');
       press('N', { ctrlKey: true, shiftKey: true }, document.body);
@@ -157,11 +159,11 @@
       await until('text arrives', () => (lastAnswer() || '').includes('x'));
       type('draft');
       $('#new').click();
-      expect('page and input are empty', $('#messages').childElementCount === 0 && $('#input').value === '');
+      expect('page and input are empty', all('.message').length === 0 && $('#input').value === '');
       expect('input has the focus', document.activeElement === $('#input'));
       expect('ready for the next', idle());
       await sleep(150);
-      expect('the old stream writes nothing more', $('#messages').childElementCount === 0);
+      expect('the old stream writes nothing more', all('.message').length === 0);
       for (let i = 0; i < 200 && (await (await fetch('/running')).text()) !== '0'; ++i) await sleep(10);
       expect('its generation was stopped', (await (await fetch('/running')).text()) === '0');
       await ask('fresh');
@@ -176,11 +178,11 @@
       window.hacked = false;
       await ask('html');
       expect('shown as text', lastAnswer().includes('<img src=x onerror="window.hacked=true">'));
-      expect('no element made', all('#messages img, #messages script, #messages b').length === 0);
+      expect('no element made', all('#threads img, #threads script, #threads b').length === 0);
       await ask('<img src=x onerror="window.hacked=true">');
-      expect('user text is text', all('#messages img').length === 0);
+      expect('user text is text', all('#threads img').length === 0);
       await ask('<b>refuse</b>');
-      expect('error text is text', $('.error').textContent.includes('<b>bold</b>') && all('#messages b').length === 0);
+      expect('error text is text', $('.error').textContent.includes('<b>bold</b>') && all('#threads b').length === 0);
       await sleep(50);
       expect('nothing ran', window.hacked === false);
     },
@@ -221,23 +223,25 @@
     },
     async layout() {
       await ask('w'.repeat(400));
-      const column = $('#messages').clientWidth, user = $('.message.user').getBoundingClientRect(), answer = $('.message.assistant').getBoundingClientRect();
+      const column = $('.messages').clientWidth - 32, user = $('.message.user').getBoundingClientRect(), answer = $('.message.assistant').getBoundingClientRect();
       expect('user bubbles at most 65 % wide', user.width <= 0.65 * column + 1 && user.width > 0.5 * column);
       expect('user bubbles right', user.right > answer.right - 30 && user.left > answer.left + 100);
       expect('answers full width', answer.width > column - 40);
       say('/help');
       expect('console boxes at most 80 %', $('.console').getBoundingClientRect().width <= 0.8 * column + 1);
       for (let i = 0; i < 6; ++i) await ask('line\n'.repeat(12));
-      expect('scroll follows', $('#scroll').scrollTop + $('#scroll').clientHeight > $('#scroll').scrollHeight - 100);
+      expect('scroll follows', $('.thread').scrollTop + $('.thread').clientHeight > $('.thread').scrollHeight - 100);
     },
     async health() {
       await fetch('/kill');
-      await checkHealth(null);
-      expect('a dead engine is reported', $('.error').textContent.includes('not running'));
+      const { checkServer } = await import('/offline.js');
+      await checkServer(() => {});
+      expect('a dead engine is reported', $('#banner .error').textContent.includes('not running'));
     },
   };
 
   (async () => {
+    for (let i = 0; i < 500 && !$('#model').value; ++i) await sleep(10);
     for (const [name, run] of Object.entries(scenarios)) {
       scenario = name;
       try {

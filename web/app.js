@@ -1,273 +1,339 @@
-// The conversation: what is shown, what is sent, what may be clicked. Text is only ever set as text, never as HTML.
-'use strict';
+// The page: which conversation is open, what is sent, and what the buttons around it do.
 
-const api = '';  // the server that sent this page
-const maxTokens = 512;
-const exampleQuestions = ['Tell me a short story about a fox.', 'What is 37 * 12 + 5?', 'How many times does r occur in strawberry?'];
+import { apiKey, listModels, pageInfo } from './api.js';
+import { runCommand } from './commands.js';
+import { askLine, openMenu, toast } from './dialogs.js';
+import { announce, byId, make } from './dom.js';
+import { dress, showModels } from './bar.js';
+import { exportAll, exportOne, importFile } from './files.js';
+import { checkServer, keepFiles } from './offline.js';
+import { asRequest, fields } from './settings_table.js';
+import { openSettings } from './settings_panel.js';
+import { listenToKeys, openHelp } from './shortcuts.js';
+import { Sidebar } from './sidebar.js';
+import { loadConversation, newId, openStore, saveConversation } from './store.js';
+import { Thread } from './thread.js';
+import { makeLane } from './tree.js';
+import { showTabs, turnTheme } from './views.js';
 
-const settings = { temperature: 0.8, topK: 50 };
-// Each message owns its elements: {role, content, bubble, notes: [boxes that belong to it]}.
-let messages = [];
-let running = null;  // the AbortController of the answer under way
+const input = byId('input');
+let info = { models: [], model: '', defaults: {}, keyNeeded: false, dashboard: null, report: null, contextLength: null };
+let saving = Promise.resolve();
+let deleted = null;  // its answer under way must not bring it back
 
-const byId = (id) => document.getElementById(id);
-const list = byId('messages'), input = byId('input'), send = byId('send'), stop = byId('stop'), scroll = byId('scroll');
+const makeConversation = () => ({ id: newId(), title: 'New conversation', named: false, created: Date.now(), updated: Date.now(), settings: { system: '' }, compare: false, tokens: false, lanes: [makeLane()] });
+const isEmpty = (conversation) => conversation.lanes.every((lane) => lane.nodes.length === 1);
 
-function makeBox(className, text) {
-  const box = document.createElement('div');
-  box.className = className;
-  box.textContent = text;
-  return box;
+// What the columns share (thread.js).
+const chat = {
+  conversation: makeConversation(),
+  threads: [],
+  busy: () => chat.threads.some((thread) => thread.running !== null),
+  requestOf: (lane) => {
+    const model = lane.model || info.model;
+    return { system: chat.conversation.settings.system, body: { ...(model ? { model } : {}), ...asRequest(chat.conversation.settings, info.defaults) } };
+  },
+  // The answer under way has begun or ended, with a failure perhaps.
+  changed: (failure) => {
+    for (const thread of chat.threads) thread.refresh();
+    refresh();
+    if (failure?.status === 401) askForKey('The server did not take the key.');
+    else if (failure && (failure.status === 0 || failure.status >= 500)) checkServer(wellAgain);
+    if (!chat.busy() && document.activeElement === document.body) input.focus();
+  },
+  // In order, so that an older state never overwrites a newer one.
+  save: (conversation = chat.conversation) => {
+    if (isEmpty(conversation) || conversation === deleted) return saving;
+    conversation.updated = Date.now();
+    if (!conversation.named && conversation.title === 'New conversation') {
+      conversation.title = (conversation.lanes[0].nodes.find((node) => node?.role === 'user')?.content ?? '').trim().split('\n')[0].slice(0, 80) || 'New conversation';
+    }
+    saving = saving.then(async () => {
+      await saveConversation(structuredClone(conversation));
+      await sidebar.draw(chat.conversation.id);
+    });
+    if (conversation === chat.conversation) history.replaceState(null, '', `#${conversation.id}`);
+    return saving;
+  },
+};
+
+const sidebar = new Sidebar(byId('conversations'), byId('search'), {
+  open: (id) => open(id),
+  gone: (id) => {
+    if (id !== chat.conversation.id) return;
+    deleted = chat.conversation;
+    startAnew();
+  },
+  renamed: (id, title) => {
+    if (id === chat.conversation.id) Object.assign(chat.conversation, { title, named: true });
+    refresh();
+  },
+});
+
+// Ends what is under way and shows `conversation`. Answers that are broken off so are kept as far as they came.
+function show(conversation) {
+  for (const thread of chat.threads) thread.stop();
+  chat.conversation = conversation;
+  showLanes();
+  closeDrawer();
+  sidebar.draw(conversation.id);
 }
-
-function append(element) {
-  const follow = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-  list.append(element);
+function showLanes() {
+  const { conversation } = chat;
+  chat.threads = conversation.lanes.slice(0, conversation.compare ? 2 : 1).map((lane) => new Thread(chat, lane));
+  byId('threads').replaceChildren(...chat.threads.map((thread) => thread.element));
   refresh();
-  if (follow) scrollDown();
+  for (const thread of chat.threads) thread.follow();
 }
 
-function scrollDown() {
-  scroll.scrollTop = scroll.scrollHeight;
+// Another window has written a conversation: the one that is open here is read again, or it would be overwritten by what this window knows.
+async function seenElsewhere(id) {
+  const stands = () => id === chat.conversation.id && !chat.busy() && !document.querySelector('dialog, .editor');
+  sidebar.draw();
+  if (!stands()) return;
+  await saving;
+  const conversation = await loadConversation(id);
+  if (!conversation || !stands()) return;
+  const places = chat.threads.map((thread) => [thread.following, thread.element.scrollTop]);
+  chat.conversation = conversation;
+  showLanes();
+  for (const [i, thread] of chat.threads.entries()) {
+    if (!places[i] || places[i][0]) continue;
+    [thread.following, thread.element.scrollTop] = places[i];
+  }
+}
+
+function startAnew() {
+  const { model } = chat.conversation.lanes[0];
+  show(makeConversation());
+  chat.conversation.lanes[0].model = model;
+  history.replaceState(null, '', location.pathname);
+  refresh();
+  setInput('');
+}
+async function open(id) {
+  if (id === chat.conversation.id) return closeDrawer();
+  await saving;
+  const conversation = await loadConversation(id);
+  if (!conversation) return startAnew();
+  history.replaceState(null, '', `#${id}`);
+  show(conversation);
+  input.focus();
+  return announce(`Conversation ${conversation.title}`);
 }
 
 function refresh() {
-  byId('welcome').hidden = list.childElementCount > 0;
-  send.disabled = running !== null || input.value.trim() === '';
-  send.hidden = running !== null;
-  stop.hidden = running === null;
-  document.body.classList.toggle('generating', running !== null);
-  byId('temperature').value = settings.temperature;
-  byId('temperature-value').textContent = settings.temperature;
-  byId('top-k').value = settings.topK;
-  byId('top-k-value').textContent = settings.topK;
+  const { conversation } = chat, busy = chat.busy();
+  const written = chat.threads.some((thread) => thread.list.querySelector('.entry, .console, .error'));
+  document.title = isEmpty(conversation) ? 'lathe' : `${conversation.title} - lathe`;
+  byId('welcome').hidden = written;
+  byId('threads').hidden = !written;
+  byId('threads').classList.toggle('two', conversation.compare);
+  byId('send').disabled = busy || input.value.trim() === '';
+  byId('send').hidden = busy;
+  byId('stop').hidden = !busy;
+  document.body.classList.toggle('generating', busy);
+  byId('tokens').setAttribute('aria-pressed', String(conversation.tokens));
+  byId('compare').setAttribute('aria-pressed', String(conversation.compare));
+  byId('compare').disabled = byId('tokens').disabled = busy;
+  for (const [place, id] of ['model', 'second'].entries()) showModels(byId(id), conversation.lanes[place]?.model || info.model, info.models, place === 0 || conversation.compare, busy);
+  for (const thread of chat.threads) {
+    thread.head.hidden = !conversation.compare;
+    thread.element.setAttribute('aria-label', conversation.compare ? (thread === chat.threads[0] ? 'First model' : 'Second model') : 'Answers');
+    thread.head.textContent = thread.head.title = thread.lane.model || info.model || 'Model';
+  }
 }
-
-function growInput() {
-  input.style.height = 'auto';
-  input.style.height = `${Math.min(input.scrollHeight, 200)}px`;
-  refresh();
-}
-
 function setInput(text) {
   input.value = text;
   growInput();
   input.focus();
 }
-
-function showConsole(text) {
-  append(makeBox('console', text));
-  scrollDown();
+function growInput() {
+  input.style.height = 'auto';
+  input.style.height = `${Math.min(input.scrollHeight, 200)}px`;
+  byId('send').disabled = chat.busy() || input.value.trim() === '';
 }
 
-function showError(text, owner) {
-  const box = makeBox('error', text);
-  box.setAttribute('role', 'alert');
-  append(box);
-  if (!owner) return box;
-  const retry = document.createElement('button');
-  retry.type = 'button';
-  retry.textContent = 'Try again';
-  retry.addEventListener('click', () => {
-    if (!running) retryFrom(owner);
-  });
-  box.append(retry);
-  owner.notes.push(box);
-  return box;
-}
-
-function makeMessage(role, content) {
-  const message = { role, content, bubble: makeBox(`message ${role}`, content), notes: [] };
-  const act = () => {
-    if (running || String(window.getSelection()) !== '') return;
-    if (role === 'user') edit(message);
-    else regenerate(message);
-  };
-  message.bubble.title = role === 'user' ? 'Click to edit and send again' : 'Click for another answer';
-  message.bubble.tabIndex = 0;
-  message.bubble.addEventListener('click', act);
-  message.bubble.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter') act();
-  });
-  return message;
-}
-
-// Removes the messages from position `index` on, with everything that belongs to them.
-function removeFrom(index) {
-  for (const message of messages.splice(index)) {
-    message.bubble.remove();
-    for (const note of message.notes) note.remove();
-  }
-}
-
-function edit(message) {
-  removeFrom(messages.indexOf(message));
-  setInput(message.content);
-}
-
-function regenerate(message) {
-  removeFrom(messages.indexOf(message));
-  answer();
-}
-
-function retryFrom(message) {
-  for (const note of message.notes.splice(0)) note.remove();
-  removeFrom(messages.indexOf(message) + 1);
-  answer();
-}
-
-function newConversation() {
-  if (running) running.abort();
-  running = null;
-  messages = [];
-  list.replaceChildren();
-  setInput('');
-}
-
-async function refusalText(response) {
-  let detail = '';
-  try {
-    const body = await response.json();
-    detail = typeof body.detail === 'string' ? body.detail : JSON.stringify(body.detail);
-  } catch {
-    detail = response.statusText;
-  }
-  return `The server answered ${response.status}: ${detail}`;
-}
-
-// Asks for an answer to the messages as they stand and shows it as it comes.
-async function answer() {
-  const controller = new AbortController();
-  running = controller;
-  const asked = messages[messages.length - 1];
-  const reply = makeMessage('assistant', '');
-  const dots = document.createElement('span');
-  dots.className = 'typing';
-  dots.setAttribute('aria-label', 'waiting for the answer');
-  dots.append(...[1, 2, 3].map(() => document.createElement('i')));
-  reply.bubble.replaceChildren(dots);
-  append(reply.bubble);
-  scrollDown();
-
-  let failure = null;
-  try {
-    const response = await fetch(`${api}/chat/completions`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        temperature: settings.temperature,
-        top_k: settings.topK,
-        max_tokens: maxTokens,
-      }),
-      signal: controller.signal,
-    });
-    if (!response.ok) throw new Error(await refusalText(response));
-    let done = false;
-    for await (const event of readEvents(response.body)) {
-      if (running !== controller) return;
-      if (event.error !== undefined) throw new Error(event.error);
-      done = event.done === true;
-      if (done) break;
-      reply.content += event.token;
-      const follow = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-      showAnswer(reply.bubble, reply.content);
-      if (follow) scrollDown();
-    }
-    if (!done) throw new Error('The connection was lost before the answer was complete.');
-  } catch (error) {
-    if (error.name !== 'AbortError') failure = error;
-  }
-  if (running !== controller) return;  // a new conversation has begun
-  running = null;
-
-  // An empty answer is not kept: the server would refuse it as a message.
-  if (reply.content.trim() !== '') {
-    messages.push(reply);
-  } else {
-    reply.bubble.remove();
-    if (!failure && !controller.signal.aborted) {
-      const note = makeBox('console', 'The model gave an empty answer.');
-      asked.notes.push(note);
-      append(note);
-    }
-  }
-  if (failure) showError(failure.message, reply.content.trim() !== '' ? reply : asked);
-  refresh();
-  input.focus();
-}
+const settings = {
+  get: (key) => chat.conversation.settings[key] ?? info.defaults[key] ?? fields.find((field) => field.key === key).fallback,
+  set: (key, value) => { chat.conversation.settings[key] = value; },
+};
 
 function submit() {
   const text = input.value.trim();
-  if (running || text === '') return;
+  if (chat.busy() || text === '') return;
   setInput('');
   if (text.startsWith('/')) {
-    const said = runCommand(text, settings, newConversation);
-    if (said !== null) showConsole(said);
+    const said = runCommand(text, settings, startAnew);
+    if (said !== null) for (const thread of chat.threads) thread.note(said);
+    if (said !== null) announce(said);
+    chat.save();
     refresh();
     return;
   }
-  const message = makeMessage('user', text);
-  messages.push(message);
-  append(message.bubble);
-  answer();
+  for (const thread of chat.threads) thread.ask(text);
 }
 
-async function checkHealth(waiting) {
-  let health = null;
+function turnTokens() {
+  if (chat.busy()) return;
+  chat.conversation.tokens = !chat.conversation.tokens;
+  for (const thread of chat.threads) thread.showAgain();
+  const known = chat.conversation.lanes.some((lane) => lane.nodes.some((node) => node?.tokens));
+  if (chat.conversation.tokens) toast(known || isEmpty(chat.conversation) ? 'Token view: point at a word to see its alternatives' : 'Token view: the next answers will show it');
+  else announce('Token view is off');
+  chat.save();
+  refresh();
+}
+function turnCompare() {
+  const { conversation } = chat;
+  if (chat.busy()) return;
+  conversation.compare = !conversation.compare;
+  if (conversation.compare && conversation.lanes.length === 1) {
+    const second = structuredClone(conversation.lanes[0]);
+    second.model = info.models.find((name) => name !== (conversation.lanes[0].model || info.model)) ?? conversation.lanes[0].model;
+    conversation.lanes.push(second);
+  }
+  showLanes();
+  chat.save();
+}
+
+function openDrawer() {
+  byId('sidebar').classList.add('shown');
+  byId('scrim').hidden = false;
+  byId('chat').inert = true;
+  byId('search').focus();
+}
+function closeDrawer() {
+  byId('chat').inert = false;
+  byId('scrim').hidden = true;
+  byId('sidebar').classList.remove('shown');
+}
+function turnSidebar() {
+  if (matchMedia('(max-width: 48rem)').matches) {
+    if (byId('scrim').hidden) openDrawer();
+    else closeDrawer();
+  } else document.body.classList.toggle('no-sidebar');
+  byId('toggle').setAttribute('aria-expanded', String(matchMedia('(max-width: 48rem)').matches ? !byId('scrim').hidden : !document.body.classList.contains('no-sidebar')));
+}
+
+const showSettings = () => openSettings(chat.conversation.settings, info.defaults, () => chat.save());
+function showMenu() {
+  const { conversation } = chat;
+  openMenu('This conversation', [
+    ['Settings', 'Alt+S', showSettings],
+    [conversation.tokens ? 'Hide the tokens' : 'Show the tokens', 'Alt+T', turnTokens],
+    [conversation.compare ? 'One model' : 'Two models side by side', 'Alt+M', turnCompare],
+    ...(isEmpty(conversation) ? [] : [
+      ['Rename', null, async () => {
+        const title = await askLine('Rename', 'Title', conversation.title);
+        if (title?.trim()) Object.assign(conversation, { title: title.trim(), named: true });
+        await chat.save();
+        refresh();
+      }],
+      ['Export as Markdown', null, () => exportOne(conversation, 'md')],
+      ['Export as JSON', null, () => exportOne(conversation, 'json')],
+      ['Delete', null, () => sidebar.remove(conversation.id)],
+    ]),
+    ['Light, dark, or the system\'s colours', 'Alt+D', turnTheme],
+    ['Keyboard', 'Alt+H', openHelp],
+  ]);
+}
+
+async function askForKey(hint) {
+  if (document.querySelector('dialog')) return;
+  const key = await askLine('API key', 'Key', '', { password: true, action: 'Use this key', hint: `${hint} It is kept until this tab is closed.` });
+  if (key === null) return;
+  apiKey.set(key.trim());
+  await learn();
+}
+
+// What the server is and has.
+async function learn() {
   try {
-    const response = await fetch(`${api}/health`);
-    health = await response.json();
-  } catch {
-    // no server, or no answer that can be read: reported below
+    info = await pageInfo();
+    if (info.models.length === 0) info.models = await listModels();
+    if (info.keyNeeded && apiKey.get() === '') askForKey('This server asks for a key.');
+  } catch (error) {
+    if (error.status === 401) askForKey(apiKey.get() === '' ? 'This server asks for a key.' : 'The server did not take the key.');
+    return refresh();
   }
-  if (waiting) waiting.remove();
-  refresh();
-  if (!health || health.status !== 'ok') return showError('The engine is not running. Start it with "lathe serve" and load this page again.');
-  if (health.ready) return;
-  const box = makeBox('console', 'The model is being loaded...');
-  append(box);
-  setTimeout(() => checkHealth(box), 1000);
+  info.model ||= info.models[0] ?? '';
+  showTabs(info);
+  return refresh();
+}
+const wellAgain = (wasAway) => {
+  if (wasAway) announce('The server is here again');
+  learn();
+};
+
+function trouble(text) {
+  const dismiss = make('button', { type: 'button', on: { click: () => byId('trouble').replaceChildren() } }, 'Dismiss');
+  byId('trouble').replaceChildren(make('div', { class: 'error', role: 'alert' }, text, dismiss));
 }
 
-byId('form').addEventListener('submit', (event) => {
-  event.preventDefault();
-  submit();
-});
-input.addEventListener('input', growInput);
-input.addEventListener('keydown', (event) => {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  submit();
-});
-stop.addEventListener('click', () => running && running.abort());
-byId('new').addEventListener('click', newConversation);
-byId('temperature').addEventListener('input', (event) => {
-  settings.temperature = parseFloat(event.target.value);
-  refresh();
-});
-byId('top-k').addEventListener('input', (event) => {
-  settings.topK = parseInt(event.target.value, 10);
-  refresh();
-});
-document.addEventListener('click', (event) => {
-  if (!byId('settings').contains(event.target)) byId('settings').open = false;
-});
-document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && running) running.abort();
-  if (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === 'n') {
+function listen() {
+  const on = (id, event, act) => byId(id).addEventListener(event, act);
+  const stop = () => { for (const thread of chat.threads) thread.stop(); };
+  on('form', 'submit', (event) => {
     event.preventDefault();
-    if (!running) newConversation();
+    submit();
+  });
+  input.addEventListener('input', growInput);
+  input.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    submit();
+  });
+  on('stop', 'click', stop);
+  on('new', 'click', startAnew);
+  on('toggle', 'click', turnSidebar);
+  on('scrim', 'click', closeDrawer);
+  on('compare', 'click', turnCompare);
+  on('tokens', 'click', turnTokens);
+  on('settings', 'click', showSettings);
+  on('more', 'click', showMenu);
+  on('theme', 'click', turnTheme);
+  on('help', 'click', openHelp);
+  on('export', 'click', exportAll);
+  on('import', 'click', () => byId('import-file').click());
+  on('import-file', 'change', async (event) => {
+    const last = await importFile(event.target.files[0]);
+    event.target.value = '';
+    if (last) await open(last);
+  });
+  for (const [place, id] of ['model', 'second'].entries()) {
+    on(id, 'change', (event) => {
+      chat.conversation.lanes[place].model = event.target.value;
+      chat.save();
+      refresh();
+    });
   }
-});
-for (const question of exampleQuestions) {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.textContent = question;
-  button.addEventListener('click', () => setInput(question));
-  byId('examples').append(button);
+  listenToKeys({
+    stop: () => {
+      if (!byId('scrim').hidden) {
+        closeDrawer();
+        byId('toggle').focus();
+      } else stop();
+    },
+    startAnew: () => { if (!chat.busy()) startAnew(); },
+    turnSidebar, turnTokens, turnCompare, turnTheme, showSettings, openHelp,
+    act: (name, role) => [...chat.threads[0].list.querySelectorAll(`.entry.${role} [data-act="${name}"]`)].pop()?.click(),
+    branch: (step) => [...chat.threads[0].list.querySelectorAll(`[aria-label="${step < 0 ? 'Previous' : 'Next'} branch"]`)].pop()?.click(),
+    search: () => {
+      if (byId('sidebar').offsetWidth === 0 || (matchMedia('(max-width: 48rem)').matches && byId('scrim').hidden)) turnSidebar();
+      byId('search').focus();
+    },
+    focusInput: () => input.focus(),
+  });
 }
 
-refresh();
+dress(setInput);
+listen();
+showLanes();
 input.focus();
-checkHealth(null);
+await openStore(trouble, seenElsewhere);
+await sidebar.draw();
+const asked = /^#([0-9a-f]{32})$/.exec(location.hash)?.[1];
+if (asked) await open(asked);
+checkServer(wellAgain);
+keepFiles();

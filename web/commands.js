@@ -1,5 +1,4 @@
 // Slash commands. runCommand answers with the text to show, or null when there is nothing to say.
-'use strict';
 
 const commandHelp = [
   '/temperature         show the temperature',
@@ -10,21 +9,22 @@ const commandHelp = [
   '/help                show this list',
 ].join('\n');
 
-function runCommand(line, settings, clear) {
+// settings: {get(key), set(key, value)}.
+export function runCommand(line, settings, clear) {
   const [name, argument] = line.slice(1).trim().split(/\s+/);
   switch (name.toLowerCase()) {
     case 'temperature': {
-      if (argument === undefined) return `Temperature is ${settings.temperature}`;
+      if (argument === undefined) return `Temperature is ${settings.get('temperature')}`;
       const value = parseFloat(argument);
       if (!(value >= 0 && value <= 2)) return 'Temperature must be between 0 and 2';
-      settings.temperature = value;
+      settings.set('temperature', value);
       return `Temperature set to ${value}`;
     }
     case 'topk': {
-      if (argument === undefined) return `Top-k is ${settings.topK}`;
+      if (argument === undefined) return `Top-k is ${settings.get('top_k')}`;
       const value = parseInt(argument, 10);
       if (!(value >= 1 && value <= 200)) return 'Top-k must be between 1 and 200';
-      settings.topK = value;
+      settings.set('top_k', value);
       return `Top-k set to ${value}`;
     }
     case 'clear':

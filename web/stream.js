@@ -1,5 +1,5 @@
 // Server-sent events from a fetch body. Bytes are decoded as one stream and events are cut out of one buffer, so that
-// a chunk may end anywhere: inside a character, a line or an event.
+// a chunk may end anywhere: inside a character, a line or an event. OpenAI's last event, [DONE], is {done: true}.
 'use strict';
 
 async function* readEvents(body) {
@@ -15,7 +15,7 @@ async function* readEvents(body) {
         if (!end) break;
         const data = eventData(buffer.slice(0, end.index));
         buffer = buffer.slice(end.index + end[0].length);
-        if (data !== null) yield JSON.parse(data);
+        if (data !== null) yield data === '[DONE]' ? { done: true } : JSON.parse(data);
       }
       if (done) return;
     }

@@ -1,0 +1,92 @@
+"""What the tests of the page share: a mock server, a browser for all tests of a program, a page for each."""
+import re, shutil, sys, time, unittest
+
+from playwright.sync_api import expect, sync_playwright
+
+from mock_server import MockServer
+
+started = {}
+expect.set_options(timeout=15000)
+
+
+def browser():
+    if not started:
+        started["playwright"] = sync_playwright().start()
+        program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        started["browser"] = started["playwright"].chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"])
+    return started["browser"]
+
+
+def close_browser():
+    if started:
+        started["browser"].close()
+        started["playwright"].stop()
+        started.clear()
+
+
+class PageCase(unittest.TestCase):
+    """self.page is open on self.mock's address; an error on the page, or a blocked injection that ran, fails the test."""
+    options = {"service_workers": "block"}
+    allowed_errors = ()  # regular expressions
+
+    def setUp(self):
+        self.mock = MockServer()
+        self.context = browser().new_context(**{"viewport": {"width": 1280, "height": 800}, **self.options})
+        self.context.set_default_timeout(15000)
+        self.errors = []
+        self.page = self.open_page()
+
+    def open_page(self, address=""):
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" and "Failed to load resource" not in message.text else None)
+        page.goto(self.mock.url + address)
+        self.wait("document.querySelector('#model')?.value", page)
+        return page
+
+    def tearDown(self):
+        if self.page and not self.page.is_closed():
+            self.assertIsNone(self.page.evaluate("window.hacked ?? null"))
+        self.context.close()
+        self.mock.stop()
+        left = [error for error in self.errors if not any(re.search(one, error) for one in self.allowed_errors)]
+        self.assertEqual(left, [])
+
+    def say(self, text, page=None):
+        page = page or self.page
+        page.fill("#input", text)
+        page.press("#input", "Enter")
+
+    def ask(self, text, page=None):
+        page = page or self.page
+        self.say(text, page)
+        self.idle(page)
+
+    def idle(self, page=None):
+        expect((page or self.page).locator("#stop")).to_be_hidden()
+
+    def texts(self, selector, page=None):
+        return (page or self.page).locator(selector).all_text_contents()
+
+    def users(self):
+        return self.texts(".message.user .text")
+
+    def answers(self):
+        return self.texts(".message.assistant .text")
+
+    def sent(self, at=-1):
+        return [(message["role"], message["content"]) for message in self.mock.requests[at]["messages"]]
+
+    def wait(self, condition, page=None, seconds=15):
+        """Until the expression is true or resolves to true. Not Playwright's own: the page's policy forbids what that evaluates."""
+        end = time.time() + seconds
+        while not (page or self.page).evaluate(condition):
+            self.assertLess(time.time(), end, condition)
+            time.sleep(0.02)
+
+
+def run():
+    """The tests of the calling program, by name where names are given; ends it with the right status."""
+    program = unittest.main("__main__", argv=sys.argv, exit=False, verbosity=2)
+    close_browser()
+    sys.exit(not program.result.wasSuccessful())

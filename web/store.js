@@ -1,0 +1,93 @@
+// Conversations in IndexedDB. Heads (what the sidebar needs) are kept apart from whole conversations, so that hundreds of them are
+// listed at once. Where the browser keeps nothing (private windows, full storage) the page goes on in memory and says so.
+
+let database = null;
+const memory = new Map();
+let onTrouble = () => {};
+const channel = 'BroadcastChannel' in window ? new BroadcastChannel('lathe') : null;
+
+// Not crypto.randomUUID: that is missing on plain http beyond this machine.
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+const headOf = ({ id, title, created, updated }) => ({ id, title, created, updated });
+const settled = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+// trouble(text): called when something can't be kept. changed(id): another window has written.
+export async function openStore(trouble, changed) {
+  onTrouble = trouble;
+  if (channel) channel.onmessage = (event) => changed(event.data);
+  try {
+    const request = indexedDB.open('lathe', 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore('conversations', { keyPath: 'id' });
+      request.result.createObjectStore('heads', { keyPath: 'id' });
+    };
+    database = await settled(request);
+    database.onversionchange = () => database.close();
+  } catch (error) {
+    onTrouble(`This browser keeps nothing for this page (${error.name}): conversations are lost when it is closed.`);
+  }
+}
+
+function begin(mode) {
+  const transaction = database.transaction(['conversations', 'heads'], mode);
+  const done = new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error ?? new Error('aborted'));
+  });
+  return { whole: transaction.objectStore('conversations'), heads: transaction.objectStore('heads'), done };
+}
+
+// Newest first.
+export async function listHeads() {
+  const heads = new Map([...memory.values()].map((conversation) => [conversation.id, headOf(conversation)]));
+  if (database) for (const head of await settled(begin('readonly').heads.getAll())) if (!heads.has(head.id)) heads.set(head.id, head);
+  return [...heads.values()].sort((a, b) => b.updated - a.updated);
+}
+
+export async function loadConversation(id) {
+  if (memory.has(id)) return structuredClone(memory.get(id));
+  return database ? await settled(begin('readonly').whole.get(id)) : undefined;
+}
+
+// False when it could only be kept in memory.
+export async function saveConversation(conversation) {
+  try {
+    if (!database) throw new Error('no storage');
+    const { whole, heads, done } = begin('readwrite');
+    whole.put(conversation);
+    heads.put(headOf(conversation));
+    await done;
+    memory.delete(conversation.id);
+    channel?.postMessage(conversation.id);
+    return true;
+  } catch (error) {
+    memory.set(conversation.id, structuredClone(conversation));
+    if (database) {
+      const full = error.name === 'QuotaExceededError';
+      onTrouble(`${full ? "The browser's storage is full" : `The browser could not keep this (${error.message})`}: what is new is lost when the page is closed. Export it, or delete conversations.`);
+    }
+    return false;
+  }
+}
+
+export async function deleteConversation(id) {
+  memory.delete(id);
+  if (!database) return;
+  const { whole, heads, done } = begin('readwrite');
+  whole.delete(id);
+  heads.delete(id);
+  await done;
+  channel?.postMessage(id);
+}
+
+// One after the other, so that not all are in memory at a time: visit(conversation) answers false to end.
+export async function visitConversations(visit) {
+  for (const head of await listHeads()) {
+    const conversation = await loadConversation(head.id);
+    if (conversation && visit(conversation) === false) return;
+  }
+}

@@ -1,16 +1,14 @@
-// lathe bench gemm, attention, train, infer: throughput beside the machine's own limits.
+// lathe bench gemm, attention, train: throughput beside the machine's own limits.
 #include <optional>
 
 #include "bench/adapter_bench.h"
 #include "bench/attention_bench.h"
 #include "bench/baseline.h"
-#include "bench/infer_bench.h"
 #include "bench/machine_limits.h"
 #include "bench/train_bench.h"
 #include "cli/verbs.h"
 #include "core/log.h"
 #include "core/parallel.h"
-#include "model/hugging_face.h"
 #include "train/profile_report.h"
 
 namespace lathe::cli {
@@ -162,47 +160,8 @@ class BenchTrain : public Verb {
   bench::TrainBenchOptions options_;
 };
 
-class BenchInfer : public Verb {
- public:
-  VerbInfo info() const override {
-    return {"bench infer", "measure", "reading a prompt and decoding", "lathe bench infer --preset llama-124m --weights int8 --streams 8 --json", "", 0};
-  }
-  void describe(SettingsTable& table) override {
-    table.add("preset", &preset_, "llama-124m, chat-d6, or a folder of model.safetensors and config.json");
-    table.add("weights", &options_.weights, "as read by the products").choices = {"fp32", "bf16", "int8", "int4"};
-    table.add("streams", &options_.streams, "sequences decoded together");
-    table.add("prompt", &options_.prompt, "tokens of the prompt");
-    table.add("new", &options_.new_tokens, "tokens decoded in each stream");
-  }
-  Result<Exit> run(Context& context) override {
-    const DType dtype = options_.weights == "fp32" ? DType::kFloat32 : DType::kBFloat16;
-    std::unique_ptr<model::Transformer> model;
-    if (fs::is_directory(preset_)) {
-      LATHE_TRY(model, model::load_hugging_face(preset_, dtype));
-    } else {
-      LATHE_TRY(const model::ModelConfig config, bench::find_infer_preset(preset_));
-      model = std::make_unique<model::Transformer>(config, dtype);
-      model->initialise(42);
-    }
-    LATHE_TRY(Json figures, bench::bench_infer(*model, options_, bench::measure_limits(dtype)));
-    figures["preset"] = preset_;
-    const auto figure = [&](const char* name, const char* form) { return format_text(form, figures.at(name).as_double()); };
-    context.print(preset_, " ", options_.weights, ": ", figure("decode_tok_per_s", "%.0f"), " tokens/s with ", options_.streams,
-                  options_.streams == 1 ? " stream, " : " streams, ", figure("bandwidth_utilisation", "%.2f"), " of the ",
-                  figure("stream_gb_per_s", "%.0f"), " GB/s that memory is read with; prompt of ", options_.prompt, ": ",
-                  figure("prefill_tok_per_s", "%.0f"), " tokens/s, ", figure("prefill_utilisation", "%.2f"), " of the ",
-                  figure("gemm_gflops", "%.0f"), " GFLOP/s of matrix products");
-    return context.finish(figures);
-  }
-
- private:
-  std::string preset_ = "llama-124m";
-  bench::InferBenchOptions options_;
-};
-
 }  // namespace
 
-std::unique_ptr<Verb> make_bench_infer() { return std::make_unique<BenchInfer>(); }
 std::unique_ptr<Verb> make_bench_gemm() { return std::make_unique<BenchGemm>(); }
 std::unique_ptr<Verb> make_bench_attention() { return std::make_unique<BenchAttention>(); }
 std::unique_ptr<Verb> make_bench_train() { return std::make_unique<BenchTrain>(); }

@@ -65,6 +65,8 @@ Result<Exit> DashboardVerb::run(Context& context) {
     if (run != nullptr && run->is_object())
       for (const auto& [key, value] : run->as_object()) options.run[key] = value;
   }
+  LATHE_TRY(const fs::path base, context.base_folder());
+  options.notices = base / serve::kDashboardNotices;
   LATHE_TRY(const std::unique_ptr<serve::Dashboard> dashboard, serve::Dashboard::open(options));
   const StopSignals signals;
   context.print("Open ", dashboard->url(), " in a browser; Ctrl-C stops the server");

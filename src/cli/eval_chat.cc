@@ -2,6 +2,7 @@
 // results. Rows C-7.24 to C-7.46.
 #include <algorithm>
 
+#include "cli/chat_format_choice.h"
 #include "cli/chat_jobs.h"
 #include "cli/contamination.h"
 #include "cli/evaluated_model.h"
@@ -13,7 +14,6 @@
 #include "eval/chat_core.h"
 #include "eval/results.h"
 #include "eval/score_text.h"
-#include "infer/chat_prompt.h"
 #include "infer/transformer_model.h"
 #include "tasks/chat_tasks.h"
 
@@ -43,7 +43,7 @@ class EvalChat : public Verb {
  private:
   std::string default_names() const;
   Status check() const;
-  eval::ScoreOptions options(const Context& context, dist::Communicator& ranks) const;
+  eval::ScoreOptions options(const Context& context, dist::Communicator& ranks, const infer::ChatFormat& format) const;
   Result<eval::TaskScore> score(Context& context, infer::Engine& engine, const ChatJob& job, eval::ScoreOptions options) const;
   Status write(Context& context, const fs::path& base, const fs::path& folder, const Json& about, const std::vector<ChatJob>& jobs,
                const std::vector<eval::TaskScore>& scores);
@@ -92,8 +92,9 @@ Status EvalChat::check() const {
   return {};
 }
 
-eval::ScoreOptions EvalChat::options(const Context& context, dist::Communicator& ranks) const {
+eval::ScoreOptions EvalChat::options(const Context& context, dist::Communicator& ranks, const infer::ChatFormat& format) const {
   eval::ScoreOptions out;
+  if (format.name() != "chat") out.form = &format.chat_template();
   out.rows = rows_;
   out.samples = num_samples_;
   out.sampling.temperature = temperature_;
@@ -153,7 +154,7 @@ Result<Exit> EvalChat::run(Context& context) {
   const std::string names = tasks_.empty() ? default_names() : tasks_;
   LATHE_TRY(const std::vector<ChatJob> jobs, open_chat_jobs(names, {base, data_.empty() ? base : fs::path(data_), max_problems_, unsafe_sandbox_}));
   LATHE_TRY(const train::LoadedModel loaded, model_.load(context));
-  LATHE_TRY([[maybe_unused]] const infer::ChatTokens tokens, infer::ChatTokens::of(loaded.tokenizer));
+  LATHE_TRY(const infer::ChatFormat format, chat_format_of(loaded, train::chat_record(loaded), ""));
   LATHE_TRY(const Json about, model_.about(context, loaded));
   LATHE_TRY(const std::unique_ptr<dist::Communicator> ranks, dist::mpi_communicator());
   infer::TransformerModel model(*loaded.model);
@@ -169,7 +170,7 @@ Result<Exit> EvalChat::run(Context& context) {
       continue;
     }
     if (StopSignals::requested()) break;
-    LATHE_TRY(eval::TaskScore score, this->score(context, engine, job, options(context, *ranks)));
+    LATHE_TRY(eval::TaskScore score, this->score(context, engine, job, options(context, *ranks, format)));
     if (score.n < std::ssize(job.task->items)) continue;  // stopped on the way
     for (const std::string& line : eval::final_lines(score)) context.print(line);
     if (ranks->is_main()) {  // at once: whoever is killed later keeps it

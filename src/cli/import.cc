@@ -9,7 +9,6 @@
 #include "core/manifest.h"
 #include "core/sha256.h"
 #include "tensor/safetensors.h"
-#include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer_file.h"
 #include "train/load_model.h"
 #include "train/open_model.h"
@@ -50,7 +49,7 @@ std::string tag_from(const std::string& name) {
 Result<std::vector<FileRecord>> input_records(const fs::path& source, const std::vector<fs::path>& weights) {
   std::vector<fs::path> files = weights;
   for (const char* name : {"config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer.model", "spm.model", "vocab.json",
-                           "merges.txt", "encoder.json", "vocab.bpe", "tokenizer.pkl", "tokenizer_config.json", "chat_template.jinja"}) {
+                           "merges.txt", "encoder.json", "vocab.bpe", "tokenizer.pkl", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"}) {
     std::error_code code;
     if (fs::is_directory(source, code) && fs::exists(source / name, code)) files.push_back(source / name);
   }
@@ -63,36 +62,13 @@ Result<std::vector<FileRecord>> input_records(const fs::path& source, const std:
   return records;
 }
 
-// The jinja text of tokenizer_config.json or its own file; it is looked at, never executed.
-Result<std::string> template_text(const fs::path& source) {
-  std::error_code code;
-  if (const fs::path own = source / "chat_template.jinja"; fs::exists(own, code)) return read_file(own);
-  const fs::path path = source / "tokenizer_config.json";
-  if (!fs::exists(path, code)) return std::string();
-  LATHE_TRY(const Json config, read_json(path));
-  const Json* text = config.find("chat_template");
-  if (text != nullptr && text->is_array() && text->size() > 0)  // several by name; the first is the usual one
-    text = text->at(size_t{0}).find("template");
-  return text != nullptr && text->is_string() ? text->as_string() : std::string();
-}
-
-// Records what is known about the chat template and says it.
-Status note_template(Context& context, const fs::path& source, const tokenizer::Tokenizer& tokenizer, Json& settings) {
-  LATHE_TRY(const std::string jinja, template_text(source));
-  if (jinja.empty()) return {};
-  const auto found = tokenizer::ChatTemplate::recognise(jinja);
-  if (found.ours) {
-    LATHE_TRY(const auto form, tokenizer::ChatTemplate::find(found.name));
-    if (const Status fits = form.check(tokenizer); fits.ok()) {
-      settings["chat_template"] = found.name;
-      context.print("chat template: ", found.name);
-      return {};
-    }
-  }
-  settings["foreign_chat_template"] = found.name.empty() ? "unknown" : found.name;
-  context.print("chat template: ", found.name.empty() ? "not one this program knows" : found.name + ", which this program does not render",
-                "; it was not executed, and the model is used as one that continues text");
-  return {};
+// What opening the model has found out about its chat template.
+void tell_template(Context& context, const Json& settings) {
+  const std::string name = settings.get_string("chat_template", ""), foreign = settings.get_string("foreign_chat_template", "");
+  if (!name.empty()) context.print("chat template: ", name);
+  if (!foreign.empty())
+    context.print("chat template: ", foreign == "unknown" ? "not one this program knows" : foreign + ", which this program does not write for this model",
+                  "; it was not executed, and the model is used as one that continues text");
 }
 
 Status check_written(const fs::path& run, const model::Transformer& model, const std::string& tokenizer_hash) {
@@ -153,7 +129,7 @@ Result<Exit> Import::run(Context& context) {
   if (!meta.user_config.is_object()) meta.user_config = Json::object();
   meta.user_config["tokenizer"] = fs::relative(run / kTokenizerFolder, base, code).string();
   meta.user_config["imported_from"] = fs::absolute(source, code).lexically_normal().string();
-  LATHE_TRY_STATUS(note_template(context, source, loaded.tokenizer, meta.user_config));
+  tell_template(context, meta.user_config);
   LATHE_TRY_STATUS(loaded.tokenizer.save(run / kTokenizerFolder));
   LATHE_TRY_STATUS(train::save_checkpoint(run, meta, weights, nullptr));
   LATHE_TRY_STATUS(check_written(run, *loaded.model, loaded.tokenizer.hash()));

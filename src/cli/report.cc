@@ -1,6 +1,10 @@
 // lathe report [generate|reset]: what a whole run came to (rows C-13.1 to C-13.14, C-13.20).
 #include "eval/report.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "core/log.h"
@@ -31,6 +35,25 @@ std::string tag_of(const Context& context, const fs::path& base) {
   return guess.ok() ? guess.value() : "";
 }
 
+// A tag that somebody named has left something below the base folder.
+Status check_tag(const fs::path& base, const std::string& tag) {
+  std::vector<std::string> known;
+  std::error_code code;
+  for (const auto& root : fs::directory_iterator(base, code)) {
+    const std::string name = root.path().filename().string();
+    std::error_code problem;
+    if (name != "eval_results" && !name.ends_with("_checkpoints")) continue;
+    if (fs::is_directory(root.path() / tag, problem)) return {};
+    for (const auto& entry : fs::directory_iterator(root.path(), problem))
+      if (const std::string other = entry.path().filename().string(); entry.is_directory(problem) && !other.starts_with('.')) known.push_back(other);
+  }
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  std::string list;
+  for (const std::string& other : known) list += (list.empty() ? "" : ", ") + other;
+  return error_at("tag", -1, "no run of the tag \"", tag, "\" in ", base.string(), "; ", known.empty() ? "there is none at all" : "there are " + list);
+}
+
 Result<Exit> ReportVerb::run(Context& context) {
   const std::string command = context.operands().empty() ? "generate" : context.operands()[0];
   if (command != "generate" && command != "reset") return error("\"", command, "\" is neither generate nor reset");
@@ -43,6 +66,7 @@ Result<Exit> ReportVerb::run(Context& context) {
     context.print("Reset the report, header in ", (base / "report" / "header.md").string());
     return context.finish(Json::object());
   }
+  if (!context.common().tag.empty()) LATHE_TRY_STATUS(check_tag(base, context.common().tag));
   LATHE_TRY(const eval::Report report, eval::make_report(base, tag_of(context, base), Clock::real().local_time()));
   for (const std::string& warning : report.warnings) log_warning("report", warning);
   LATHE_TRY_STATUS(eval::write_report(base, report));

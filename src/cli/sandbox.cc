@@ -1,6 +1,9 @@
 // lathe sandbox: one program behind the walls that a model's programs run behind.
 #include "sandbox/sandbox.h"
 
+#include <unistd.h>
+
+#include "cli/terminal.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "core/byte_size.h"
@@ -47,11 +50,11 @@ Result<Exit> SandboxVerb::run(Context& context) {
     walls.push_back(wall);
   }
   const sandbox::Outcome outcome = box.run(program, limits);
-  if (!outcome.standard_output.empty()) context.print(trim_text(outcome.standard_output));
+  if (!outcome.standard_output.empty()) context.print(safe_for(STDOUT_FILENO, trim_text(outcome.standard_output)));
   sandbox::Outcome summary = outcome;
   summary.standard_output.clear();
   summary.standard_error.clear();
-  if (!outcome.standard_error.empty()) log_info("sandbox", "the program's standard error: ", trim_text(outcome.standard_error));
+  if (!outcome.standard_error.empty()) log_info("sandbox", "the program's standard error: ", safe_for(STDERR_FILENO, trim_text(outcome.standard_error)));
   context.print(summary.to_string(), format_text(" (%.2f s)", outcome.seconds));
   const auto or_null = [](const auto& value) { return value ? Json(*value) : Json(); };
   const Json figures(Json::Object{{"success", outcome.success}, {"error", or_null(outcome.error)}, {"timeout", outcome.timeout},

@@ -20,7 +20,7 @@ class TokenizerRender : public Verb {
   }
   void describe(SettingsTable& table) override {
     table.add("tokenizer", &path_, "folder, tokenizer.json or *.tiktoken; empty: <base>/tokenizer");
-    table.add("template", &template_, "empty: the folder's, else chat").choices = tokenizer::ChatTemplate::names();
+    table.add("template", &template_, "empty: the folder's, else chat").choices = tokenizer::ChatTemplate::all_names();
     table.add("message", &message_, "a question typed here, instead of a file: what the model is given");
     table.add("answer", &answer_, "and the answer to it");
     table.add("system", &system_, "and the system's text");

@@ -66,6 +66,8 @@ Result<std::unique_ptr<serve::Dashboard>> TrainingRun::open_dashboard(Context& c
   options.run = run_facts(context, parts);
   options.tokenizer = parts.tokenizer;
   options.chat_template = parts.user_config.get_string("chat_template", options.chat_template);
+  LATHE_TRY(const fs::path base, context.base_folder());
+  options.notices = base / serve::kDashboardNotices;
   LATHE_TRY(auto dashboard, serve::Dashboard::open(std::move(options)));
   context.print("Dashboard: ", dashboard->url());
   return dashboard;

@@ -59,6 +59,7 @@ std::unique_ptr<Verb> make_bench_gemm();
 std::unique_ptr<Verb> make_bench_attention();
 std::unique_ptr<Verb> make_bench_train();
 std::unique_ptr<Verb> make_bench_infer();
+std::unique_ptr<Verb> make_bench_serve();
 std::unique_ptr<Verb> make_bench_eval();
 std::unique_ptr<Verb> make_bench_data();
 std::unique_ptr<Verb> make_bench_tokenizer();
@@ -127,6 +128,7 @@ VerbList make_verbs() {
   verbs.push_back(make_bench_attention());
   verbs.push_back(make_bench_train());
   verbs.push_back(make_bench_infer());
+  verbs.push_back(make_bench_serve());
   verbs.push_back(make_bench_eval());
   verbs.push_back(make_bench_data());
   verbs.push_back(make_bench_tokenizer());
@@ -143,7 +145,7 @@ const std::vector<Alias>& aliases() {
       {"chat_sft", "sft", false}, {"chat_rl", "rl", false}, {"chat_eval", "eval chat", false}, {"chat_cli", "chat", false}, {"chat_web", "serve", false},
       {"10_prepare_corpus", "corpus", false}, {"20_train_tokenizer", "tokenizer train", false}, {"30_pack_dataset", "pack", false},
       {"50_evaluate_pretrain", "eval lab", false}, {"60_prepare_sft_corpus", "corpus sft", false}, {"80_evaluate_sft", "eval lab", false},
-      {"90_prepare_dpo_corpus", "corpus dpo", false}, {"98_evaluate_dpo", "eval lab", false},
+      {"90_prepare_dpo_corpus", "corpus dpo", false}, {"98_evaluate_dpo", "eval lab", false}, {"100_serve", "serve", false},
   };
   return list;
 }

@@ -24,8 +24,14 @@ struct Prompt {
   bool cut = false;
 };
 
-Result<Prompt> prompt_of(infer::Engine& engine, const EvaluationItem& item) {
+Result<Prompt> prompt_of(infer::Engine& engine, const EvaluationItem& item, const tokenizer::ChatTemplate* form) {
   tokenizer::Conversation conversation = item.conversation;
+  if (form != nullptr) {
+    LATHE_TRY(std::vector<int32_t> ids, form->prompt(engine.tokenizer(), conversation));
+    const int64_t excess = std::ssize(ids) - std::min(kMostPromptTokens, engine.model().context_limit());
+    if (excess > 0) ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(excess));
+    return Prompt{std::move(ids), excess > 0};
+  }
   conversation.messages.push_back({tokenizer::Role::kAssistant, std::string()});
   const int64_t most = std::min(kMostPromptTokens, engine.model().context_limit() - 1);  // assistant_start comes on top
   LATHE_TRY(tokenizer::Rendered rendered, tokenizer::render_prompt(engine.tokenizer(), conversation, most));
@@ -42,7 +48,7 @@ class Scorer {
 
   Status prepare() {
     for (const EvaluationItem& item : task_.items) {
-      Result<Prompt> prompt = prompt_of(engine_, item);
+      Result<Prompt> prompt = prompt_of(engine_, item, options_.form);
       if (!prompt.ok()) return named(item, prompt.error());
       prompts_.push_back(std::move(prompt).value());
       Answer answer;
@@ -119,6 +125,7 @@ class Scorer {
     options.sampling = options_.sampling;
     options.max_tokens = options_.max_new_tokens.value_or(task_.max_new_tokens);
     options.num_samples = samples_;
+    if (options_.form != nullptr) options.stop_ids = options_.form->stop_ids(engine_.tokenizer());
     std::vector<std::vector<int32_t>> prompts;
     for (const size_t i : batch) {
       prompts.push_back(prompts_[i].ids);

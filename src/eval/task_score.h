@@ -13,6 +13,7 @@
 #include "eval/answer.h"
 #include "infer/engine.h"
 #include "tasks/evaluation_task.h"
+#include "tokenizer/chat_template.h"
 
 namespace lathe::eval {
 
@@ -53,13 +54,14 @@ struct ScoreOptions {
   std::optional<int64_t> max_new_tokens;  // none: the task's own
   // Every item draws the same numbers (row C-7.41). The default is greedy.
   infer::SamplingOptions sampling = {.temperature = 0, .top_k = 50};
+  const tokenizer::ChatTemplate* form = nullptr;  // of prompts and their ends, where it is not the chat family's
   dist::Communicator* ranks = nullptr;    // batches r, r + W, ... are rank r's; every rank gets the score of all (rows C-7.27, C-7.29)
   std::function<void(int64_t done, int64_t correct)> on_batch;  // of this rank
   infer::IsCancelled is_cancelled;        // the score is then that of the items done so far
 };
 
-// A prompt longer than kMostPromptTokens or the model's positions loses its end and is counted. Errors: a prompt that the tokenizer
-// cannot take, letters that are not one token each; they name the item. The engine's tokenizer must have the chat markers.
+// A prompt longer than kMostPromptTokens or the model's positions loses its end (with options.form its beginning) and is counted. Errors: a prompt that the tokenizer
+// cannot take, letters that are not one token each; they name the item. The engine's tokenizer must have the template's markers.
 Result<TaskScore> score_task(infer::Engine& engine, const tasks::EvaluationTask& task, const ScoreOptions& options = {});
 
 // <folder>/<task>.jsonl with an answer a line, and the figures in section "tasks" of its summary (results.h).

@@ -1,6 +1,7 @@
 #include "train/open_gguf.h"
 
 #include "model/gguf_model.h"
+#include "train/chat_record.h"
 
 namespace lathe::train {
 namespace {
@@ -119,6 +120,8 @@ Result<LoadedModel> open_gguf(const fs::path& path, DType dtype) {
   meta.tokenizer_hash = tokenizer.hash();
   meta.model_config = model->config().to_json();
   meta.user_config = Json::object();
+  if (const GgufValue* jinja = file.find("tokenizer.chat_template"); jinja != nullptr && jinja->text())
+    note_chat_template(*jinja->text(), tokenizer, meta.user_config);
   return LoadedModel{std::move(model), {}, std::move(tokenizer), std::move(meta), path, path.stem().string(), {path}, 16};
 }
 

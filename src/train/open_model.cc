@@ -6,6 +6,7 @@
 
 #include "model/hugging_face.h"
 #include "tokenizer/tokenizer_file.h"
+#include "train/chat_record.h"
 #include "train/open_gguf.h"
 #include "train/origin_checkpoint.h"
 
@@ -37,7 +38,9 @@ Result<LoadedModel> open_hugging_face(const fs::path& path, DType dtype) {
   LATHE_TRY(tokenizer::Tokenizer tokenizer, tokenizer::Tokenizer::load(path));
   LATHE_TRY(std::unique_ptr<model::Transformer> model, model::load_hugging_face(path, dtype, false, tokenizer.vocab_size()));
   LATHE_TRY(std::vector<fs::path> files, model::hugging_face_weight_files(path));
-  return opened(path, tag_of(path), std::move(tokenizer), std::move(model), std::move(files));
+  LoadedModel loaded = opened(path, tag_of(path), std::move(tokenizer), std::move(model), std::move(files));
+  note_chat_files(path, loaded.tokenizer, loaded.meta.user_config);
+  return loaded;
 }
 
 Result<LoadedModel> open_any(const fs::path& path, DType dtype) {

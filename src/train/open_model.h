@@ -13,7 +13,7 @@ namespace lathe::train {
 // The name that a model in this folder goes by: the path's last word.
 std::string tag_of(const fs::path& path);
 
-// meta: step 0, stage "base", the tokenizer's hash, the model's config; run is `path`, tag its name. dtype: of activations and
+// meta: step 0, stage "base", the tokenizer's hash, the model's config, the chat template and generation settings beside it (train/chat_record.h); run is `path`, tag its name. dtype: of activations and
 // products. Errors name the file and what is not known about it; weights that are NaN or infinite are an error, too.
 Result<LoadedModel> open_model(const fs::path& path, DType dtype);
 

@@ -71,6 +71,18 @@ TEST(CommandLine, AfterTwoDashesEverythingIsAnOperand) {
   EXPECT_EQ(lathe.verb->depth, 20);
 }
 
+TEST(CommandLine, NumbersOfAListMayBeParted) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"0.5", "2", "1"}, {"0.5,2", "1"}, {"0.5,2,1"}}) {
+    Bench lathe;
+    std::vector<std::string> line = {"train", "--data-weights"};
+    line.insert(line.end(), words.begin(), words.end());
+    EXPECT_EQ(lathe(line), Exit::kDone) << lathe.err.str();
+    EXPECT_EQ(lathe.verb->data_weights, (std::vector<double>{0.5, 2, 1}));
+  }
+  Bench lathe;
+  EXPECT_EQ(lathe({"train", "--data-weights", "1,,2"}), Exit::kUsage);
+}
+
 struct BadLine {
   std::vector<std::string> words;
   const char* message;

@@ -128,6 +128,10 @@ TEST_F(EvalVerbs, ReportJoinsWhatTheVerbsLeftBehind) {
   ASSERT_EQ(lathe({"eval", "bpb", "--split", "val", "--split-tokens", "64", "--device-batch-size", "1"}).exit, Exit::kDone);
   ASSERT_EQ(lathe({"eval", "tasks", "--tasks", "choices"}).exit, Exit::kDone);
 
+  const Outcome other = lathe({"report", "--tag", "nosuch"});
+  EXPECT_EQ(other.exit, Exit::kBadInput);
+  EXPECT_TRUE(has(other.err, "\"nosuch\"") && has(other.err, "there are d2")) << other.err;
+  EXPECT_FALSE(fs::exists(base() / "report" / "report.md"));
   const Outcome report = lathe({"report"});
   ASSERT_EQ(report.exit, Exit::kDone) << report.err;
   const std::string text = testing::take(read_file(base() / "report" / "report.md"));

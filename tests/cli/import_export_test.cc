@@ -190,5 +190,26 @@ TEST_F(ImportExport, TheChatFamilyStaysAtHome) {
   EXPECT_FALSE(fs::exists(out));
 }
 
+// L-10.5, L-10.7: the template and the sampling of another program's model are recorded and used.
+TEST_F(ImportExport, AModelOfAnotherProgramTalksInItsOwnTemplate) {
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+  write_source(testing::take(tokenizer::Tokenizer::from_tokens(tokens, {"<|endoftext|>", "<|im_start|>", "<|im_end|>"})));
+  const std::string jinja = testing::take(tokenizer::ChatTemplate::find("hermes")).jinja();
+  testing::put_file(source() / "tokenizer_config.json", Json(Json::Object{{"chat_template", jinja}}).dump());
+  testing::put_file(source() / "generation_config.json", R"({"temperature": 0.3, "top_k": 7, "do_sample": true})");
+  const Outcome imported = lathe({"import", source().string(), "--tag", "talker", "--as", "sft"});
+  ASSERT_EQ(imported.exit, Exit::kDone) << imported.err;
+  const Json settings = testing::take(read_json(base() / "chatsft_checkpoints" / "talker" / "step_0" / "meta.json")).at("user_config");
+  EXPECT_EQ(settings.get_string("chat_template", ""), "hermes");
+  EXPECT_EQ(settings.at("generation").get_int("top_k", 0), 7);
+  EXPECT_EQ(lathe({"chat", "--tag", "talker", "--prompt", "Hello", "--max-tokens", "4"}).exit, Exit::kDone);
+  const Outcome other = lathe({"chat", "--tag", "talker", "--prompt", "Hello", "--max-tokens", "4", "--template", "chatml"});
+  EXPECT_EQ(other.exit, Exit::kDone);
+  const Outcome wrong = lathe({"chat", "--tag", "talker", "--prompt", "Hello", "--template", "llama3"});
+  EXPECT_EQ(wrong.exit, Exit::kBadInput);
+  EXPECT_TRUE(has(wrong.err, "<|eot_id|>")) << wrong.err;
+}
+
 }  // namespace
 }  // namespace lathe::cli

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "eval/score_text.h"
+#include "tests/infer/chat_format_cases.h"
 #include "tests/infer/mock_model.h"
 #include "tests/ref/thread_ranks.h"
 
@@ -57,6 +58,26 @@ class TaskScore : public ::testing::Test {
     logits[static_cast<size_t>(ends ? special(tokenizer::kAssistantEnd) : answer->second[said])] = 50;
   }
 };
+
+// L-10.7: a model of another program is asked, and ends its answer, in its own template.
+TEST_F(TaskScore, AModelOfAnotherProgramIsJudgedInItsOwnTemplate) {
+  const tokenizer::Tokenizer& tokenizer = infer::testing::foreign_tokenizer();
+  const auto form = take(tokenizer::ChatTemplate::find("hermes"));
+  const std::vector<int32_t> header = take(infer::ChatFormat::find("hermes", tokenizer)).prompt(std::vector<infer::ChatTurn>{{"user", "spell cat"}}).value().ids;
+  const std::string script = "c, a, t";
+  MockModel model([&](int64_t, const std::vector<int32_t>& seen, std::span<float> logits) {
+    const bool asked = seen.size() >= header.size() && std::equal(header.begin(), header.end(), seen.begin());
+    const size_t said = seen.size() - header.size();
+    logits[static_cast<size_t>(!asked ? 'x' : said < script.size() ? script[said] : tokenizer.special_id("<|im_end|>"))] = 50;
+  }, tokenizer.vocab_size());
+  infer::Engine engine(model, tokenizer);
+  eval::ScoreOptions options;
+  options.form = &form;
+  const eval::TaskScore result = take(eval::score_task(engine, task_of("spelling", {case_of("spelling", "spell cat", "c,a,t")}), options));
+  EXPECT_EQ(result.correct, 1);
+  EXPECT_EQ(sample(result, 0).output, script);
+  EXPECT_TRUE(sample(result, 0).finished);
+}
 
 TEST_F(TaskScore, JudgesWhatTheModelWrites) {
   will_say("spell cat", "The letters of cat: c, a, t.");

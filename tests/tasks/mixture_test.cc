@@ -74,6 +74,32 @@ TEST(Mixture, ASequenceKeepsEveryOrder) {
   EXPECT_EQ(places(*sequence({numbered(1, 2), numbered(0, 0), numbered(2, 2)})), (std::vector<int64_t>{1000, 1001, 2000, 2001}));
 }
 
+// A task of one's own is this one class, and its name in the list.
+class Doubling : public ConversationSet {
+ public:
+  int64_t size() const override { return 5; }
+  Result<Example> get(int64_t index) const override {
+    Example example;
+    const auto number = std::to_string(index), doubled = std::to_string(2 * index);
+    example.conversation.messages = {{tokenizer::Role::kUser, "Twice " + number + "?"}, {tokenizer::Role::kAssistant, doubled}};
+    return example;
+  }
+};
+
+// C-17.18
+TEST(Mixture, ATaskOfOnesOwnIsOneClassAndAnEntry) {
+  const ConversationSetPtr mixed = mixture({numbered(1, 3), take(slice(std::make_shared<Doubling>(), 1, 4))});
+  std::vector<std::string> answers;
+  for (int64_t i = 0; i < mixed->size(); ++i) {
+    const Example example = take(mixed->get(i));
+    if (example.part != 1) continue;
+    check(check_turns(example.conversation));
+    answers.push_back(std::get<std::string>(example.conversation.messages[1].content));
+  }
+  std::sort(answers.begin(), answers.end());
+  EXPECT_EQ(answers, (std::vector<std::string>{"2", "4", "6"}));
+}
+
 class MixtureFile : public ::testing::Test {
  protected:
   // <base> with ten numbered pairs below each name.
@@ -138,6 +164,18 @@ TEST_F(MixtureFile, AMissingIdentityFileIsAWarning) {
   ASSERT_EQ(sets.warnings.size(), 1u);
   EXPECT_NE(sets.warnings[0].find("lathe download identity"), std::string::npos);
   EXPECT_NE(fault(R"({"train": [{"task":"custom_json"}]})").find("no conversation to train on"), std::string::npos);
+}
+
+// C-17.18
+TEST_F(MixtureFile, AnotherIdentityIsAnotherFile) {
+  const auto identity = [&](const char* name) {
+    check(write_file_atomic(base() / "identity_conversations.jsonl",
+                            std::string(R"([{"role":"user","content":"Who are you?"},{"role":"assistant","content":"I am )") + name + "\"}]\n"));
+    const MixtureSets sets = take(open(R"({"train": [{"task":"custom_json"}, {"task":"gsm8k"}], "order": "sequence"})"));
+    return std::get<std::string>(take(sets.train->get(0)).conversation.messages[1].content);
+  };
+  EXPECT_EQ(identity("Ada"), "I am Ada");
+  EXPECT_EQ(identity("Grace"), "I am Grace");
 }
 
 TEST_F(MixtureFile, MistakesAreNamed) {

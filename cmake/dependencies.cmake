@@ -6,6 +6,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(CURL REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
 
 # Libraries without a usable config file: a plain imported target each.
 function(lathe_library target library header)

@@ -15,7 +15,7 @@ endif()
 # Licences of what is linked or compiled in, as their packages state them.
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" DESTINATION share/lathe/licences RENAME lathe)
 foreach(package libdnnl2 ocl-icd-libopencl1 libgomp1 libspdlog1.10 libfmt9 libhwy1 libutf8proc2 libzstd1 zlib1g
-                libcurl4 libseccomp2 libxxhash-dev nlohmann-json3-dev libboost1.81-dev)
+                libcurl4 libssl3 libseccomp2 libxxhash-dev nlohmann-json3-dev libboost1.81-dev)
   if(EXISTS "/usr/share/doc/${package}/copyright")
     install(FILES "/usr/share/doc/${package}/copyright" DESTINATION share/lathe/licences RENAME "${package}")
   endif()

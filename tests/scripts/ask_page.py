@@ -11,15 +11,13 @@ program, url, question = sys.argv[1:4]
 picture = sys.argv[4] if len(sys.argv) > 4 else None
 with Browser(program, url) as page:
     page.type_question(question)
-    before = None
+    answer = "document.querySelector('.message.assistant:not([aria-busy]) .text')?.innerText.trim() ?? ''"
     for _ in range(240):
         time.sleep(0.5)
-        text = page.evaluate("(document.querySelector('main') || document.body).innerText")
-        if text == before and question in text and text.split(question, 1)[1].strip():
-            print(text.split(question, 1)[1].strip())
+        if text := page.evaluate(answer):
+            print(text)
             if picture:
                 page.picture(picture)
             break
-        before = text
     else:
-        raise SystemExit("no answer on the page")
+        raise SystemExit("no answer on the page: " + page.evaluate("document.body.innerText"))

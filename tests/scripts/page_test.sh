@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The chat page in a real browser, by Playwright: functions, safety, storage, keyboard, contrast, axe against a server by script, and the
+# page against `lathe serve` with a small model. LATHE_PYTHON names an interpreter that has Playwright, else python3; skipped where there is none.
+set -euo pipefail
+python=${LATHE_PYTHON:-python3}
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "no Chromium"; exit 77; }
+"$python" -c 'import playwright' 2>/dev/null || { echo "no Python with playwright"; exit 77; }
+# shellcheck source=tests/scripts/server_fixture.bash
+source "${LATHE_SOURCE:?}/tests/scripts/server_fixture.bash"
+
+# check NAME...: the test programs of these names, one after the other.
+check() {
+  local name
+  for name in "$@"; do
+    "$python" "$LATHE_SOURCE/tests/web/${name}_test.py" >"$name.log" 2>&1 || { cat "$name.log"; return 1; }
+    echo "$name: $(tail -n 1 "$name.log")"
+  done
+}
+check chat access &
+first=$!
+check safety markdown || fail "the page"
+wait "$first" || fail "the page"
+make_model
+LATHE=$lathe LATHE_CHAT_BASE=$LATHE_BASE_DIR LATHE_CHAT_TAG=small check served || fail "the page of lathe serve"

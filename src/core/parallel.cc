@@ -3,6 +3,8 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
 
 namespace lathe {
 
@@ -20,13 +22,20 @@ void parallel_for_impl(int64_t n, int64_t grain, void* context, RangeFunction fu
     function(context, 0, n);
     return;
   }
+  std::atomic<bool> failed = false;
+  std::exception_ptr exception;  // may not leave the parallel region by itself
 #pragma omp parallel num_threads(static_cast<int>(team))
   {
     const int64_t me = omp_get_thread_num(), all = omp_get_num_threads();
     const int64_t begin = grains * me / all * grain;
     const int64_t end = std::min(n, grains * (me + 1) / all * grain);
-    if (begin < end) function(context, begin, end);
+    try {
+      if (begin < end) function(context, begin, end);
+    } catch (...) {
+      if (!failed.exchange(true)) exception = std::current_exception();
+    }
   }
+  if (exception) std::rethrow_exception(exception);
 }
 
 }  // namespace internal

@@ -16,7 +16,7 @@ void parallel_for_impl(int64_t n, int64_t grain, void* context, RangeFunction fu
 }  // namespace internal
 
 // Calls body(begin, end) over disjoint ranges that cover [0, n), each a multiple of `grain` long but the last.
-// Allocates nothing. Nested calls run serially. An exception in body ends the program.
+// Allocates nothing. Nested calls run serially. The first exception of a body is thrown again when all have ended.
 template <class Body>
 void parallel_for(int64_t n, int64_t grain, Body&& body) {
   using Plain = std::remove_reference_t<Body>;

@@ -1,26 +1,31 @@
 // Sixteen rows of W are loaded side by side, transposed in registers, and multiplied into one accumulator per row of x:
 // lane n sums output n over k upwards, bf16 by pairs (vdpbf16ps). oneDNN's order on the same instruction set: blocks of
-// 512 for K <= 1024 and of 1024 beyond, each from zero, added up in order.
+// 512 for K <= 1024 and of 1024 beyond, each from zero, added up in order. With more than kMostStreamedRows rows two times
+// sixteen rows of W are transposed into scratch first, once for all rows of x. Both take the same steps for an output.
 #include "ops/cpu/few_rows.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/parallel.h"
 #include "ops/cpu/avx512_bf16.h"
 #include "ops/cpu/cpu_kernels.h"
-
+#include "ops/cpu/thread_scratch.h"
 
 namespace lathe::ops::cpu {
 namespace {
 
 #if defined(__x86_64__)
-constexpr int64_t kLanes = 16;  // outputs of a vector
+constexpr int64_t kLanes = 16;             // outputs of a vector
+constexpr int64_t kMostStreamedRows = 8;  // W is transposed once for every eight of them
 
 struct Problem {
   const void *x, *w;
   void* y;
   int64_t m, n, k;
   bool to_float;  // y is float32
+
+  int64_t block() const { return k <= 1024 ? 512 : 1024; }  // of k, summed from zero
 };
 
 // One 32-bit lane holds kStep values of k: two bf16 or one float32.
@@ -49,13 +54,9 @@ LATHE_AVX512_INLINE void transpose(__m512i* r) {
   }
 }
 
-// Adds 16 steps of k (or, masked, the last ones) for 16 outputs to the sums.
-template <class E, int kRows, bool kWhole>
-LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int64_t at, int64_t left, __m512* sums) {
-  const E* rows[kRows];
-#pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m) rows[m] = x + m * k + at;
-  __m512i r[16];
+// 16 steps of k (or, masked, the last ones) of 16 rows of W; r[p] holds step p of all of them.
+template <class E, bool kWhole>
+LATHE_AVX512_INLINE void load_steps(const E* const* w, int64_t at, int64_t left, __m512i* r) {
 #pragma GCC unroll 16
   for (int i = 0; i < 16; ++i) {
     if constexpr (kWhole) r[i] = _mm512_loadu_si512(w[i] + at);
@@ -63,6 +64,30 @@ LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int
     else r[i] = _mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << left) - 1), w[i] + at);
   }
   transpose(r);
+}
+
+// Rows n .. n + 15 of W; lanes beyond the last output repeat it and are not stored.
+template <class E>
+LATHE_AVX512_INLINE void find_rows(const Problem& problem, int64_t n, const E** w) {
+  for (int64_t i = 0; i < kLanes; ++i) w[i] = static_cast<const E*>(problem.w) + std::min(n + i, problem.n - 1) * problem.k;
+}
+
+// The processor does not see 16 rows coming: each is asked for four vectors ahead, behind its end in the next 16.
+template <class E>
+LATHE_AVX512_INLINE void ask_ahead(const E* const* w, int64_t k, int64_t at) {
+  const int64_t ahead = at + 64 * kStep<E>, from = ahead < k ? ahead : ahead + (kLanes - 1) * k;
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) _mm_prefetch(reinterpret_cast<const char*>(w[i] + from), _MM_HINT_T0);
+}
+
+// Adds 16 steps of k (or, masked, the last ones) for 16 outputs to the sums.
+template <class E, int kRows, bool kWhole>
+LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int64_t at, int64_t left, __m512* sums) {
+  const E* rows[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) rows[m] = x + m * k + at;
+  __m512i r[16];
+  load_steps<E, kWhole>(w, at, left, r);
 #pragma GCC unroll 16
   for (int p = 0; p < 16; ++p) {
     if (!kWhole && p * kStep<E> >= left) break;
@@ -75,10 +100,9 @@ LATHE_AVX512_INLINE void add_steps(const E* x, int64_t k, const E* const* w, int
 template <class E, int kRows>
 LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, int64_t row, int64_t n) {
   constexpr int64_t kWhole = 16 * kStep<E>;  // values of k in a vector
-  const int64_t k = problem.k, block = k <= 1024 ? 512 : 1024;
+  const int64_t k = problem.k, block = problem.block();
   const E* w[kLanes];
-  for (int64_t i = 0; i < kLanes; ++i)  // lanes beyond the last output repeat it and are not stored
-    w[i] = static_cast<const E*>(problem.w) + std::min(n + i, problem.n - 1) * k;
+  find_rows(problem, n, w);
   __m512 total[kRows];
   for (int64_t begin = 0; begin < k; begin += block) {
     const int64_t end = std::min(begin + block, k);
@@ -87,10 +111,7 @@ LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, 
     for (int m = 0; m < kRows; ++m) sums[m] = _mm512_setzero_ps();
     int64_t at = begin;
     for (; at + kWhole <= end; at += kWhole) {
-      // The processor does not see 16 rows coming: each is asked for four vectors ahead, behind its end in the next 16.
-      const int64_t ahead = at + 4 * kWhole, from = ahead < k ? ahead : ahead + (kLanes - 1) * k;
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) _mm_prefetch(reinterpret_cast<const char*>(w[i] + from), _MM_HINT_T0);
+      ask_ahead(w, k, at);
       add_steps<E, kRows, true>(x, x_stride, w, at, 0, sums);
     }
     if (at < end) add_steps<E, kRows, false>(x, x_stride, w, at, end - at, sums);
@@ -99,6 +120,104 @@ LATHE_AVX512 void outputs(const Problem& problem, const E* x, int64_t x_stride, 
   }
   const int64_t lanes = std::min<int64_t>(problem.n - n, kLanes);
   for (int m = 0; m < kRows; ++m) store_lanes(total[m], lanes, problem.to_float, problem.y, (row + m) * problem.n + n);
+}
+
+// Two times 16 rows of W from n on, transposed: both vectors of step 0, of step 1, ...
+template <class E>
+LATHE_AVX512 void write_out(const Problem& problem, int64_t n, __m512i* steps) {
+  constexpr int64_t kWhole = 16 * kStep<E>;
+  for (int64_t v = 0; v < 2; ++v) {
+    const E* w[kLanes];
+    find_rows(problem, std::min(n + v * kLanes, problem.n - 1), w);
+    __m512i r[16];
+    int64_t at = 0;
+    for (; at + kWhole <= problem.k; at += kWhole) {
+      ask_ahead(w, problem.k, at);
+      load_steps<E, true>(w, at, 0, r);
+#pragma GCC unroll 16
+      for (int p = 0; p < 16; ++p) _mm512_store_si512(steps + (at / kStep<E> + p) * 2 + v, r[p]);
+    }
+    if (at == problem.k) continue;
+    load_steps<E, false>(w, at, problem.k - at, r);
+    for (int p = 0; p * kStep<E> < problem.k - at; ++p) _mm512_store_si512(steps + (at / kStep<E> + p) * 2 + v, r[p]);
+  }
+}
+
+// Outputs n .. n + 31 of kRows rows. Asks for the lines from `next` to `next_end` on the way, one with each step.
+template <class E, int kRows>
+LATHE_AVX512 void written_outputs(const Problem& problem, const E* x, int64_t x_stride, int64_t row, int64_t n, const __m512i* steps,
+                                  const char*& next, const char* next_end) {
+  const E* rows[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) rows[m] = x + m * x_stride;
+  __m512 total[2][kRows];
+  for (int64_t begin = 0; begin < problem.k; begin += problem.block()) {
+    const int64_t end = std::min(begin + problem.block(), problem.k);
+    __m512 sums[2][kRows];
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) sums[0][m] = sums[1][m] = _mm512_setzero_ps();
+#pragma GCC unroll 2
+    for (int64_t at = begin; at < end; at += kStep<E>, steps += 2) {
+      if (next < next_end) _mm_prefetch(next, _MM_HINT_T1), next += 64;
+      const __m512i left = _mm512_load_si512(steps), right = _mm512_load_si512(steps + 1);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        sums[0][m] = multiply_add(sums[0][m], left, rows[m] + at);
+        sums[1][m] = multiply_add(sums[1][m], right, rows[m] + at);
+      }
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      total[0][m] = begin == 0 ? sums[0][m] : _mm512_add_ps(total[0][m], sums[0][m]);
+      total[1][m] = begin == 0 ? sums[1][m] : _mm512_add_ps(total[1][m], sums[1][m]);
+    }
+  }
+  for (int64_t v = 0; v < 2 && n + v * kLanes < problem.n; ++v) {
+    const int64_t first = n + v * kLanes, lanes = std::min<int64_t>(problem.n - first, kLanes);
+    for (int m = 0; m < kRows; ++m) store_lanes(total[v][m], lanes, problem.to_float, problem.y, (row + m) * problem.n + first);
+  }
+}
+
+// Calls body(row, count) with constant counts up to 8 that differ by one at most: half a group would leave the multipliers waiting.
+template <class Body>
+void for_even_rows(int64_t n, Body&& body) {
+  for (int64_t row = 0, groups = (n + 7) / 8; groups > 0; --groups) {
+    const int64_t count = (n - row + groups - 1) / groups;
+    [&]<int... kCounts>(std::integer_sequence<int, kCounts...>) {
+      ((count == kCounts + 1 ? body(row, std::integral_constant<int, kCounts + 1>()) : void()), ...);
+    }(std::make_integer_sequence<int, 8>());
+    row += count;
+  }
+}
+
+template <class E>
+void streamed_outputs(const Problem& problem, const E* x, int64_t stride) {
+  parallel_for((problem.n + kLanes - 1) / kLanes, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block)
+      for_few_rows(problem.m, [&](int64_t row, auto count) {
+        outputs<E, decltype(count)::value>(problem, x + row * stride, stride, row, block * kLanes);
+      });
+  });
+}
+
+template <class E>
+void written_outputs(const Problem& problem, const E* x, int64_t stride) {
+  constexpr int64_t kOutputs = 2 * kLanes;
+  const char* w = static_cast<const char*>(problem.w);
+  const int64_t row_bytes = problem.k * static_cast<int64_t>(sizeof(E));
+  parallel_for((problem.n + kOutputs - 1) / kOutputs, 1, [&](int64_t begin, int64_t end) {
+    thread_local ThreadScratch scratch;
+    auto* steps = reinterpret_cast<__m512i*>(scratch.floats(stride / kStep<E> * kOutputs));
+    for (int64_t block = begin; block < end; ++block) {
+      write_out<E>(problem, block * kOutputs, steps);
+      const int64_t after = (block + 1) * kOutputs;  // what this thread reads next comes while the multipliers work
+      const char* next = w + after * row_bytes;
+      const char* next_end = block + 1 < end ? w + std::min(after + kOutputs, problem.n) * row_bytes : next;
+      for_even_rows(problem.m, [&](int64_t row, auto count) {
+        written_outputs<E, decltype(count)::value>(problem, x + row * stride, stride, row, block * kOutputs, steps, next, next_end);
+      });
+    }
+  });
 }
 
 template <class E>
@@ -112,12 +231,7 @@ void all_outputs(const Problem& problem) {
     for (int64_t m = 0; m < problem.m; ++m) std::copy_n(x + m * problem.k, problem.k, padded.data<E>() + m * stride);
     x = padded.data<E>();
   }
-  parallel_for((problem.n + kLanes - 1) / kLanes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block)
-      for_few_rows(problem.m, [&](int64_t row, auto count) {
-        outputs<E, decltype(count)::value>(problem, x + row * stride, stride, row, block * kLanes);
-      });
-  });
+  problem.m <= kMostStreamedRows ? streamed_outputs(problem, x, stride) : written_outputs(problem, x, stride);
 }
 
 void run(T x, T w, T y) {
@@ -137,11 +251,14 @@ bool agrees_with_library(DType dtype) {
   };
   for (const int64_t k : {33, 384, 768, 1600, 3072}) {
     const Tensor x = Tensor::empty({24, k}, dtype), w = Tensor::empty({40, k}, dtype);
-    const Tensor expected = Tensor::empty({24, 40}, DType::kFloat32), y = Tensor::empty({3, 40}, DType::kFloat32);
+    const Tensor expected = Tensor::empty({24, 40}, DType::kFloat32);
     fill(x, 1), fill(w, 2);
     library_matmul(x, Transpose::kNo, w, Transpose::kYes, expected, false);
-    run(x.rows(0, 3), w, y);
-    if (__builtin_memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())) != 0) return false;
+    for (const int64_t m : {int64_t{3}, kMostStreamedRows + 3}) {
+      const Tensor y = Tensor::empty({m, 40}, DType::kFloat32);
+      run(x.rows(0, m), w, y);
+      if (__builtin_memcmp(y.raw(), expected.raw(), static_cast<size_t>(y.bytes())) != 0) return false;
+    }
   }
   return true;
 }

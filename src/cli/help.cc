@@ -57,9 +57,11 @@ std::string flag_line(const Setting& setting, const Json& defaults, bool undersc
   return padded("  " + shorter + flag_spelling(setting.name, underscores) + value_word(setting), kFlagColumn) + text;
 }
 
+std::string heading(const std::string& group) { return (group.empty() ? "flags" : group) + ":"; }
+
 // Names only, wrapped: "common: --config, --json, ..."
 std::vector<std::string> names_of_group(const std::string& group, const SettingsTable& table, bool underscores) {
-  std::vector<std::string> lines = {group + ":"};
+  std::vector<std::string> lines = {heading(group)};
   for (const Setting& setting : table.settings()) {
     if (setting.group != group) continue;
     const std::string name = " " + flag_spelling(setting.name, underscores);
@@ -177,7 +179,7 @@ std::string help_of_verb(const VerbInfo& info, const SettingsTable& table, const
         lines.insert(lines.end(), names.begin(), names.end());
         continue;
       }
-      lines.push_back(groups[g] + ":");
+      lines.push_back(heading(groups[g]));
       for (const Setting& setting : table.settings())
         if (setting.group == groups[g]) lines.push_back(full ? flag_line(setting, defaults, underscores) : cut(flag_line(setting, defaults, underscores), kWidth));
     }

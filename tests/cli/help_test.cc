@@ -57,6 +57,7 @@ TEST(Help, EveryVerbOfThisBuildFitsAScreenAndIsInAKnownGroup) {
     describe_common(table, common);
     const std::string text = help_of_verb(info, table, Found{verb.get(), nullptr, 1, info.name}, false);
     EXPECT_LE(count_lines(text), kScreenLines) << info.name;
+    EXPECT_EQ(text.find("\n:\n"), std::string::npos) << info.name << ": a heading without a word";
     EXPECT_LE(longest_line(text), 120U) << info.name;
     std::set<std::string> settings;
     for (const Setting& setting : table.settings()) {

@@ -67,6 +67,4 @@ uint64_t Rng::below(uint64_t n) {
   return draw % n;
 }
 
-void Rng::set_position(uint64_t position) { position_ = position; }
-
 }  // namespace lathe

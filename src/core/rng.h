@@ -22,15 +22,11 @@ class Rng {
   uint64_t below(uint64_t n);          // 0 <= result < n, unbiased; n > 0
   bool chance(double probability) { return uniform() < probability; }
 
-  // Position in the stream in 32-bit draws; set_position makes a saved stream go on.
-  uint64_t position() const { return position_; }
-  void set_position(uint64_t position);
-
  private:
   void refill();
   std::array<uint32_t, 2> key_;
   uint64_t index_;
-  uint64_t position_ = 0;
+  uint64_t position_ = 0;  // in 32-bit draws
   std::array<uint32_t, 4> block_{};
   uint64_t block_number_ = ~uint64_t{0};
 };

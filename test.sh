@@ -40,7 +40,7 @@ if [ "$all" = 1 ]; then
   build clang
   build asan
   build ubsan
-  build tsan test_core
+  build tsan test_core test_net test_infer test_serve
   suites+=(build/clang build/asan build/ubsan build/tsan)
 fi
 status=0

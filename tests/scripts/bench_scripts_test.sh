@@ -90,7 +90,7 @@ grep -qF 'beside PyTorch 9, llama.cpp 9.' <<<"$table" || fail "versions: $table"
 python3 -c "import json, sys; assert len(json.load(open(sys.argv[1]))) == 4" "$work/all.json"
 
 # Everything that is fetched is pinned by version and SHA-256.
-awk '!/^(#|$)/ && (NF != 2 || $1 !~ /^[a-z0-9-]+==[0-9.]+$/ || $2 !~ /^--hash=sha256:[0-9a-f]+$/ || length($2) != 78) {print "bad pin: " $0; bad = 1} END {exit bad}' \
+awk '!/^(#|$)/ && (NF != 2 || $1 !~ /^[a-z0-9-]+==[0-9.]+(post[0-9]+)?$/ || $2 !~ /^--hash=sha256:[0-9a-f]+$/ || length($2) != 78) {print "bad pin: " $0; bad = 1} END {exit bad}' \
   "$source_dir/bench/peers/pins.txt" || fail "pins.txt"
 
 # L-13.9, L-13.10: effects prints what each technique brings beside what is claimed for it, and when it is the advice.

@@ -54,10 +54,14 @@ kill_often() {  # WHOLE KILLED FILE [flag...]
   while [ "$kills" -lt 3 ]; do
     "$lathe" dpo "${flags[@]}" --tag "$tag" --resume "$@" >>"$tag.out" 2>>"$tag.err" &
     pid=$!
-    sleep "0.$(printf %03d $((100 + RANDOM % 600)))"
-    if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
+    if [ "$kills" -lt 2 ]; then
+      sleep "0.$(printf %03d $((100 + RANDOM % 600)))"
+    else  # however slow the machine is: at least once with a checkpoint and all that is computed once
+      until compgen -G "$taught/$tag/step_*" >/dev/null || ! kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+    fi
+    kill -9 "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
-    if [ -d "$taught/$tag/step_40" ]; then rm -rf "${taught:?}/$tag"; fi
+    if [ -d "$taught/$tag/step_40" ]; then rm -rf "${taught:?}/$tag"; else kills=$((kills + 1)); fi
   done
   teach "$tag" --resume "$@" || fail "the last resume: $(tail -n 3 "$tag.err")"
   for name in "$file" optimizer.safetensors; do

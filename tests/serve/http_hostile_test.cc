@@ -116,7 +116,7 @@ TEST(TrapS8, TenThousandMalformedRequestsGetTheirRefusalsAndLeakNothing) {
 }
 
 TEST(TrapS8, TheParserOfJsonStopsAtItsDepth) {
-  for (const size_t depth : {101, 1000, 400000}) {
+  for (const size_t depth : {size_t{101}, size_t{1000}, size_t{400000}}) {
     EXPECT_FALSE(parse_json(std::string(depth, '[')).ok());
     EXPECT_FALSE(parse_json(std::string(depth, '[') + std::string(depth, ']')).ok());
     std::string objects;

@@ -110,7 +110,9 @@ class HostileRequests {
             post(R"({"messages": [{"role": "user", "content": "x"}], ")" + field + "\": " + value + "}"), {400, 422}};
   }
   HostileRequest wrong_header() {
-    static constexpr const char* kLines[] = {"no colon here", ": no name", "Name : space", "Na me: space", "Name\x01: x", ("X: a\x01" "b"), "(X): y", "X\xC3\xA9: y", "Host: other", "X: \x7F", "\"X\": y"};
+    static constexpr const char* kLines[] = {
+        "no colon here", ": no name", "Name : space", "Na me: space", "Name\x01: x", ("X: a\x01" "b"), "(X): y",
+        "X\xC3\xA9: y", "Host: other", "X: \x7F", "\"X\": y"};
     return {"wrong header", "GET /health HTTP/1.1\r\nHost: localhost\r\n" + one_of(kLines) + (below(4) == 0 ? std::string(1, '\0') : "") + "\r\n\r\n", {400}};
   }
   HostileRequest smuggled() {

@@ -70,7 +70,7 @@ TEST(MarkdownPainter, PiecesOfAnySizeGiveTheSame) {
     std::string text;
     for (uint64_t n = rng.below(60); n > 0; --n) text += parts[rng.below(parts.size())];
     const std::string whole = painted(text);
-    for (const size_t piece : {1, 2, 3, 7}) ASSERT_EQ(painted(text, piece), whole) << text;
+    for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{7}}) ASSERT_EQ(painted(text, piece), whole) << text;
     ASSERT_EQ(whole.find('\x1b'), std::string::npos) << text;
     if (const size_t style = whole.rfind('{'); style != std::string::npos) {
       ASSERT_EQ(whole.substr(style, 2), "{}") << text;

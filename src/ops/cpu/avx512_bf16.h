@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "core/machine.h"
 #include "tensor/dtype.h"
@@ -26,14 +27,17 @@ namespace lathe::ops::cpu {
 // One processor (Cooper Lake) multiplies bf16 without permuting bytes; it goes the ways of a lesser one.
 inline bool has_avx512_bf16() { return max_isa() == Isa::kAvx512Bf16 && __builtin_cpu_supports("avx512vbmi"); }
 
-// Calls body(row, count) with a constant count of 8, 4, 2 or 1 over rows [0, n): what the kernels of few rows keep in registers.
+// Calls body(row, count) over rows [0, n) with constant counts, what the kernels of few rows keep in registers: as few groups of at most 8 as
+// cover them, of sizes that differ by one at most. A small group costs as much reading as a large one, and leaves the multipliers waiting.
 template <class Body>
 void for_few_rows(int64_t n, Body&& body) {
-  int64_t row = 0;
-  for (; n - row >= 8; row += 8) body(row, std::integral_constant<int, 8>());
-  if (n - row >= 4) body(row, std::integral_constant<int, 4>()), row += 4;
-  if (n - row >= 2) body(row, std::integral_constant<int, 2>()), row += 2;
-  if (n - row >= 1) body(row, std::integral_constant<int, 1>());
+  for (int64_t row = 0, groups = (n + 7) / 8; groups > 0; --groups) {
+    const int64_t count = (n - row + groups - 1) / groups;
+    [&]<int... kCounts>(std::integer_sequence<int, kCounts...>) {
+      ((count == kCounts + 1 ? body(row, std::integral_constant<int, kCounts + 1>()) : void()), ...);
+    }(std::make_integer_sequence<int, 8>());
+    row += count;
+  }
 }
 
 // sum + x[0] w[2 n] + x[1] w[2 n + 1] in lane n: `w` holds a pair for each lane, x points to one pair.

@@ -5,7 +5,6 @@
 #include "ops/cpu/few_rows.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "core/parallel.h"
 #include "ops/cpu/avx512_bf16.h"
@@ -178,18 +177,6 @@ LATHE_AVX512 void written_outputs(const Problem& problem, const E* x, int64_t x_
   }
 }
 
-// Calls body(row, count) with constant counts up to 8 that differ by one at most: half a group would leave the multipliers waiting.
-template <class Body>
-void for_even_rows(int64_t n, Body&& body) {
-  for (int64_t row = 0, groups = (n + 7) / 8; groups > 0; --groups) {
-    const int64_t count = (n - row + groups - 1) / groups;
-    [&]<int... kCounts>(std::integer_sequence<int, kCounts...>) {
-      ((count == kCounts + 1 ? body(row, std::integral_constant<int, kCounts + 1>()) : void()), ...);
-    }(std::make_integer_sequence<int, 8>());
-    row += count;
-  }
-}
-
 template <class E>
 void streamed_outputs(const Problem& problem, const E* x, int64_t stride) {
   parallel_for((problem.n + kLanes - 1) / kLanes, 1, [&](int64_t begin, int64_t end) {
@@ -213,7 +200,7 @@ void written_outputs(const Problem& problem, const E* x, int64_t stride) {
       const int64_t after = (block + 1) * kOutputs;  // what this thread reads next comes while the multipliers work
       const char* next = w + after * row_bytes;
       const char* next_end = block + 1 < end ? w + std::min(after + kOutputs, problem.n) * row_bytes : next;
-      for_even_rows(problem.m, [&](int64_t row, auto count) {
+      for_few_rows(problem.m, [&](int64_t row, auto count) {
         written_outputs<E, decltype(count)::value>(problem, x + row * stride, stride, row, block * kOutputs, steps, next, next_end);
       });
     }

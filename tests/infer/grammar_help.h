@@ -79,7 +79,7 @@ inline Walk random_walk(const Grammar& grammar, const tokenizer::Tokenizer& toke
     int32_t token = allowed[rng.below(allowed.size())];
     if (closing && rng.below(8) != 0) {
       for (const char c : std::string_view("}]\""))
-        if (mask_allows(mask, static_cast<uint8_t>(c))) {
+        if (static_cast<uint8_t>(c) / 64U < mask.size() && mask_allows(mask, static_cast<uint8_t>(c))) {
           token = static_cast<uint8_t>(c);
           break;
         }

@@ -73,7 +73,7 @@ TEST(HostileDashboard, RequestsBeyondTheLimitsAreRefused) {
   for (int i = 0; i < 40 && endless.send(chunk); ++i) {
   }
   EXPECT_NE(status_of(endless), 200);
-  garbage.send(std::string("\0\xff\x16\x03\x01 no protocol at all\r\n\r\n", 30));
+  garbage.send(std::string("\0\xff\x16\x03\x01 no protocol at all\r\n\r\n", 28));
   EXPECT_NE(status_of(garbage), 200);
   const RawResponse nested = talking.ask(R"({"messages": )" + std::string(100000, '[') + std::string(100000, ']') + "}");
   EXPECT_GE(nested.status, 400) << "depth is refused, not followed";

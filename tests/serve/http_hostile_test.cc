@@ -82,7 +82,8 @@ TEST(TrapS8, TenThousandMalformedRequestsGetTheirRefusalsAndLeakNothing) {
   Endpoints server;
   HostileRequests requests(20261122);
   std::map<std::string, int> seen;
-  int64_t descriptors = 0, kilobytes = 0;
+  int64_t descriptors = 0;
+  [[maybe_unused]] int64_t kilobytes = 0;
   int wrong = 0;
   for (int i = 0; i < 10000; ++i) {
     if (i == 2000) {

@@ -80,7 +80,7 @@ TEST(Tls, GarbageAndSilenceInsteadOfAHandshakeAreCutOff) {
   const auto server = secured.serve();
   RawClient plain(server->port()), garbage(server->port()), silent(server->port()), half(server->port());
   plain.send(kGet);
-  garbage.send(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and so on", 25) + std::string(600, '\xee'));
+  garbage.send(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and so on", 21) + std::string(600, '\xee'));
   half.send(std::string("\x16\x03\x01\x02", 4));
   for (RawClient* client : {&plain, &garbage, &silent, &half}) EXPECT_TRUE(client->closed(3));
   EXPECT_TRUE(eventually([&] { return server->figures().connections == 0; }));

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/code_point.h"
 #include "core/text.h"
 
 namespace lathe::data {
@@ -44,14 +45,6 @@ int hex4(std::string_view text, size_t at) {
   return value;
 }
 
-void append_utf8(std::string& out, uint32_t c) {
-  const auto put = [&](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) return put(0xC0 | c >> 6), put(0x80 | (c & 63));
-  if (c < 0x10000) return put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 63)), put(0x80 | (c & 63));
-  put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 63)), put(0x80 | (c >> 6 & 63)), put(0x80 | (c & 63));
-}
-
 // `raw` is what stands between the quotation marks of a checked string.
 void unescape(std::string_view raw, std::string& out) {
   out.clear();
@@ -75,10 +68,10 @@ void unescape(std::string_view raw, std::string& out) {
         const bool high = unit >= 0xD800 && unit < 0xDC00, low = unit >= 0xDC00 && unit < 0xE000;
         const int second = high && raw.substr(at).starts_with("\\u") ? hex4(raw, at + 2) : -1;
         if (high && second >= 0xDC00 && second < 0xE000) {
-          append_utf8(out, 0x10000 + ((unit - 0xD800) << 10) + (static_cast<uint32_t>(second) - 0xDC00));
+          append_code_point(out, 0x10000 + ((unit - 0xD800) << 10) + (static_cast<uint32_t>(second) - 0xDC00));
           at += 6;
         } else {
-          append_utf8(out, high || low ? 0xFFFD : unit);
+          append_code_point(out, high || low ? 0xFFFD : unit);
         }
         break;
       }

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "core/code_point.h"
 #include "core/text.h"
 #include "infer/grammar_scan.h"
 
@@ -13,17 +14,6 @@ bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 bool begins_name(char c) { return is_name(c) && c != '-'; }
-
-void append_utf8(std::string& out, char32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-    return;
-  }
-  const int tail = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  constexpr int kLead[] = {0, 0xC0, 0xE0, 0xF0};
-  out += static_cast<char>(kLead[tail] | static_cast<int>(code >> (6 * tail)));
-  for (int i = tail - 1; i >= 0; --i) out += static_cast<char>(0x80 | static_cast<int>((code >> (6 * i)) & 0x3F));
-}
 
 class EbnfReader {
  public:
@@ -201,7 +191,7 @@ class EbnfReader {
     while (!scan_.take('"')) {
       if (scan_.at_end()) return scan_.fail("a text has no closing \"");
       LATHE_TRY(const char32_t code, read_character());
-      append_utf8(text, code);
+      append_code_point(text, code);
     }
     return rules_.literal(text);
   }

@@ -8,11 +8,16 @@ command -v chromium >/dev/null || command -v chromium-browser >/dev/null || comm
 # shellcheck source=tests/scripts/server_fixture.bash
 source "${LATHE_SOURCE:?}/tests/scripts/server_fixture.bash"
 
+# failures LOG: once more at the end, for whoever sees only that, which tests failed at which of their lines, and why.
+failures() {
+  grep -E '^(FAIL|ERROR): |^  File .*_test\.py|^[A-Za-z.]*(Error|Exception)\b|^(Locator|Expect|Actual|Received)' "$1" | cut -c1-300
+}
+
 # check NAME...: the test programs of these names, one after the other.
 check() {
   local name
   for name in "$@"; do
-    "$python" "$LATHE_SOURCE/tests/web/${name}_test.py" >"$name.log" 2>&1 || { cat "$name.log"; return 1; }
+    "$python" "$LATHE_SOURCE/tests/web/${name}_test.py" >"$name.log" 2>&1 || { cat "$name.log"; failures "$name.log"; return 1; }
     echo "$name: $(tail -n 1 "$name.log")"
   done
 }

@@ -44,13 +44,18 @@ class MockServer:
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads, allow_reuse_address, request_queue_size = True, True, 64
 
+            def get_request(self):
+                accepted = super().get_request()
+                mock.open.add(accepted[0])  # before its first request: browsers connect ahead of need
+                return accepted
+
             def handle_error(self, *_):
                 pass
 
+        self.open = set()
         self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.open = set()
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self):
@@ -78,7 +83,6 @@ class MockServer:
         return True
 
     def get(self, handler):
-        self.open.add(handler.connection)
         path = handler.path.split("?")[0]
         name = "index.html" if path == "/" else path[1:]
         file = source / "web" / name
@@ -95,7 +99,6 @@ class MockServer:
         return self.reply(handler, 404, {"error": {"message": "Not Found"}})
 
     def post(self, handler):
-        self.open.add(handler.connection)
         body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         if self.refuses(handler):
             return

@@ -97,6 +97,7 @@ class Access(PageCase):
         page.keyboard.type("hello")
         page.keyboard.press("Enter")
         self.idle()
+        self.settle()  # the list is drawn: it has its places in the order
         page.evaluate("document.activeElement.blur()")
         order = []
         for _ in range(32):
@@ -171,6 +172,7 @@ class Phone(PageCase):
         self.mock.answers["doc"] = document + "\n" + "w" * 300 + "\n\n```\n" + "x" * 300 + "\n```\n\n|" + " a long cell |" * 12 + "\n|" + "--|" * 12 + "\n\n$$" + "a+" * 80 + "b$$"
         self.ask("doc")
         self.ask("call")
+        self.settle()
         self.assertEqual(page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0)
         self.assertEqual(page.evaluate("(() => { const t = document.querySelector('.thread'); return t.scrollWidth - t.clientWidth; })()"), 0)
         self.assertEqual(page.evaluate("[...document.querySelectorAll('header button, header select')].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth).length"), 0)

@@ -1,7 +1,7 @@
 """Markdown, formulas and code: what elements come of them, the same however the text is cut, at a cost that stays linear."""
-import random
+import random, time
 
-from page_case import PageCase, run
+from page_case import PageCase, patience, run
 
 shape = """(element) => {
   const tell = (node) => node.nodeType === 3 ? (node.data.trim() === '' ? '' : node.data) :
@@ -61,6 +61,7 @@ unknown <b>code</b>
 class Markdown(PageCase):
     def setUp(self):
         super().setUp()
+        self.session = None
         self.page.evaluate("""async () => {
           const { AnswerText, showText } = await import('/answer_text.js');
           const { renderTex } = await import('/tex.js');
@@ -68,6 +69,13 @@ class Markdown(PageCase):
           document.querySelector('#welcome').append(box);
           box.className = 'markdown';
         }""")
+
+    def processor_seconds(self):
+        """What the page's thread has had of the processor so far; what other programs take is not in it."""
+        if self.session is None:
+            self.session = self.context.new_cdp_session(self.page)
+            self.session.send("Performance.enable")
+        return next(one["value"] for one in self.session.send("Performance.getMetrics")["metrics"] if one["name"] == "ThreadTime")
 
     def shape(self, text):
         self.page.evaluate("(text) => showText(box, text)", text)
@@ -150,20 +158,19 @@ class Markdown(PageCase):
         self.assertEqual(touched, 0)
 
     def test_cost_is_linear_and_a_long_answer_stays_fluent(self):
-        times = self.page.evaluate("""() => {
+        measure = """() => {
           const feed = (text, size) => {
             box.replaceChildren();
             const answer = new AnswerText(box);
-            let worst = 0;
-            const begun = performance.now();
+            const times = [];
             for (let i = 0; i < text.length; i += size) {
               const one = performance.now();
               answer.waiting = text.slice(i, i + size);
               answer.draw();
-              worst = Math.max(worst, performance.now() - one);
+              if (i + size >= text.length) answer.finish();
+              times.push(performance.now() - one);
             }
-            answer.finish();
-            return [performance.now() - begun, worst];
+            return times;
           };
           const kinds = { paragraphs: 'Some *words* of a `text` with $x^2$ in it.\\n\\n', list: '- an item with **bold**\\n', code: 'int x = f(1); // note\\n', table: '| 1 | 2 | 3 |\\n' };
           const heads = { code: '```cpp\\n', table: '| a | b | c |\\n|---|---|---|\\n' };
@@ -171,14 +178,28 @@ class Markdown(PageCase):
           for (const [name, unit] of Object.entries(kinds)) {
             const of = (length) => (heads[name] ?? '') + unit.repeat(length / unit.length);
             feed(of(5000), 40);
-            out[name] = [feed(of(25000), 40)[0], ...feed(of(100000), 40)];
+            out[name] = [feed(of(25000), 40), feed(of(100000), 40)];
           }
           return out;
-        }""")
-        for name, (quarter, whole, worst) in times.items():
-            self.assertLess(whole, 4000, name)                     # 2500 pieces
-            self.assertLess(whole, 4 * quarter * 2.5 + 200, name)  # linear: 4 times, not 16
-            self.assertLess(worst, 250, name)
+        }"""
+
+        def slow(times):
+            found = {}
+            for name, (quarter, pieces) in times.items():
+                whole = sum(pieces)
+                # 2500 pieces; linear: 4 times, not 16
+                if whole >= 4000 or whole >= 4 * sum(quarter) * 2.5 + 200 or max(pieces) >= 250:
+                    found[name] = (sum(quarter), whole, max(pieces))
+            return found
+
+        # What a piece costs it costs each time; what another program took of the processor in between is gone with the least of some measurements.
+        least = self.page.evaluate(measure)
+        for _ in range(8):
+            if not slow(least):
+                break
+            again = self.page.evaluate(measure)
+            least = {name: [list(map(min, one, other)) for one, other in zip(least[name], again[name])] for name in least}
+        self.assertEqual(slow(least), {})
 
     def test_hostile_texts_end_soon(self):
         for name, text in {"stars": "*" * 50000, "pairs": "*a " * 20000, "brackets": "[" * 50000, "links": "[a](" * 10000, "ticks": "".join("`" * (i % 50 + 1) + " " for i in range(400)),
@@ -188,8 +209,9 @@ class Markdown(PageCase):
                            "blanks in a link": "[a](" + " " * 40000 + "x", "blanks in a line": ("a" + " " * 40000 + "b\n") * 2, "blank and code": "` " + "a" * 80000 + "`", "dots behind an address": "http://" + "." * 80000 + "x",
                            "brackets behind an address": "http://x" + ")" * 40000, "blanks in a heading": "# x" + " " * 80000 + "y", "blanks in a fence": "```" + " " * 80000 + "`", "waves": "~" * 80000 + "`",
                            "formula without an end": "$$\n" + "x\n" * 20000, "wide table": "|a" * 2000 + "|\n" + "|-" * 2000 + "|\n" + "x\n" * 2000, "pipes": "|" * 20000 + "\n" + "|-" * 10000 + "|\n" + "|" * 20000}.items():
-            spent = self.page.evaluate("(text) => { const begun = performance.now(); showText(box, text); return performance.now() - begun; }", text)
-            self.assertLess(spent, 3000, name)
+            begun = self.processor_seconds()
+            self.page.evaluate("(text) => showText(box, text)", text)
+            self.assertLess(self.processor_seconds() - begun, 3, name)
 
     def test_formulas(self):
         def tex(source, display=True):
@@ -213,10 +235,13 @@ class Markdown(PageCase):
         self.assertEqual(self.texts(".code-comment")[:3], ["/* two", "lines */", "// end"])
         for kind, text in [("key", "#include"), ("word", "const"), ("text", '"a\\"b"'), ("number", "0x1F"), ("text", "`x"), ("text", "y`"), ("call", "f"), ("added", "+a"), ("removed", "-b"), ("word", "true"), ("word", "echo")]:
             self.assertIn(text, [piece.strip() for piece in self.texts(f".code-{kind}")], kind)
-        self.page.click("button.copy >> nth=0")
-        self.assertEqual(self.page.evaluate("navigator.clipboard.readText()"), code)
-        self.page.click(".entry.assistant [aria-label=Copy]")
-        self.assertEqual(self.page.evaluate("navigator.clipboard.readText()"), self.mock.answers["code"])
+        for button, text in [("button.copy >> nth=0", code), (".entry.assistant [aria-label=Copy]", self.mock.answers["code"])]:
+            self.page.click(button)
+            end = time.time() + patience
+            # Copying is done a little later than the click.
+            while (found := self.page.evaluate("navigator.clipboard.readText()")) != text and time.time() < end:
+                time.sleep(0.02)
+            self.assertEqual(found, text)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,15 @@ types = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=u
 endless = object()
 
 
+def hold(port=0):
+    """A socket on a port of the system's choice, or on this one, and the port: as long as the socket lives nobody else gets the port, and while no server
+    listens there connections are refused."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind(("127.0.0.1", port))
+    return place, place.getsockname()[1]
+
+
 def words(text):
     return re.findall(r"\s*\S+\s*$|\s*\S+", text) or ([text] if text else [])
 
@@ -22,6 +31,8 @@ class MockServer:
     def __init__(self, port=0, **settings):
         self.requests, self.running, self.failures = [], 0, 0
         self.key, self.health, self.pause = None, {"status": "ok", "ready": True}, 0.0
+        self.gate = None   # a semaphore: each piece of an answer waits for it
+        self.counting = threading.Lock()
         self.info = {"models": ["tiny", "other"], "default_model": "tiny", "defaults": {"temperature": 0.8, "top_k": 50, "max_tokens": 512},
                      "dashboard": None, "report": None, "context_length": 2048}
         self.answers = {}  # last message -> text or list of pieces, beside those below
@@ -53,8 +64,8 @@ class MockServer:
                 pass
 
         self.open = set()
-        self.server = Server(("127.0.0.1", port), Handler)
-        self.port = self.server.server_address[1]
+        self.place, self.port = hold(port)
+        self.server = Server(("127.0.0.1", self.port), Handler)
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
@@ -113,13 +124,15 @@ class MockServer:
         handler.send_header("Connection", "close")
         handler.end_headers()
         handler.close_connection = True
-        self.running += 1
+        with self.counting:
+            self.running += 1
         try:
             self.stream(handler, body, last)
         except OSError:
             pass
         finally:
-            self.running -= 1
+            with self.counting:
+                self.running -= 1
 
     def stream(self, handler, body, last):
         def send(value):
@@ -158,6 +171,8 @@ class MockServer:
                     send(chunk({"content": "x"}))
                     time.sleep(0.005)
             count += 1
+            if self.gate:
+                self.gate.acquire()
             send(chunk({"content": piece}, None, self.logprobs(body, piece)))
             if self.pause:
                 time.sleep(self.pause)

@@ -6,14 +6,16 @@ from playwright.sync_api import expect, sync_playwright
 from mock_server import MockServer
 
 started = {}
-expect.set_options(timeout=15000)
+patience = 60  # seconds: for what takes some milliseconds where the machine has nothing else to do
+expect.set_options(timeout=1000 * patience)
 
 
 def browser():
     if not started:
         started["playwright"] = sync_playwright().start()
         program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        started["browser"] = started["playwright"].chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"])
+        started["browser"] = started["playwright"].chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+                                                                     timeout=2000 * patience)
     return started["browser"]
 
 
@@ -31,8 +33,10 @@ class PageCase(unittest.TestCase):
 
     def setUp(self):
         self.mock = MockServer()
+        self.addCleanup(lambda: (self.mock.stop(), self.mock.place.close()))  # whichever it is by then, also where the test went wrong
         self.context = browser().new_context(**{"viewport": {"width": 1280, "height": 800}, **self.options})
-        self.context.set_default_timeout(15000)
+        self.addCleanup(self.context.close)
+        self.context.set_default_timeout(1000 * patience)
         self.errors = []
         self.page = self.open_page()
 
@@ -77,7 +81,30 @@ class PageCase(unittest.TestCase):
     def sent(self, at=-1):
         return [(message["role"], message["content"]) for message in self.mock.requests[at]["messages"]]
 
-    def wait(self, condition, page=None, seconds=15):
+    def settle(self, page=None):
+        """Until what was said is written down and the list of conversations drawn: an answer has ended before that. When another window tells of a change, the
+        page reads the open conversation again and shows it anew, after all of its own writing; console lines and errors are then gone."""
+        page = page or self.page
+        page.evaluate("""() => {
+          document.querySelector('.thread').dataset.before = '';
+          const channel = new BroadcastChannel('lathe');
+          channel.postMessage(location.hash.slice(1));
+          channel.close();
+        }""")
+        self.wait("!('before' in document.querySelector('.thread').dataset)", page)
+
+    def open_listed(self, selector, page=None):
+        """Clicks on a conversation of the list until it is the open one: where the list is drawn anew between the button's press and its release, the click
+        is lost."""
+        page, end = page or self.page, time.time() + patience
+        while True:
+            page.click(selector)
+            try:
+                return expect(page.locator(selector)).to_have_attribute("aria-current", "page", timeout=3000)
+            except AssertionError:
+                self.assertLess(time.time(), end, selector)
+
+    def wait(self, condition, page=None, seconds=patience):
         """Until the expression is true or resolves to true. Not Playwright's own: the page's policy forbids what that evaluates."""
         end = time.time() + seconds
         while not (page or self.page).evaluate(condition):

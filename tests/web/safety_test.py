@@ -3,7 +3,7 @@ import json, pathlib, tempfile, threading
 
 from playwright.sync_api import expect
 
-from page_case import PageCase, run
+from page_case import PageCase, patience, run
 
 attacks = ["<img src=x onerror=\"hacked=1\">", "<script>hacked=1</script>", "<svg onload=hacked=1>", "<svg><a xlink:href=\"javascript:hacked=1\">x</a></svg>", "<math href=\"javascript:hacked=1\">x</math>",
            "<iframe srcdoc=\"<script>parent.hacked=1</script>\">", "[x](javascript:hacked=1)", "[x](JaVaScRiPt:hacked=1)", "[x](java\tscript:hacked=1)", "[x](data:text/html,<script>hacked=1</script>)", "[x](vbscript:x)",
@@ -55,11 +55,13 @@ class Safety(PageCase):
         self.page.click("#compare")
         self.ask(evil)
         self.assertEqual(self.texts(".lane-name")[0], evil)
-        self.assertEqual(self.texts(".conversation .open"), [evil])
+        expect(self.page.locator(".conversation .open")).to_have_text([evil])
         self.assertTrue(self.page.title().startswith(evil))
         self.ask("call")
         self.ask("broken")
         self.ask("<b>refuse</b>")
+        self.expect_harmless()
+        self.settle()
         self.page.hover(".conversation")
         self.page.click(".conversation .delete")
         expect(self.page.locator(".toast")).to_contain_text(evil)
@@ -79,20 +81,22 @@ class Safety(PageCase):
 
 
 class Storage(PageCase):
-    def import_text(self, text, name="in.json"):
+    def import_text(self, text, name="in.json", seconds=patience):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / name
             path.write_text(text)
             self.page.set_input_files("#import-file", str(path))
-            expect(self.page.locator(".toast")).to_contain_text("imported")
-            return self.texts(".toast span")[0]
+            # Read at once: the line goes away by itself.
+            self.wait("(window.said = document.querySelector('.toast span')?.textContent ?? '').includes('imported')", seconds=seconds)
+            return self.page.evaluate("said")
 
     def test_conversations_survive_a_reload(self):
         self.ask("first question")
         self.page.click("[data-act=again] >> nth=-1")
         self.idle()
         self.ask("second question")
-        self.wait("document.querySelectorAll('.conversation').length === 1")
+        expect(self.page.locator(".conversation")).to_have_count(1)
+        self.settle()
         self.page.reload()
         self.wait("document.querySelectorAll('.message').length === 4")
         self.assertEqual(self.users(), ["first question", "second question"])
@@ -106,6 +110,7 @@ class Storage(PageCase):
         for text in ("about foxes", "about numbers", "third thing"):
             page.click("#new")
             self.ask(text)
+        self.settle()
         page.fill("#search", "said: numbers".split()[1])
         expect(page.locator(".conversation")).to_have_count(1)
         page.fill("#search", "nowhere")
@@ -119,6 +124,7 @@ class Storage(PageCase):
         expect(page.locator(".conversation .open").nth(0)).to_have_text("My title")
         self.assertEqual(page.title(), "My title - lathe")
         self.ask("goes on")
+        self.settle()
         expect(page.locator(".conversation .open").nth(0)).to_have_text("My title")
         page.focus(".conversation .open >> nth=0")
         page.keyboard.press("Delete")
@@ -126,7 +132,7 @@ class Storage(PageCase):
         self.assertEqual(self.users(), [])
         page.click(".toast >> text=Undo")
         expect(page.locator(".conversation")).to_have_count(3)
-        page.click("text=My title")
+        self.open_listed(".conversation .open >> text=My title")
         expect(page.locator(".message.user")).to_have_count(2)
 
     def test_export_and_import_give_the_same_back(self):
@@ -136,6 +142,7 @@ class Storage(PageCase):
         page.click("[data-act=again] >> nth=-1")
         self.idle()
         self.ask("call")
+        self.settle()
         with page.expect_download() as download:
             page.click("#export")
         text = pathlib.Path(download.value.path()).read_text()
@@ -174,7 +181,7 @@ class Storage(PageCase):
             self.assertTrue(said.startswith("Nothing was imported."), text)
             self.assertIn(part, said)
             expect(self.page.locator(".conversation")).to_have_count(0)
-            self.page.click(".toast [aria-label=Dismiss]")
+            self.page.evaluate("document.querySelector('.toast [aria-label=Dismiss]')?.click()")  # unless it has gone already
         self.assertIsNone(self.page.evaluate("({}).title ?? null"))
         evil = "<img src=x onerror=hacked=1>"
         self.import_text(file([node(content=evil), node(parent=1, role="assistant", content=evil, calls=[{"id": evil, "name": evil, "arguments": evil}], finish=evil)], title=evil, id="../evil"))
@@ -190,7 +197,7 @@ class Storage(PageCase):
         self.page.click("#new")
         self.ask("in memory only")
         expect(self.page.locator(".conversation")).to_have_count(2)
-        self.page.click(".conversation .open >> text=kept")
+        self.open_listed(".conversation .open >> text=kept")
         expect(self.page.locator(".message.user")).to_have_count(2)
 
     def test_a_browser_that_keeps_nothing(self):
@@ -199,7 +206,8 @@ class Storage(PageCase):
         self.page = self.open_page()
         expect(self.page.locator("#trouble")).to_contain_text("keeps nothing")
         self.ask("hello")
-        self.assertEqual((self.answers(), len(self.texts(".conversation"))), (["You said: hello"], 1))
+        self.assertEqual(self.answers(), ["You said: hello"])
+        expect(self.page.locator(".conversation")).to_have_count(1)
 
     def test_a_browser_that_keeps_no_key_uses_it_until_a_reload(self):
         self.page.close()
@@ -215,29 +223,35 @@ class Storage(PageCase):
 
     def test_five_hundred_conversations(self):
         made = [{"title": f"Conversation {i}", "created": 1.6e12 + i, "updated": 1.6e12 + i, "settings": {}, "lanes": [{"model": "", "nodes": [{"content": ""}, {"parent": 0, "role": "user", "content": f"needle{i} " + "text " * 200}]}]} for i in range(500)]
-        self.import_text(json.dumps({"format": "lathe conversations", "version": 1, "conversations": made}))
-        expect(self.page.locator(".conversation")).to_have_count(500, timeout=20000)
+        self.import_text(json.dumps({"format": "lathe conversations", "version": 1, "conversations": made}), seconds=3 * patience)
+        expect(self.page.locator(".conversation")).to_have_count(500)
         self.page.reload()
         self.wait("document.querySelectorAll('.conversation').length === 500")
-        spent = self.page.evaluate("""async () => {
-          const begun = performance.now();
+        # Fast is: each conversation is read once. How long that takes is the machine's affair, but it ends.
+        reads = self.page.evaluate("""async (milliseconds) => {
+          const get = IDBObjectStore.prototype.get, begun = performance.now();
+          let reads = 0;
+          IDBObjectStore.prototype.get = function (...words) { ++reads; return get.apply(this, words); };
           const search = document.querySelector('#search');
           search.value = 'needle250';
           search.dispatchEvent(new Event('input'));
-          while (document.querySelectorAll('.conversation').length !== 1) await new Promise((done) => setTimeout(done, 5));
-          return performance.now() - begun;
-        }""")
-        self.assertLess(spent, 3000)
-        self.page.click(".conversation .open")
+          const found = () => document.querySelectorAll('.conversation').length === 1;
+          while (!found() && performance.now() - begun < milliseconds) await new Promise((done) => setTimeout(done, 5));
+          IDBObjectStore.prototype.get = get;
+          return found() ? reads : Infinity;
+        }""", 1000 * patience)
+        self.assertLessEqual(reads, 500)
+        self.open_listed(".conversation .open")
         expect(self.page.locator(".message.user")).to_contain_text("needle250")
 
     def test_two_windows_see_each_other(self):
         other = self.open_page()
         self.ask("from the first")
         expect(other.locator(".conversation .open")).to_have_text("from the first")
-        other.click(".conversation .open")
+        self.open_listed(".conversation .open", other)
         self.ask("from the second", other)
         expect(self.page.locator(".message.user")).to_have_count(2)
+        expect(self.page.locator(".message.assistant").last).to_have_text("You said: from the second")
         self.ask("and again from the first")
         self.assertEqual([content for role, content in self.sent() if role == "user"], ["from the first", "from the second", "and again from the first"])
 

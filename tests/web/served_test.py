@@ -4,6 +4,7 @@ import json, os, pathlib, re, signal, subprocess, tempfile, time, unittest, urll
 from playwright.sync_api import expect
 
 import page_case
+from mock_server import hold
 from page_case import PageCase, run
 
 program, base = os.environ.get("LATHE", ""), os.environ.get("LATHE_CHAT_BASE", "")
@@ -14,10 +15,11 @@ class RealServer:
     """Stands where the mock stands."""
 
     def __init__(self, port=0, *flags):
+        self.place, port = hold(port)
         self.folder = tempfile.TemporaryDirectory()
         self.log = open(self.folder.name + "/log", "w+")
         self.process = subprocess.Popen([program, "serve", "--base-dir", base, *tag, "--port", str(port), *flags], stdout=self.log, stderr=subprocess.STDOUT)
-        for _ in range(600):
+        for _ in range(1200):
             found = re.search(r"http://127\.0\.0\.1:(\d+)", pathlib.Path(self.log.name).read_text())
             if found:
                 self.port, self.url = int(found[1]), found[0]
@@ -29,7 +31,9 @@ class RealServer:
             if self.process.poll() is not None:
                 break
             time.sleep(0.1)
-        raise AssertionError("lathe serve did not start: " + pathlib.Path(self.log.name).read_text()[-2000:])
+        said = pathlib.Path(self.log.name).read_text()[-2000:]
+        self.stop()
+        raise AssertionError("lathe serve did not start: " + said)
 
     def stop(self):
         self.process.send_signal(signal.SIGKILL)
@@ -74,7 +78,7 @@ class Served(PageCase):
     def test_stop_and_a_killed_server(self):
         page = self.page
         self.say("Tell me a long story.")
-        self.wait("document.querySelector('.message.assistant .text')?.textContent.length > 0", seconds=30)
+        self.wait("document.querySelector('.message.assistant .text')?.textContent.length > 0")
         page.keyboard.press("Escape")
         self.idle()
         port = self.mock.port
@@ -82,10 +86,10 @@ class Served(PageCase):
         self.ask("Are you there?")
         expect(page.locator("#banner")).to_contain_text("The server is away")
         self.mock = RealServer(port)
-        expect(page.locator("#banner")).to_be_empty(timeout=15000)
+        expect(page.locator("#banner")).to_be_empty()
         self.short()
         page.click(".notes .error button")
-        self.wait("document.querySelector('#stop').hidden", seconds=30)
+        self.idle()
         self.assertEqual(self.texts(".notes .error"), [])
 
     def test_a_server_with_a_key(self):

@@ -10,6 +10,7 @@ from browser import Browser
 program, url, question = sys.argv[1:4]
 picture = sys.argv[4] if len(sys.argv) > 4 else None
 with Browser(program, url) as page:
+    page.wait_for("document.querySelector('#model')?.value", "the page does not know its model")
     page.type_question(question)
     answer = "document.querySelector('.message.assistant:not([aria-busy]) .text')?.innerText.trim() ?? ''"
     for _ in range(240):

@@ -1,5 +1,5 @@
 """A headless Chromium under test, by its debugging protocol. Standard library only."""
-import base64, json, os, socket, struct, subprocess, tempfile, time, urllib.parse, urllib.request
+import base64, http.client, json, os, socket, struct, subprocess, tempfile, time, urllib.parse, urllib.request
 
 
 class Browser:
@@ -10,19 +10,14 @@ class Browser:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.process = subprocess.Popen([program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                                          f"--window-size={width},{height}", "--remote-debugging-port=0", "--remote-allow-origins=*",
-                                         "--user-data-dir=" + self.profile.name, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                         "--user-data-dir=" + self.profile.name, url],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": self.profile.name})
 
     def __enter__(self):
         try:
             self.connect(self.find_page())
-            for _ in range(100):
-                try:
-                    if self.evaluate("document.readyState") == "complete":
-                        break
-                except RuntimeError:  # between two documents
-                    pass
-                time.sleep(0.1)
-            time.sleep(0.5)
+            # Of this page: the empty document that stands there before it is complete, too.
+            self.wait_for(f"location.href.startsWith({json.dumps(self.url)}) && document.readyState === 'complete'", "the page is not loaded")
             return self
         except BaseException:
             self.__exit__()
@@ -33,21 +28,23 @@ class Browser:
         self.process.wait()
 
     def find_page(self):
-        for _ in range(300):
+        for _ in range(1200):
+            if self.process.poll() is not None:
+                raise SystemExit(f"the browser ended with status {self.process.returncode}")
             try:
                 port = open(self.profile.name + "/DevToolsActivePort").read().split()[0]
-                pages = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=5))
+                pages = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=30))
                 found = [p for p in pages if p["type"] == "page" and p["url"].startswith(self.url)]
                 if found:
                     return found[0]["webSocketDebuggerUrl"]
-            except (OSError, ValueError, IndexError):
+            except (OSError, http.client.HTTPException, ValueError, IndexError):
                 pass
             time.sleep(0.1)
         raise SystemExit("the browser did not open the page")
 
     def connect(self, address):
         parts = urllib.parse.urlparse(address)
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=60)
+        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=300)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                              f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
@@ -80,6 +77,18 @@ class Browser:
             raise SystemExit(f"on the page: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
+    def wait_for(self, condition, what, seconds=120):
+        end = time.time() + seconds
+        while True:
+            try:
+                if self.evaluate(condition):
+                    return
+            except RuntimeError:  # between two documents
+                pass
+            if time.time() > end:
+                raise SystemExit(f"{what}; the page says: {self.evaluate('document.body.innerText')}")
+            time.sleep(0.1)
+
     def type_question(self, text):
         """Into the page's text box, and Enter."""
         self.evaluate("(() => { const box = document.querySelector('textarea'); box.value = " + json.dumps(text) +
@@ -95,4 +104,5 @@ class Browser:
         """Colours and size of the window from here on."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        time.sleep(0.7)
+        time.sleep(0.7)  # for pictures: the charts are drawn anew
+        self.wait_for(f"innerWidth === {width} && document.documentElement.scrollWidth <= innerWidth", f"the page does not fit into a window of {width}")

@@ -9,10 +9,8 @@ source "$here/training_fixture.bash"
 
 # Endless for this test: it is ended by a signal once the page was seen.
 start train seen --num-iterations 200000 --save-every -1 --eval-every 200 --sample-every 200 --log-every 5 --threads 1 --dashboard 0
-until url=$(grep -o 'http://127.0.0.1:[0-9]*' seen.train.out 2>/dev/null); do
-  kill -0 "$pid" 2>/dev/null || { cat seen.train.err; fail "the run did not start"; }
-  sleep 0.05
-done
+wait_line "$pid" seen.train.out 'http://127.0.0.1:[0-9]+'
+url=$(grep -o 'http://127.0.0.1:[0-9]*' seen.train.out)
 python3 "$here/watch_page.py" "$browser" "$url" "document 1: w3 w" ${LATHE_PICTURES:+"$LATHE_PICTURES"} >page.out || { cat page.out; fail "the page"; }
 cat page.out
 kill -TERM "$pid"
@@ -22,5 +20,6 @@ wait "$pid" || status=$?
 
 # The folder of the run that has ended shows the same page.
 "$lathe" dashboard "$LATHE_BASE_DIR/base_checkpoints/seen" --port 0 >look.out 2>look.err &
-until url=$(grep -o 'http://127.0.0.1:[0-9]*' look.out 2>/dev/null); do sleep 0.05; done
+wait_line $! look.out 'http://127.0.0.1:[0-9]+'
+url=$(grep -o 'http://127.0.0.1:[0-9]*' look.out)
 python3 "$here/watch_page.py" "$browser" "$url" - >folder.out || { cat folder.out; fail "the page of a folder"; }

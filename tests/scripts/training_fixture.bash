@@ -3,6 +3,7 @@ work=$(mktemp -d)
 cleanup() {
   local job
   for job in $(jobs -p); do kill -9 "$job" 2>/dev/null || true; done
+  wait 2>/dev/null || true  # what still writes would be in the way of rm
   if [ -n "${mounted:-}" ]; then umount "$mounted" || true; fi
   rm -rf "$work"
 }
@@ -47,6 +48,17 @@ start() {
 run() {
   start "$@"
   wait "$pid"
+}
+
+# wait_line PID FILE PATTERN: until a line of the file matches; the process has ended without one: a failure
+wait_line() {
+  until grep -qaE "$3" "$2" 2>/dev/null; do
+    if ! kill -0 "$1" 2>/dev/null && ! grep -qaE "$3" "$2" 2>/dev/null; then
+      tail -n 5 "${2%.out}.err" 2>/dev/null || true
+      fail "the program ended without a line like \"$3\" in $2"
+    fi
+    sleep 0.02
+  done
 }
 
 # has FILE PATTERN...: every pattern (extended) matches a line of the file

@@ -3,31 +3,22 @@
 
 usage: watch_page.py BROWSER URL QUESTION [PICTURES]      (question "-": none is asked; PICTURES-light.png, -dark.png, -phone.png)
 """
-import sys, time
+import sys
 
 from browser import Browser
 
 program, url, question = sys.argv[1:4]
 pictures = sys.argv[4] if len(sys.argv) > 4 else None
 
-
-def wait_for(page, condition, what, seconds=60):
-    end = time.time() + seconds
-    while not page.evaluate(condition):
-        if time.time() > end:
-            raise SystemExit(f"{what}; the page says: " + page.evaluate("document.body.innerText"))
-        time.sleep(0.1)
-
-
 with Browser(program, url, 1280, 900) as page:
     page.evaluate("addEventListener('error', (event) => { window.failure = event.message; })")
-    wait_for(page, "curves.get('train/loss')?.steps.length > 3", "no points arrive")
-    wait_for(page, "document.querySelectorAll('#charts canvas').length > 3", "no charts")
+    page.wait_for("curves.get('train/loss')?.steps.length > 3", "no points arrive")
+    page.wait_for("document.querySelectorAll('#charts canvas').length > 3", "no charts")
     before = page.evaluate("lastStep()")
     if question != "-":
         page.type_question(question)
-        wait_for(page, "document.querySelector('#answers .said:last-child:not(.waiting) small')?.textContent.includes('after step')", "no answer")
-        wait_for(page, f"lastStep() > {before}", "no step is made after the question")
+        page.wait_for("document.querySelector('#answers .said:last-child:not(.waiting) small')?.textContent.includes('after step')", "no answer")
+        page.wait_for(f"lastStep() > {before}", "no step is made after the question")
         if page.evaluate("document.querySelectorAll('#answers .failed').length"):
             raise SystemExit("the question failed: " + page.evaluate("byId('answers').innerText"))
         print("answer:", page.evaluate("byId('answers').innerText").replace("\n", " "))
@@ -36,14 +27,9 @@ with Browser(program, url, 1280, 900) as page:
                           " && !chart.curves.some(([, curve]) => curve.values.length > 0)).map(([title]) => title).join(', ')")
     if empty:
         raise SystemExit("empty charts: " + empty)
-    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    if wider > 0:
-        raise SystemExit(f"the page is {wider} pixels wider than its window")
+    page.wait_for("document.documentElement.scrollWidth <= innerWidth", "the page is wider than its window")
     for name, dark, width, height in (("light", False, 1280, 900), ("dark", True, 1280, 900), ("phone", False, 390, 844)):
         page.look(dark, width, height)
-        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if wider > 0:
-            raise SystemExit(f"the page is {wider} pixels wider than a window of {width}")
         if pictures:
             page.picture(f"{pictures}-{name}.png", whole=True)
     failure = page.evaluate("window.failure ?? ''")

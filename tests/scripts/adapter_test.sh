@@ -44,16 +44,13 @@ printf '1 + 2?\n' | "$lathe" chat --source sft --tag a --max-tokens 8 --temperat
 [ -s chat.out ] || fail "chat said nothing"
 "$lathe" serve --source sft --tag a --port 0 --threads 1 >serve.out 2>serve.err &
 server=$!
-for ((i = 0; i < 100; ++i)); do
-  port=$(grep -ohE 'http://[0-9.a-z]+:[0-9]+' serve.out serve.err | head -n 1 | grep -oE '[0-9]+$') && break
-  sleep 0.1
-done
-[ -n "$port" ] || { cat serve.err; fail "serve on an adapter run"; }
+wait_line "$server" serve.out 'http://[0-9.a-z]+:[0-9]+'
+port=$(grep -ohE 'http://[0-9.a-z]+:[0-9]+' serve.out | head -n 1 | grep -oE '[0-9]+$')
 body='{"messages": [{"role": "user", "content": "1 + 2?"}], "max_tokens": 8, "temperature": 0}'
 exec 3<>"/dev/tcp/127.0.0.1/$port"
 printf 'POST /chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
   "$port" ${#body} "$body" >&3
-timeout 60 cat <&3 >served.json || fail "no answer from the server"
+timeout 300 cat <&3 >served.json || fail "no answer from the server"
 exec 3>&-
 has served.json "^data: .*\"done\": *true"
 kill "$server"

@@ -23,7 +23,9 @@ check() {
 }
 check chat access &
 first=$!
-check safety markdown || fail "the page"
-wait "$first" || fail "the page"
+status=0
+check safety markdown || status=1
+wait "$first" || status=1  # never left behind
+[ "$status" = 0 ] || fail "the page"
 make_model
 LATHE=$lathe LATHE_CHAT_BASE=$LATHE_BASE_DIR LATHE_CHAT_TAG=small check served || fail "the page of lathe serve"

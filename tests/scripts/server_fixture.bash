@@ -1,7 +1,9 @@
 # Shared by the scripts that talk to `lathe serve`: a work folder in $work, a small chat model trained in a few seconds, a server.
 work=$(mktemp -d)
 cleanup() {
-  [ -z "${server:-}" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; }
+  local job
+  for job in $(jobs -p); do kill -9 "$job" 2>/dev/null || true; done
+  wait 2>/dev/null || true  # what still writes would be in the way of rm
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -31,9 +33,9 @@ start_server() {
   "$lathe" serve --port 0 "$@" >serve.out 2>serve.err &
   server=$!
   url=
-  for ((i = 0; i < 600; ++i)); do
+  for ((i = 0; i < 1200; ++i)); do
     url=$(grep -hoE 'http://127\.0\.0\.1:[0-9]+' serve.out serve.err | head -n 1 || true)
-    if [ -n "$url" ] && http GET /health | grep -q '"ready": true'; then return; fi
+    if [ -n "$url" ] && http GET /health >health.txt && grep -q '"ready": true' health.txt; then return; fi
     kill -0 "$server" 2>/dev/null || { tail -n 5 serve.err; fail "the server ended"; }
     sleep 0.1
   done

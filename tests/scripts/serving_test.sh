@@ -17,9 +17,18 @@ plain=$LATHE_BASE_DIR/base_checkpoints/plain
 
 prompt='What is 3 + 4?'
 messages='"messages": [{"role": "user", "content": "What is 3 + 4?"}], "temperature": 0, "max_tokens": 24'
+# post PATH BODY: the answer's body. A model that has answered just now may be in use for a moment more, and 503 means: try again.
+post() {
+  for ((i = 0; i < 300; ++i)); do
+    http POST "$@" >posted.txt
+    [ "$(cat status)" = 503 ] || break
+    sleep 0.1
+  done
+  cat posted.txt
+}
 # answer MODEL: of the chat or, without a template, of the text
-answer() { http POST /v1/chat/completions "{\"model\": \"$1\", $messages}" | grep -oE '"content": ("([^"\\]|\\.)*"|null)' | head -n 1 | sed 's/^"content": "//; s/"$//'; }
-text() { http POST /v1/completions "{\"model\": \"$1\", \"prompt\": \"1 + 2?\", \"temperature\": 0, \"max_tokens\": 24, \"ignore_eos\": true}" | grep -oE '"text": "([^"\\]|\\.)*"' | sed 's/^"text": "//; s/"$//'; }
+answer() { post /v1/chat/completions "{\"model\": \"$1\", $messages}" | grep -oE '"content": ("([^"\\]|\\.)*"|null)' | head -n 1 | sed 's/^"content": "//; s/"$//'; }
+text() { post /v1/completions "{\"model\": \"$1\", \"prompt\": \"1 + 2?\", \"temperature\": 0, \"max_tokens\": 24, \"ignore_eos\": true}" | grep -oE '"text": "([^"\\]|\\.)*"' | sed 's/^"text": "//; s/"$//'; }
 stop_server() {
   kill "$server"
   wait "$server" || { tail -n 5 serve.err; fail "the server ended badly"; }
@@ -56,9 +65,11 @@ stop_server
   --eval-every -1 --sample-every -1 --tag long --threads 1 --dashboard 0 >train.out 2>train.err &
 training=$!
 start_server --tag small --source sft --threads 1 --dtype fp32 --draft-tokens 3 --kv-cache int8
-for ((i = 0; i < 300; ++i)); do grep -q '^Dashboard: ' train.out && break || sleep 0.1; done
+until grep -q '^Dashboard: ' train.out; do
+  kill -0 "$training" 2>/dev/null || { tail -n 5 train.err; fail "the training has no page"; }
+  sleep 0.1
+done
 page=$(grep -oE 'http://127\.0\.0\.1:[0-9]+' train.out | head -n 1)
-[ -n "$page" ] || { tail -n 5 train.err; fail "the training has no page"; }
 http GET /page/info >info.txt
 grep -qF "\"dashboard\": \"$page\"" info.txt || fail "the page of the running training is not offered"
 kill -9 "$training"
@@ -101,7 +112,10 @@ stream() {
 }
 stream 1 & one=$!
 stream 2 & two=$!
-for ((i = 0; i < 300; ++i)); do grep -q '"delta"' stream1 stream2 2>/dev/null && break || sleep 0.1; done
+for ((i = 0; i < 1200; ++i)); do
+  if grep -q '"delta"' stream1 2>/dev/null && grep -q '"delta"' stream2 2>/dev/null; then break; fi
+  sleep 0.1
+done
 stop_server
 wait "$one" "$two" || true
 for i in 1 2; do

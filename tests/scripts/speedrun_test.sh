@@ -3,7 +3,7 @@
 set -euo pipefail
 work=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '[ -z "$server" ] || { kill -9 "$server" && wait "$server"; } 2>/dev/null || true; rm -rf "$work"' EXIT
 fail() { echo "speedrun_test: $1" >&2; exit 1; }
 
 cd "$LATHE_SOURCE"
@@ -22,9 +22,10 @@ browser=$(command -v chromium || true)
 "$LATHE" serve --base-dir "$base" --tag tiny --port 0 --temperature 0 >"$work/serve.out" 2>"$work/serve.err" &
 server=$!
 url=
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
   url=$(grep -o 'http://127.0.0.1:[0-9]*' "$work/serve.out" | head -1 || true)
   [ -n "$url" ] && break
+  kill -0 "$server" 2>/dev/null || break
   sleep 0.1
 done
 [ -n "$url" ] || { cat "$work/serve.err"; fail "the server did not start"; }

@@ -4,13 +4,13 @@
 set -euo pipefail
 lathe=${LATHE:?}
 command -v mpirun >/dev/null || exit 77
-ldd "$lathe" | grep -q libmpi || exit 77
+grep -q libmpi <<<"$(ldd "$lathe")" || exit 77
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LATHE_BASE_DIR=$work/base OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 cd "$work"
 fail() { echo "$1"; exit 1; }
-ranks() { timeout -k 5 240 mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$1" "$lathe" corpus --config mix.json --output-dir "$2" "${@:3}" >"$2.log" 2>&1; }
+ranks() { timeout -k 5 600 mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$1" "$lathe" corpus --config mix.json --output-dir "$2" "${@:3}" >"$2.log" 2>&1; }
 
 # Short documents: a part has at most 32 blocks of 1024. Some stand twice, some differ in a word.
 documents() {  # COUNT SEED
@@ -52,22 +52,37 @@ grep -q '"near"' one/manifest.json || fail "no near-duplicates counted"
 ranks 2 one || fail "already done: $(tail -n 5 one.log)"
 grep -q '^already done' one.log || fail "an existing corpus was not recognised"
 
-# A rank is killed once parts are there; then another number of ranks goes on.
-ranks 2 killed &
-job=$!
-for _ in $(seq 600); do
-  if [ -n "$(find killed.partial/.passes -name '*.json' 2>/dev/null | head -n 1)" ]; then break; fi
-  sleep 0.05
-done
+# A rank is killed once parts are there; then another number of ranks goes on. Where the run was faster than the kill it is begun anew.
 children() { local parent; for parent in "$@"; do pgrep -P "$parent" || true; done; }
-family=$job  # the shell, timeout, mpirun, the ranks
-for _ in 1 2 3; do
-  # shellcheck disable=SC2086  # several ids
-  if [ -n "$(children $family)" ]; then family=$(children $family); fi
+victim_of() {  # JOB: one of the ranks below the shell, timeout and mpirun; nothing while there is none
+  local family=$1 one
+  for _ in 1 2 3; do
+    # shellcheck disable=SC2086  # several ids
+    family=$(children $family)
+  done
+  for one in $family; do
+    if [ "$(cat "/proc/$one/comm" 2>/dev/null)" = lathe ]; then echo "$one"; return; fi
+  done
+}
+killed=
+for _ in 1 2 3 4 5 6 7 8; do
+  rm -rf killed killed.partial
+  ranks 2 killed &
+  job=$!
+  victim=
+  until [ -n "$(find killed.partial/.passes -name '*.json' -print -quit 2>/dev/null)" ] || ! kill -0 "$job" 2>/dev/null; do
+    [ -n "$victim" ] || victim=$(victim_of "$job")
+    sleep 0.02
+  done
+  [ -n "$victim" ] || victim=$(victim_of "$job")
+  if [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null; then killed=$victim; fi
+  status=0
+  wait "$job" || status=$?
+  if [ -n "$killed" ] && [ "$status" != 0 ]; then break; fi
+  [ -e killed ] || fail "status $status and no result: $(tail -n 5 killed.log)"
+  killed=
 done
-victim=$(tail -n 1 <<<"$family")
-kill -9 "$victim"
-if wait "$job"; then fail "a killed rank went unnoticed"; fi
+[ -n "$killed" ] || fail "a killed rank went unnoticed, or every run was over before the kill"
 [ ! -e killed ] || fail "a killed run left a result"
 ranks 4 killed || fail "going on: $(tail -n 5 killed.log)"
 grep -q '^going on with the interrupted run' killed.log || fail "nothing was taken up"

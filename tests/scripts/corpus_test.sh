@@ -65,7 +65,7 @@ run killed || fail "after $kills kills: $(cat killed.err)"
 # Two processes, one folder: one of them works, the other says so.
 "$LATHE" corpus --config mix.json --base-dir base --output-dir both >both1.out 2>both1.err &
 first=$!
-sleep 0.3
+until [ -d both.partial ] || ! kill -0 "$first" 2>/dev/null; do sleep 0.02; done
 "$LATHE" corpus --config mix.json --base-dir base --output-dir both >both2.out 2>both2.err
 second=$?
 wait "$first"
@@ -89,8 +89,8 @@ echo "peak memory: $once MB for one text, $often MB for four times as much"
 # Interrupted by a signal: status 3.
 "$LATHE" corpus --config mix.json --base-dir base --output-dir stopped >stopped.out 2>stopped.err &
 process=$!
-sleep 0.5
-kill -TERM "$process"
+until [ -d stopped.partial ] || ! kill -0 "$process" 2>/dev/null; do sleep 0.02; done  # it has begun, and listens to signals
+kill -TERM "$process" 2>/dev/null
 wait "$process"
 status=$?
 [ "$status" = 3 ] || [ "$status" = 0 ] || fail "after SIGTERM: status $status"

@@ -10,14 +10,17 @@ last=$bases/plain/step_400
 flags=(--num-iterations 400 --save-every -1 --eval-every 100 --sample-every 100 --log-every 10 --threads 2)
 run train plain "${flags[@]}" || fail "the run without a dashboard"
 start train watched "${flags[@]}" --dashboard 0
-until url=$(grep -o 'http://127.0.0.1:[0-9]*' watched.train.out 2>/dev/null); do sleep 0.02; done
+wait_line "$pid" watched.train.out 'http://127.0.0.1:[0-9]+'
+url=$(grep -o 'http://127.0.0.1:[0-9]*' watched.train.out)
 curl -sS "$url/history" >first.json || fail "no history"
-curl -sSN --max-time 60 "$url/events" >events.txt &
+curl -sSN --max-time 600 "$url/events" >events.txt &
+events=$!
 curl -sSN "$url/chat" -H 'Content-Type: application/json' \
   -d '{"messages": [{"role": "user", "content": "document 1: w3 w"}], "continue": true, "max_tokens": 12}' >answer.txt || fail "no answer"
 curl -sS "$url/history" >middle.json || fail "no history after the answer"
-curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history" | grep -q 403 || fail "a foreign name was answered"
+[ "$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history")" = 403 ] || fail "a foreign name was answered"
 wait "$pid" || fail "the run with a dashboard"
+wait "$events" || true  # until all that was sent is written; how the connection ended is no matter
 
 has answer.txt '^data: \{"step": [0-9]+, "copy_mb": [0-9.]+\}$' '^data: \{"token": ' '^data: \{"done": true\}$'
 has middle.json '"train/loss"' '"steps": 400' '"chat": true' '"stage": "base"' '"limit_tokens_per_second"'
@@ -39,12 +42,14 @@ grep -q 'in use' taken.train.err || fail "no word on the taken port"
 printf '{"step": 401, "train/lo' >>"$bases/plain/metrics.jsonl"
 "$lathe" dashboard "$bases/plain" --port 0 >look.out 2>look.err &
 look=$!
-until url=$(grep -o 'http://127.0.0.1:[0-9]*' look.out 2>/dev/null); do sleep 0.02; done
-until curl -sS "$url/history" | grep -q '"train/loss"'; do sleep 0.05; done
+wait_line "$look" look.out 'http://127.0.0.1:[0-9]+'
+url=$(grep -o 'http://127.0.0.1:[0-9]*' look.out)
+# Into a file first: grep -q leaves at the first match, and who still writes into its pipe fails.
+until curl -sS "$url/history" >looked.json && grep -q '"train/loss"' looked.json; do sleep 0.05; done
 printf 'ss": 0.125}\n' >>"$bases/plain/metrics.jsonl"
-until curl -sS "$url/history" | grep -q '0\.125'; do sleep 0.05; done
-curl -sS "$url/history" | grep -q '"train/loss": {"steps": \[0, 10, 20, ' || fail "the folder's page has other steps than the file"
-curl -sS "$url/history" | grep -q '"steps": 400' || fail "the folder's page does not know the run's steps"
+until curl -sS "$url/history" >looked.json && grep -q '0\.125' looked.json; do sleep 0.05; done
+grep -q '"train/loss": {"steps": \[0, 10, 20, ' looked.json || fail "the folder's page has other steps than the file"
+grep -q '"steps": 400' looked.json || fail "the folder's page does not know the run's steps"
 [ "$(curl -sS -o /dev/null -w '%{http_code}' "$url/chat" -d '{}')" = 404 ] || fail "there is nobody to talk to in a folder"
 kill -TERM "$look"
 wait "$look" || fail "lathe dashboard does not end on a signal"

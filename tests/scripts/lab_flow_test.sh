@@ -92,11 +92,14 @@ cmp killed/micro/step_40/model.safetensors again/micro/step_40/model.safetensors
 curve() { grep -o '"step": *[0-9]*\|"train/window_loss": *[0-9.e+-]*\|"train/lrm": *[0-9.e+-]*\|"val/loss": *[0-9.e+-]*' "$1"; }
 [ "$(curve killed/micro/metrics.jsonl)" = "$(curve again/micro/metrics.jsonl)" ] || fail "the curves differ"
 
-# L-5.47: a signal between two steps leaves a checkpoint and status 3.
+# L-5.47: a signal between two steps leaves a checkpoint and status 3. The run is long: it is not over before the signal.
 rm -rf stopped
-(train_a_as_job stopped) >"$work/s.out" 2>&1 &
+(train_a_as_job stopped --max-steps 100000) >"$work/s.out" 2>&1 &
 pid=$!
-until grep -q '^step 1/' "$work/s.out"; do sleep 0.1; done
+until grep -q '^step 1/' "$work/s.out"; do
+  kill -0 "$pid" 2>/dev/null || { tail -5 "$work/s.out"; fail "it ended before the signal"; }
+  sleep 0.1
+done
 kill -TERM "$pid"
 code=0
 wait "$pid" || code=$?

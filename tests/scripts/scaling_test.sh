@@ -86,6 +86,7 @@ for sign in "$LATHE_BASE_DIR/scaling_laws_results_torn/scaling_3e9_d3_train.log"
     kill -0 "$pid" 2>/dev/null || { tail -5 torn.err; fail "the grid was over before $sign"; }
     sleep 0.02
   done
+  kill -STOP "$pid" || fail "the grid was over before it was killed"  # it holds its folder, and is not over before the other has tried
   if "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >second.out 2>second.err; then fail "two grids in one folder"; fi
   kill -9 "$pid" || fail "the grid was over before it was killed"
   wait "$pid" 2>/dev/null || true

@@ -100,7 +100,7 @@ done
 long=(--lr_schedule constant --eval_interval 0 --save_interval 200 --log_interval 50)
 "$lathe" train_tinyllm "${flags[@]}" "${long[@]}" --max_steps 1000000 --out_dir killed >killed.out 2>killed.err &
 pid=$!
-until [ -d killed/step_200 ]; do kill -0 $pid || fail "ended early"; done
+until [ -d killed/step_200 ]; do kill -0 $pid || fail "ended early"; sleep 0.02; done
 refuses killed 'killed.lock: another process is writing this folder' "${long[@]}"
 kill -9 $pid
 wait $pid 2>/dev/null || true

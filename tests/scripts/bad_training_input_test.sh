@@ -35,7 +35,8 @@ head -n 1 corpus.jsonl >one.jsonl
 refused 1 one.jsonl -- train none --data one.jsonl
 { head -n 20 corpus.jsonl; echo '{"text": "no end'; tail -n 300 corpus.jsonl; } >broken.jsonl
 refused 1 broken.jsonl 'byte\|line' -- train none --data broken.jsonl
-gzip -c corpus.jsonl | head -c 3000 >cut.jsonl.gz
+gzip -c corpus.jsonl >whole.jsonl.gz
+head -c 3000 whole.jsonl.gz >cut.jsonl.gz
 refused 1 cut.jsonl.gz -- train none --data cut.jsonl.gz
 [ ! -d "$bases/none" ] || [ -z "$(find "$bases/none" -name 'step_*' -o -name '.saving*')" ] || fail "a run on a bad corpus saved something"
 

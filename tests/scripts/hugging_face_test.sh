@@ -72,6 +72,7 @@ for text in "w1 w2" "  a b	c" "café 日本 😀 12345"; do "$lathe" tokenizer e
 cat >check.py <<'PYTHON'
 import sys, torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+torch.manual_seed(0)
 for name in "gpt2 llama mistral qwen2 qwen3 gemma2 gemma3".split():
     a, b = (AutoModelForCausalLM.from_pretrained(x).eval() for x in (name, "back/" + name))
     s, t = (AutoTokenizer.from_pretrained(x) for x in (name, "back/" + name))

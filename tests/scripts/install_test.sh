@@ -26,7 +26,8 @@ fi
 
 cd /
 run() { env -i HOME="$work" PATH=/usr/bin:/bin LATHE_BASE_DIR="$work/base" "$lathe" "$@"; }
-run --version | grep -q '^lathe [0-9]'
+run --version >"$work/version"
+grep -q '^lathe [0-9]' "$work/version"
 run doctor >"$work/doctor"
 grep -q "libspdlog" "$work/doctor"
 [ -s "$work/moved/share/lathe/licences/lathe" ]

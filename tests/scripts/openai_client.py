@@ -6,7 +6,7 @@ import urllib.request
 import openai
 
 url = sys.argv[1]
-client = openai.OpenAI(base_url=url + "/v1", api_key="none", max_retries=0, timeout=60)
+client = openai.OpenAI(base_url=url + "/v1", api_key="none", max_retries=0, timeout=300)
 
 
 def check(ok, *what):

@@ -20,12 +20,14 @@ in_order() {
   local file=$1 at=0 line found
   shift
   for line in "$@"; do
-    found=$(sed 's/^OMP_NUM_THREADS=1 mpirun -n [0-9]* //' "$file" | awk -v line="$line" -v at="$at" '$0 == line && NR > at { print NR; exit }')
+    found=$(awk -v line="$line" -v at="$at" '{ sub(/^OMP_NUM_THREADS=1 mpirun -n [0-9]* /, "") } $0 == line && NR > at { print NR; exit }' "$file")
     [ -n "$found" ] || { cat "$file"; fail "$(basename "$file"): \"$line\" does not follow line $at"; }
     at=$found
   done
 }
 
+day() { LC_ALL=C date +%b%d | tr '[:upper:]' '[:lower:]'; }
+began=$(day)
 for script in speedrun speedrun_old cpu scaling_laws miniseries big; do
   "$runs/$script.sh" --help >"$work/help"
   grep -q "^usage: runs/$script.sh" "$work/help" || fail "$script.sh --help"
@@ -73,7 +75,8 @@ in_order "$work/cpu" 'lathe dataset -n 8' 'lathe tok_train --max-chars=200000000
   'lathe base_train --depth=6 --head-dim=64 --window-pattern=L --max-seq-len=512 --device-batch-size=32 --total-batch-size=16384 --eval-every=100 --eval-tokens=524288 --core-metric-every=-1 --sample-every=100 --num-iterations=5000 --run=dummy' \
   'lathe base_eval --device-batch-size=1 --split-tokens=16384 --max-per-task=16' \
   'lathe chat_sft --mixture=sft --max-seq-len=512 --device-batch-size=32 --total-batch-size=16384 --eval-every=200 --eval-tokens=524288 --num-iterations=1500 --run=dummy'
-today=$(LC_ALL=C date +%b%d | tr '[:upper:]' '[:lower:]')
+today=$(day)
+grep -q "^lathe scaling miniseries $today " "$work/miniseries" || today=$began  # midnight was in between
 in_order "$work/miniseries" 'lathe dataset -n 1000' \
   "lathe scaling miniseries $today --depths 12 14 16 18 20 22 24 26 --sample-every=-1 --save-every=-1 --run=${today}_miniseries"
 SERIES_NAME=s1 SKIP_SETUP=1 "$runs/miniseries.sh" --dry-run >"$work/series"

@@ -17,7 +17,8 @@ int64_t byte_size(const Shape& shape, DType dtype) {
   return bytes;
 }
 
-// Control blocks come from a free list, so that dropping and making tensors in steady state asks the system for nothing.
+// Control blocks come from a free list of the thread, so that dropping and making tensors in steady state asks the system for
+// nothing. The list goes with its thread; a tensor that is dropped later still (a static, another thread_local) is freed at once.
 struct Tensor::Storage {
   int64_t count = 1;
   Arena* arena = nullptr;
@@ -26,14 +27,28 @@ struct Tensor::Storage {
   Device device = Device::kCpu;
   Storage* next = nullptr;
 
-  static Storage*& free_list() {
-    thread_local Storage* head = nullptr;
-    return head;
+  struct FreeList {
+    Storage* head = nullptr;
+    bool ended = false;
+  };
+  struct EndOfThread {
+    ~EndOfThread() {
+      FreeList& list = free_list();
+      list.ended = true;
+      while (Storage* first = list.head) {
+        list.head = first->next;
+        delete first;
+      }
+    }
+  };
+  static FreeList& free_list() {
+    constinit thread_local FreeList list;  // has no destructor of its own: may be looked at to the very end
+    return list;
   }
   static Storage* make() {
-    Storage*& head = free_list();
-    if (head == nullptr) return new Storage();
-    Storage* storage = std::exchange(head, head->next);
+    FreeList& list = free_list();
+    if (list.head == nullptr) return new Storage();
+    Storage* storage = std::exchange(list.head, list.head->next);
     *storage = Storage();
     return storage;
   }
@@ -41,7 +56,13 @@ struct Tensor::Storage {
     if (--count > 0) return;
     if (arena != nullptr) arena->release(block);
     std::free(owned);
-    next = std::exchange(free_list(), this);
+    FreeList& list = free_list();
+    if (list.ended) {
+      delete this;
+      return;
+    }
+    thread_local EndOfThread end_of_thread;
+    next = std::exchange(list.head, this);
   }
 };
 

@@ -103,12 +103,14 @@ class ApiServer {
   }
   ~ApiServer() {
     may_load_ = true;
+    gate_ = true;  // a test that failed may have left it closed
     pool_.stop();
     router_->stop();
     http_->stop();
   }
 
   int port() const { return http_->port(); }
+  HttpFigures figures() const { return http_->figures(); }
   ModelPool& pool() { return pool_; }
   Router& router() { return *router_; }
   ModelWorker& worker() { return *served_->worker; }
@@ -128,12 +130,12 @@ class ApiServer {
   RawResponse get(std::string_view path, std::string_view headers = "") {
     RawClient client(port());
     client.get(path, headers);
-    return client.response(20);
+    return client.response();
   }
   RawResponse post(std::string_view path, std::string_view body) {
     RawClient client(port());
     client.post(path, body);
-    return client.response(20);
+    return client.response();
   }
   Json json(std::string_view path, std::string_view body) {
     const RawResponse response = post(path, body);

@@ -56,9 +56,9 @@ TEST(Origin, MarksOfToolsAreToldByName) {
 
 // C-11.11: a piece leaves as soon as it is there.
 TEST(Origin, PiecesAreNotHeldBack) {
-  ApiServer server;
   std::atomic<int> steps = 0;
   std::atomic<bool> open = false;
+  ApiServer server;
   server.worker().set_fault_for_test([&] {
     while (++steps > 3 && !open) ::usleep(500);
   });
@@ -144,10 +144,11 @@ TEST(Origin, StatsAndHealthAnswerWhileItGenerates) {
   const std::string idle =
       R"({"total_workers": 1, "available_workers": 1, "busy_workers": 0, "waiting_requests": 0, "workers": [{"gpu_id": 0, "device": "cpu"}]})";
   EXPECT_EQ(server.get("/stats").body, idle);
-  server.worker().set_fault_for_test([] { ::usleep(3000); });
+  server.worker().set_fault_for_test([] { ::usleep(30000); });  // left alone, the answer takes twelve seconds
   RawClient busy(server.port());
   busy.post(kChat, ask("forever", R"("max_tokens": 400)"));
   ASSERT_TRUE(busy.wait_for("token"));
+  ASSERT_TRUE(eventually([&] { return server.worker().state().figures.running == 1; }));  // counted at the end of the step
   EXPECT_NE(server.get("/stats").body.find("\"available_workers\": 0, \"busy_workers\": 1"), std::string::npos);
   EXPECT_NE(server.get("/health").body.find("\"available_workers\": 0"), std::string::npos);
   busy.close();

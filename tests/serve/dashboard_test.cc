@@ -7,6 +7,7 @@ namespace lathe::serve {
 namespace {
 
 using lathe::testing::take;
+using serve::testing::eventually;
 using serve::testing::RawClient;
 using serve::testing::RawResponse;
 using serve::testing::Talking;
@@ -100,14 +101,11 @@ TEST(Dashboard, TooManyPagesAndSlowOnesDoNotHoldTheTraining) {
   EXPECT_EQ(late.response().status, 503);
   EXPECT_EQ(watched.history().get_bool("chat", true), false) << "other requests are still answered";
   pages.clear();  // room again, once their leaving is noticed
-  bool open = false;
-  for (int i = 0; i < 100 && !open; ++i) {
+  EXPECT_TRUE(eventually([&] {
     RawClient again(watched.port());
     again.get("/events");
-    open = again.wait_for("HTTP/1.1 200", 0.05);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_TRUE(open);
+    return again.wait_for("\r\n\r\n") && again.holds("HTTP/1.1 200");
+  }));
 }
 
 TEST(Dashboard, APortThatIsTakenOrNoneIsAnError) {

@@ -126,9 +126,9 @@ TEST(TrapS11, ClientsThatNeverFinishTheirRequestAreDropped) {
   RawClient idle(server->port()), header(server->port()), body(server->port());
   header.send("GET / HTTP/1.1\r\nHost: ");
   body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
-  EXPECT_TRUE(header.closed(3));
-  EXPECT_TRUE(body.closed(3));
-  EXPECT_TRUE(idle.closed(3));
+  EXPECT_TRUE(header.closed());
+  EXPECT_TRUE(body.closed());
+  EXPECT_TRUE(idle.closed());
 }
 
 TEST(TrapS11, DrippingBytesDoNotProlongAHeader) {
@@ -137,15 +137,13 @@ TEST(TrapS11, DrippingBytesDoNotProlongAHeader) {
   const auto server = server_with(echo, limits);
   RawClient client(server->port());
   client.send("GET / HTTP/1.1\r\nX: ");
-  const auto start = std::chrono::steady_clock::now();
   bool alive = true;
-  for (int i = 0; i < 100 && alive; ++i) {
+  for (int i = 0; i < 250 && alive; ++i) {  // eight seconds of bytes: the usual limit is ten
     alive = client.send("a");
     if (client.receive(0.03)) break;
     alive = alive && !client.closed(0.001);
   }
   EXPECT_FALSE(alive);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
 }
 
 // Sends 60 MiB to a client that reads nothing.
@@ -279,11 +277,15 @@ TEST(HttpServer, KeepsTheConnectionAfterAStream) {
 TEST(HttpServer, StopLetsAnswersEndAndTellsOpenConnectionsThatItDrains) {
   std::shared_ptr<Exchange> kept;
   std::atomic<bool> arrived = false;
-  auto server = server_with([&](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
-    if (request.draining) return exchange->respond({503, "text/plain", "draining", {}});
-    kept = std::move(exchange);
-    arrived = true;
-  });
+  HttpLimits limits;
+  limits.stop_seconds = 60;
+  auto server = server_with(
+      [&](const HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+        if (request.draining) return exchange->respond({503, "text/plain", "draining", {}});
+        kept = std::move(exchange);
+        arrived = true;
+      },
+      limits);
   RawClient open(server->port()), busy(server->port());
   busy.get("/");
   ASSERT_TRUE(eventually([&] { return arrived.load(); }));
@@ -302,16 +304,18 @@ TEST(HttpServer, StopLetsAnswersEndAndTellsOpenConnectionsThatItDrains) {
 }
 
 TEST(HttpServer, StopClosesIdleConnectionsAtOnce) {
-  const auto server = server_with(echo);
+  HttpLimits limits;
+  limits.stop_seconds = 60;
+  const auto server = server_with(echo, limits);
   RawClient idle(server->port()), half(server->port());
   half.send("GET / HTT");
   idle.get("/");
   EXPECT_EQ(idle.response().status, 200);
   const auto start = std::chrono::steady_clock::now();
   server->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
-  EXPECT_TRUE(idle.closed(2));
-  EXPECT_TRUE(half.closed(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30)) << "nothing is waited for";
+  EXPECT_TRUE(idle.closed());
+  EXPECT_TRUE(half.closed());
 }
 
 TEST(HttpServer, AnswersThatOutlastTheDrainAreCut) {

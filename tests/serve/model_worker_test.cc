@@ -26,7 +26,7 @@ class Heard : public infer::RequestListener {
   void refused() override { end_.set_value(error("refused")); }
   Status wait() {
     auto future = end_.get_future();
-    if (future.wait_for(std::chrono::seconds(20)) != std::future_status::ready) return error("nothing was heard");
+    if (future.wait_for(std::chrono::seconds(60)) != std::future_status::ready) return error("nothing was heard");
     return future.get();
   }
   std::atomic<bool> gone = false;
@@ -116,12 +116,15 @@ TEST(TrapS3, WhatTheQueueDoesNotHoldIsRefusedAtOnce) {
 TEST(TrapS5, AnEngineThatThrowsIsDeadAndEveryRequestHears) {
   Served served;
   std::atomic<int> steps = 0;
+  std::atomic<bool> both = false;
   served.worker->set_fault_for_test([&] {
+    while (!both) std::this_thread::sleep_for(milliseconds(1));
     if (++steps == 3) throw std::runtime_error("the fault of the test");
   });
   const auto running = std::make_shared<Heard>(), other = std::make_shared<Heard>();
   ASSERT_EQ(served.worker->submit(request(40), running), Submission::kAccepted);
-  served.worker->submit(request(40), other);
+  ASSERT_EQ(served.worker->submit(request(40), other), Submission::kAccepted);
+  both = true;
   const Status first = running->wait();
   ASSERT_FALSE(first.ok());
   EXPECT_NE(first.error().to_string().find("the fault of the test"), std::string::npos);
@@ -178,8 +181,8 @@ TEST(ModelWorker, StopEndsRunningAndWaitingRequests) {
     ASSERT_EQ(served.worker->submit(request(50), heard.back()), Submission::kAccepted);
     if (i == 0) gate.wait_until_reached();
   }
-  std::thread opener([&] {
-    std::this_thread::sleep_for(milliseconds(20));
+  std::thread opener([&] {  // not before stop() was called: the answers would come to their end
+    while (served.worker->state().alive) std::this_thread::sleep_for(milliseconds(1));
     gate.open();
   });
   served.worker->stop("time to go");

@@ -115,6 +115,10 @@ class PageServer {
                    "application/json");
     if (request.path == "/last-request") return plain(last_request_);
     if (request.path == "/running") return plain(std::to_string(running_));
+    if (request.path == "/go") {  // the slow answer begins
+      go_ = true;
+      return plain("");
+    }
     if (request.path == "/kill") {
       dead_ = true;
       return plain("");
@@ -144,7 +148,7 @@ class PageServer {
       for (const std::string& piece : answer.pieces) events += chunk_of(piece);
       if (!answer.failure.empty()) events += "data: {\"error\": {\"message\": \"" + answer.failure + "\"}}\n\n";
       if (answer.complete) events += "data: [DONE]\n\n";
-      if (text == "slow") ::usleep(300000);
+      while (text == "slow" && !go_ && !kept->is_gone() && !stopping_) ::usleep(1000);
       while (answer.endless && !kept->is_gone() && !stopping_) {
         kept->send(chunk_of("x"));
         ::usleep(5000);
@@ -167,7 +171,7 @@ class PageServer {
   std::string last_request_;          // only on the server's thread
   std::vector<std::thread> threads_;  // only on the server's thread
   std::atomic<int> running_ = 0;
-  std::atomic<bool> dead_ = false, stopping_ = false;
+  std::atomic<bool> dead_ = false, go_ = false, stopping_ = false;
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::string report_;
@@ -202,7 +206,7 @@ class Page : public ::testing::Test {
     const int failed = posix_spawn(&child, browser.c_str(), &files, nullptr, const_cast<char**>(arguments), environ);
     posix_spawn_file_actions_destroy(&files);
     if (failed) return;
-    report_ = server.wait_for_report(60);
+    report_ = server.wait_for_report(300);
     ::kill(child, SIGTERM);
     ::waitpid(child, nullptr, 0);
   }

@@ -12,7 +12,7 @@
   let scenario = '';
   const expect = (what, ok) => lines.push(`${ok ? 'PASS' : 'FAIL'} ${scenario}: ${what}`);
   const until = async (what, condition) => {
-    for (let i = 0; i < 400 && !condition(); ++i) await sleep(10);
+    for (let i = 0; i < 3000 && !condition(); ++i) await sleep(10);
     expect(what, condition());
   };
   const type = (text) => {
@@ -137,6 +137,7 @@
       await until('three dots while waiting', () => all('.typing i').length === 3);
       expect('dots move', getComputedStyle($('.typing i')).animationName !== 'none' || matchMedia('(prefers-reduced-motion: reduce)').matches);
       expect('stop is offered', !$('#stop').hidden && $('#send').hidden);
+      await fetch('/go');
       await until('text arrives', () => (lastAnswer() || '').includes('xxx'));
       expect('dots are gone', all('.typing').length === 0);
       all('.message.user .text')[0].click();
@@ -164,7 +165,7 @@
       expect('ready for the next', idle());
       await sleep(150);
       expect('the old stream writes nothing more', all('.message').length === 0);
-      for (let i = 0; i < 200 && (await (await fetch('/running')).text()) !== '0'; ++i) await sleep(10);
+      for (let i = 0; i < 3000 && (await (await fetch('/running')).text()) !== '0'; ++i) await sleep(10);
       expect('its generation was stopped', (await (await fetch('/running')).text()) === '0');
       await ask('fresh');
       expect('history is empty', (await lastRequest()).messages.length === 1);
@@ -241,7 +242,7 @@
   };
 
   (async () => {
-    for (let i = 0; i < 500 && !$('#model').value; ++i) await sleep(10);
+    for (let i = 0; i < 3000 && !$('#model').value; ++i) await sleep(10);
     for (const [name, run] of Object.entries(scenarios)) {
       scenario = name;
       try {

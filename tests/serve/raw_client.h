@@ -26,6 +26,9 @@ struct RawResponse {
   bool complete = false;
 };
 
+// How long a test waits for what comes within milliseconds where nobody else wants the processors.
+constexpr double kPatience = 60;
+
 class RawClient {
  public:
   explicit RawClient(int port) {
@@ -69,7 +72,7 @@ class RawClient {
   }
 
   // More bytes into the buffer; false at the end of the stream, an error or a timeout.
-  bool receive(double seconds = 5) {
+  bool receive(double seconds = kPatience) {
     pollfd waiting{socket_, POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(seconds * 1000)) <= 0) return false;
     char bytes[16384];
@@ -81,7 +84,7 @@ class RawClient {
     buffer_.append(bytes, static_cast<size_t>(got));
     return true;
   }
-  bool wait_for(std::string_view text, double seconds = 5) {
+  bool wait_for(std::string_view text, double seconds = kPatience) {
     while (buffer_.find(text) == std::string::npos)
       if (!receive(seconds)) return false;
     return true;
@@ -89,13 +92,13 @@ class RawClient {
   bool holds(std::string_view text) const { return buffer_.find(text) != std::string::npos; }
   void discard() { buffer_.clear(); }
   // Whether the server has closed its side (waits for it).
-  bool closed(double seconds = 5) {
+  bool closed(double seconds = kPatience) {
     while (receive(seconds)) buffer_.clear();
     return ended_;
   }
 
   // The next whole response; the buffer keeps what follows it.
-  RawResponse response(double seconds = 5) {
+  RawResponse response(double seconds = kPatience) {
     RawResponse result;
     if (!wait_for("\r\n\r\n", seconds)) return result;
     const size_t end = buffer_.find("\r\n\r\n") + 4;
@@ -145,7 +148,7 @@ class RawClient {
 
 // Waits until condition() holds; false after `seconds`.
 template <class F>
-bool eventually(F&& condition, double seconds = 5) {
+bool eventually(F&& condition, double seconds = kPatience) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;

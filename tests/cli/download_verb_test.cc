@@ -170,7 +170,7 @@ TEST(DownloadVerb, ASignalEndsWithStatusThreeAndTheNextRunGoesOn) {
   if (child == 0) _exit(static_cast<int>(run_lathe(words).exit));
   const fs::path part = base.path() / "downloads/data.bin.part";
   std::error_code code;
-  for (int i = 0; i < 500 && (!fs::exists(part) || fs::file_size(part, code) < 300'000); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 6000 && (!fs::exists(part) || fs::file_size(part, code) < 300'000); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   kill(child, SIGTERM);
   int status = 0;
   waitpid(child, &status, 0);

@@ -62,7 +62,7 @@ class ServeVerb : public ::testing::Test {
 TEST_F(ServeVerb, AnswersBothPipelinesClientsUntilASignal) {
   auto done = std::async(std::launch::async, [&] { return run_lathe(words("serve", {"--socket", socket_path(), "--max-tokens", "4"})); });
   std::string health;
-  for (int i = 0; i < 600 && !has(health, "\"ready\": true"); ++i) {
+  for (int i = 0; i < 2400 && !has(health, "\"ready\": true"); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     health = ask("GET", "/health");
   }
@@ -82,7 +82,7 @@ TEST_F(ServeVerb, AnswersBothPipelinesClientsUntilASignal) {
 // L-1.59, L-10.3: the lab's program has its own defaults.
 TEST_F(ServeVerb, TheLabsProgramIsTheSameServerWithItsOwnDefaults) {
   auto done = std::async(std::launch::async, [&] { return run_lathe(words("100_serve", {"--socket", socket_path()})); });
-  for (int i = 0; i < 600 && ask("GET", "/health").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 2400 && ask("GET", "/health").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   const Outcome outcome = stopped(done);
   EXPECT_EQ(outcome.exit, Exit::kDone) << outcome.err;
   EXPECT_TRUE(has(outcome.out, "temperature 0.7, top-k 50, max tokens 150")) << outcome.out;

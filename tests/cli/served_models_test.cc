@@ -186,13 +186,14 @@ TEST_F(ServedModelsTest, OneClientCannotFillTheQueue) {
   };
   save("sft", "d2");
   shares_queue_ = true;
+  // They outlive the engine's thread.
+  std::atomic<bool> open = false;
+  std::atomic<int> greedy = 0, greedy_full = 0, modest = 0, modest_full = 0;
   const auto made = take(entries({{"max_waiting", {"4"}}, {"max_rows", {"1"}}}));
   const auto model = take(made[0].load());
-  std::atomic<bool> open = false;
   model->worker->set_fault_for_test([&] {
     while (!open) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   });
-  std::atomic<int> greedy = 0, greedy_full = 0, modest = 0, modest_full = 0;
   const auto ask = [&](const char* client, std::atomic<int>& count, std::atomic<int>& full) {
     infer::Request request;
     request.prompt = {1, 2};

@@ -31,7 +31,7 @@ int chat_child(const fs::path& history_file) {
         while (seen[begin - 1] != start) --begin;
         const size_t step = seen.size() - begin;
         const std::string script = seen[begin - 3] == '?' ? std::string(500, 'a') : "*hi*";
-        if (script[0] == 'a') usleep(5000);
+        if (script[0] == 'a') usleep(20000);  // ten seconds, if nobody stops it
         logits[static_cast<size_t>(step < script.size() ? script[step] : end)] = 50;
       },
       tokenizer.vocab_size());
@@ -57,7 +57,7 @@ class Person {
   void type(std::string_view keys) { ASSERT_EQ(write(terminal_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size())); }
   // Reads until `text` has come since the last call.
   bool sees(std::string_view text) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
     while (seen_.find(text) == std::string::npos) {
       pollfd ready{terminal_, POLLIN, 0};
       char bytes[4096];

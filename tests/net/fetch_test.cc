@@ -344,7 +344,7 @@ TEST(TrapT7, AKilledProcessIsTakenUpByTheNext) {
   }
   const fs::path part = f.folder.path() / "file.bin.part";
   std::error_code code;
-  for (int i = 0; i < 500 && (!fs::exists(part) || fs::file_size(part, code) < 2'500'000); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 6000 && (!fs::exists(part) || fs::file_size(part, code) < 2'500'000); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   EXPECT_FALSE(fs::exists(f.request.path));
@@ -435,21 +435,27 @@ class TlsServer {
     made_ = std::system(("cd '" + place + "' && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 "
                          "-keyout key.pem -out cert.pem >/dev/null 2>&1").c_str()) == 0;
     if (!made_) return;
-    {
-      const TestServer taken([](Connection&, const ServedRequest&) {});
-      port_ = taken.address().substr(taken.address().rfind(':') + 1);
-    }
+    int pipe_ends[2];
+    if (pipe(pipe_ends) != 0) throw std::runtime_error("no pipe");
     child_ = fork();
     if (child_ == 0) {
-      if (chdir(place.c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr || std::freopen("/dev/null", "w", stderr) == nullptr) _exit(126);
-      execlp("openssl", "openssl", "s_server", "-accept", port_.c_str(), "-cert", "cert.pem", "-key", "key.pem", "-WWW", static_cast<char*>(nullptr));
+      if (chdir(place.c_str()) != 0 || dup2(pipe_ends[1], STDOUT_FILENO) < 0 || std::freopen("/dev/null", "w", stderr) == nullptr) _exit(126);
+      execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "cert.pem", "-key", "key.pem", "-WWW", static_cast<char*>(nullptr));
       _exit(127);
     }
+    close(pipe_ends[1]);
+    said_ = pipe_ends[0];
+    // "ACCEPT 127.0.0.1:PORT" once it listens.
+    std::string text;
+    for (char byte = 0; !text.ends_with('\n') || text.find("ACCEPT ") == std::string::npos; text += byte)
+      if (read(said_, &byte, 1) != 1) throw std::runtime_error("openssl s_server does not listen: " + text);
+    port_ = text.substr(text.rfind(':') + 1, text.size() - text.rfind(':') - 2);
   }
   ~TlsServer() {
     if (child_ <= 0) return;
     kill(child_, SIGKILL);
     waitpid(child_, nullptr, 0);
+    close(said_);  // not earlier: it goes on talking
   }
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
@@ -460,6 +466,7 @@ class TlsServer {
   bool made_ = false;
   std::string port_;
   pid_t child_ = -1;
+  int said_ = -1;
 };
 
 TEST(Fetch, CertificatesAreCheckedAgainstTheEnvironmentsRoots) {
@@ -468,9 +475,8 @@ TEST(Fetch, CertificatesAreCheckedAgainstTheEnvironmentsRoots) {
   const TlsServer server(folder.path());
   if (!server.made()) GTEST_SKIP() << "no openssl program";
   FetchOptions options;
-  options.sleep = [](double) { std::this_thread::sleep_for(std::chrono::milliseconds(200)); };
+  options.sleep = [](double) {};
   setenv("SSL_CERT_FILE", (folder.path() / "cert.pem").c_str(), 1);
-  options.attempts = 20;  // until it listens
   const auto trusted = fetch_file({server.url("file.txt"), folder.path() / "trusted", -1, "", {}}, options);
   unsetenv("SSL_CERT_FILE");
   ASSERT_TRUE(trusted.ok()) << trusted.error().to_string();

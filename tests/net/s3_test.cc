@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <memory>
+
 #include "core/sha256.h"
 #include "net/fetch.h"
 #include "net/http.h"
@@ -51,6 +53,7 @@ class Moto {
     }
   }
   ~Moto() {
+    if (ended_) return;
     kill(-child_, SIGKILL);
     waitpid(child_, nullptr, 0);
   }
@@ -58,8 +61,9 @@ class Moto {
   Moto& operator=(const Moto&) = delete;
 
   std::string address() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  bool ready() const {
-    for (int i = 0; i < 300; ++i) {
+  // False at once when it has ended: somebody took the port before it did.
+  bool ready() {
+    for (int i = 0; i < 1200 && !(ended_ = waitpid(child_, nullptr, WNOHANG) == child_); ++i) {
       const auto text = http_text({address() + "/moto-api/", {}, "", -1, 1, 5, 1});
       if (text.ok() && text.value().reply.status == 200) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -70,6 +74,7 @@ class Moto {
  private:
   int port_;
   pid_t child_ = -1;
+  bool ended_ = false;
 };
 
 std::string content_of(size_t bytes) {
@@ -108,7 +113,9 @@ TEST(S3, ObjectsAreFetchedListedAndTakenUp) {
   if (!s3_available()) GTEST_SKIP() << "this build has no s3://";
   const std::string program = find_program("moto_server");
   if (program.empty()) GTEST_SKIP() << "no moto_server (pip install \"moto[server]\")";
-  const Moto moto(program);
+  auto server = std::make_unique<Moto>(program);
+  for (int turn = 0; turn < 5 && !server->ready(); ++turn) server = std::make_unique<Moto>(program);
+  Moto& moto = *server;
   ASSERT_TRUE(moto.ready());
   setenv("AWS_ACCESS_KEY_ID", "test", 1);
   setenv("AWS_SECRET_ACCESS_KEY", "test", 1);

@@ -227,7 +227,7 @@ class FileSite {
         return connection.reset();
       case Kind::kStall:
         connection.send(body.substr(0, fault.bytes));
-        return connection.stall(20);
+        return connection.stall(120);
       case Kind::kSlow:
         for (size_t at = 0; at < body.size(); at += body.size() / 8 + 1) {
           connection.send(body.substr(at, body.size() / 8 + 1));

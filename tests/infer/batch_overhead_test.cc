@@ -1,11 +1,11 @@
 // What the engine itself costs beside the model: a model whose steps cost nothing.
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
 #include "core/rng.h"
 #include "infer/batch_engine.h"
 #include "tests/infer/mock_model.h"
+#include "tests/ref/thread_time.h"
 
 namespace lathe::infer {
 namespace {
@@ -33,12 +33,6 @@ class Deaf : public RequestListener {
   void done(const Status& status, const Usage&) override { EXPECT_TRUE(status.ok()); }
 };
 
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 // Microseconds a row and step, at texts of `length` tokens.
 double cost(int64_t vocab, int64_t rows, int64_t length, int64_t steps, const SamplingOptions& sampling) {
   FreeModel model(vocab, rows);
@@ -58,9 +52,9 @@ double cost(int64_t vocab, int64_t rows, int64_t length, int64_t steps, const Sa
     engine.submit(std::move(request), std::make_shared<Deaf>());
   }
   engine.step();
-  const double before = cpu_seconds();
+  const double before = lathe::testing::thread_cpu_seconds();
   for (int64_t i = 0; i < steps - 2; ++i) engine.step();
-  const double seconds = cpu_seconds() - before;
+  const double seconds = lathe::testing::thread_cpu_seconds() - before;
   EXPECT_EQ(engine.figures().running, rows);
   return 1e6 * seconds / static_cast<double>(rows * (steps - 2));
 }

@@ -4,11 +4,11 @@
 #include <functional>
 #include <limits>
 
-#include "core/clock.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "tests/ref/attention_ref.h"
 #include "tests/ref/testing.h"
+#include "tests/ref/thread_time.h"
 
 namespace lathe::ops {
 namespace {
@@ -275,18 +275,21 @@ TEST(AttentionWindow, SeesWindowPlusOneKeys) {
 
 // C-3.20: the work of a query is that of its window. Eight times the length would take eight times as long a token.
 TEST(AttentionWindow, TimeOfATokenDoesNotGrowWithTheLength) {
+  const int threads = num_threads();
+  set_num_threads(1);  // all of the work is this thread's
   const auto best_seconds = [](int64_t t) {
     const Problem p = make_problem(1, t, 2, 2, 32, 64, DType::kFloat32);
     double best = 1e30;
     for (int i = 0; i < 5; ++i) {
-      const double start = Clock::real().seconds();
+      const double start = lathe::testing::thread_cpu_seconds();
       run(p);
-      best = std::min(best, Clock::real().seconds() - start);
+      best = std::min(best, lathe::testing::thread_cpu_seconds() - start);
     }
     return best / static_cast<double>(t);
   };
   const double short_rows = best_seconds(1024), long_rows = best_seconds(8192);
-  EXPECT_LT(long_rows, 3 * short_rows);
+  set_num_threads(threads);
+  EXPECT_LT(long_rows, 4 * short_rows);
 }
 
 // C-3.19

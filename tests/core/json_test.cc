@@ -3,8 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
+
+#include "core/machine.h"
 
 namespace lathe {
 namespace {
@@ -27,11 +28,11 @@ TEST(Json, AKeyThatStandsTwiceIsRefusedInSmallAndLargeObjects) {
 
 // A hostile body of a few MB must not hold a thread for minutes.
 TEST(Json, LargeObjectsAreReadInLinearTime) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = process_cpu_seconds();
   const auto result = parse_json(object_of(200'000, "\"x\":1"));
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result.value().size(), 200'001u);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  EXPECT_LT(process_cpu_seconds() - begin, 10);
 }
 
 }  // namespace

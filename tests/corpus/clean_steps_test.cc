@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 #include <utf8proc.h>
 
-#include <chrono>
 #include <cstdlib>
 
 #include "core/json.h"
+#include "core/machine.h"
 #include "core/text.h"
 #include "corpus/code_blocks.h"
 #include "corpus/code_points.h"
@@ -129,9 +129,9 @@ TEST(Nfc, EqualsUtf8procOnRandomTextAndOnEveryCodePoint) {
 TEST(Nfc, ManyMarksOnOneLetterTakeNoSquareOfTime) {
   std::string text = "a";
   for (int i = 0; i < 200000; ++i) text += i % 2 ? "\u0323" : "\u0301";
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = process_cpu_seconds();
   const std::string normal = applied(to_nfc, text);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  EXPECT_LT(process_cpu_seconds() - begin, 5);
   EXPECT_EQ(applied(to_nfc, normal), normal);
   EXPECT_EQ(normal.substr(0, 3), "\u1EA1");  // a with dot below
 }
@@ -184,12 +184,12 @@ TEST(CleanSteps, StayLinearOnNestedMarks) {
   }
   std::string fences;
   for (int i = 0; i < 200000; ++i) fences += i % 2 ? "~~~x\n" : "```x\n";
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = process_cpu_seconds();
   applied(remove_inline_code, inline_marks);
   applied(remove_inline_code, "`" + std::string(300000, ' ') + "``");
   EXPECT_EQ(applied(remove_urls, openings), openings);
   EXPECT_EQ(applied(remove_code_blocks, fences), fences);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  EXPECT_LT(process_cpu_seconds() - begin, 5);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "tasks/calculator.h"
 
-#include <chrono>
-
+#include "core/machine.h"
 #include "tests/ref/testing.h"
 
 namespace lathe::tasks {
@@ -149,7 +148,7 @@ TEST(Calculator, InnocentWordsAreBlockedInCompatibleModeOnly) {
 
 // C-10.19, C-10.20
 TEST(Calculator, LongWorkEndsWithoutResultInsteadOfHanging) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = process_cpu_seconds();
   std::string product = "9";
   for (int i = 0; i < 100'000; ++i) product += "*9";
   EXPECT_EQ(run(product), "none");
@@ -163,7 +162,7 @@ TEST(Calculator, LongWorkEndsWithoutResultInsteadOfHanging) {
   std::string nested = "1";
   for (int i = 0; i < 20'000; ++i) nested += " if 'a'.count('a') else 1";
   EXPECT_EQ(run(nested), "none");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+  EXPECT_LT(process_cpu_seconds() - start, 3);
 }
 
 // C-10.20

@@ -27,7 +27,7 @@ TEST(Probe, IsKilledWhenItTakesTooLong) {
   const double start = Clock::real().seconds();
   EXPECT_FALSE(probe({"sleep", "60"}, 0.2).has_value());
   EXPECT_FALSE(probe({"sh", "-c", "exec >/dev/null; sleep 60"}, 0.2).has_value()) << "output ended, the program did not";
-  EXPECT_LT(Clock::real().seconds() - start, 20);
+  EXPECT_LT(Clock::real().seconds() - start, 50);
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ TEST_P(HostilePrograms, IsHeld) {
   const Outcome outcome = hostile.checked ? sandbox.run(CheckedProgram{program, hostile.test.empty() ? square_test() : hostile.test, "f", hostile.given}, limits) : sandbox.run(program, limits);
   SCOPED_TRACE(join_text(hostile.tries, "\n", program, "\n-> ", outcome.to_string()));
   EXPECT_EQ(outcome.success, hostile.expect == Expect::kContained);
-  EXPECT_LT(outcome.seconds, hostile.seconds + 3);
+  EXPECT_LT(outcome.seconds, hostile.seconds + 30) << "it was not ended in its time";
   switch (hostile.expect) {
     case Expect::kFails: break;
     case Expect::kError:

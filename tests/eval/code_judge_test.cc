@@ -10,7 +10,9 @@ class CodeJudge : public ::testing::Test {
   void SetUp() override {
     Result<sandbox::Sandbox> box = sandbox::Sandbox::open();
     if (!box.ok()) GTEST_SKIP() << box.error().to_string();
-    judge_ = eval::code_judge(box.value());
+    sandbox::Limits limits;
+    limits.seconds = 60;  // on a busy machine Python alone may take seconds to begin
+    judge_ = eval::code_judge(box.value(), limits);
     item_.conversation.messages = {{tokenizer::Role::kUser, "import math\n\ndef area(r):\n    \"\"\"Area of a circle.\"\"\"\n"}};
     item_.entry_point = "area";
     item_.test = "def check(candidate):\n    assert abs(candidate(1) - 3.14159) < 1e-3\n    assert candidate(0) == 0\n";

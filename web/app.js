@@ -49,6 +49,7 @@ const chat = {
       conversation.title = (conversation.lanes[0].nodes.find((node) => node?.role === 'user')?.content ?? '').trim().split('\n')[0].slice(0, 80) || 'New conversation';
     }
     saving = saving.then(async () => {
+      if (conversation === deleted) return;
       await saveConversation(structuredClone(conversation));
       await sidebar.draw(chat.conversation.id);
     });
@@ -60,9 +61,11 @@ const chat = {
 const sidebar = new Sidebar(byId('conversations'), byId('search'), {
   open: (id) => open(id),
   gone: (id) => {
-    if (id !== chat.conversation.id) return;
-    deleted = chat.conversation;
-    startAnew();
+    if (id === chat.conversation.id) {
+      deleted = chat.conversation;
+      startAnew();
+    }
+    return saving;
   },
   renamed: (id, title) => {
     if (id === chat.conversation.id) Object.assign(chat.conversation, { title, named: true });

@@ -20,13 +20,14 @@ const says = (conversation, words) => {
 };
 
 export class Sidebar {
-  // open(id), gone(id), renamed(id, title): the page's part.
+  // open(id), gone(id), renamed(id, title): the page's part. gone() resolves when nothing of the conversation is written any more.
   constructor(list, search, page) {
     this.list = list;
     this.search = search;
     this.page = page;
     this.current = '';
     this.turn = 0;  // a later drawing wins over an earlier one that still reads
+    this.drawn = '';  // what the list shows
     search.addEventListener('input', () => this.draw());
     search.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && search.value !== '') {
@@ -55,26 +56,26 @@ export class Sidebar {
       heads = heads.filter((head) => found.has(head.id));
     }
     if (turn !== this.turn || this.list.querySelector('.rename-box')) return;  // a title that is being typed stays; its end draws
+    const list = heads.map((head) => [ageOf(head.updated), head.id, head.title]);
+    const seen = JSON.stringify([this.current, words.length > 0, list]);
+    if (seen === this.drawn) return;  // buttons that are being pressed stay: every few words of an answer are saved
+    this.drawn = seen;
     const focused = document.activeElement?.closest('.conversation')?.dataset.id;
     const items = [];
-    let age = '';
-    for (const head of heads) {
-      if (ageOf(head.updated) !== age) {
-        age = ageOf(head.updated);
-        items.push(make('h2', {}, age));
-      }
-      items.push(this.item(head));
+    for (const [i, [age, id, title]] of list.entries()) {
+      if (age !== list[i - 1]?.[0]) items.push(make('h2', {}, age));
+      items.push(this.item(id, title));
     }
     if (heads.length === 0) items.push(make('p', { class: 'hint' }, words.length > 0 ? 'Nothing found' : 'Conversations are kept here, in this browser.'));
     this.list.replaceChildren(...items);
     if (focused) this.list.querySelector(`[data-id="${CSS.escape(focused)}"] .open`)?.focus();
   }
 
-  item(head) {
-    const open = make('button', { type: 'button', class: 'open', 'aria-current': head.id === this.current ? 'page' : null, title: head.title, on: { click: () => this.page.open(head.id) } }, head.title);
-    return make('div', { class: 'conversation', 'data-id': head.id }, open,
-      iconButton('edit', `Rename ${head.title}`, () => this.rename(head.id), { class: 'icon rename' }),
-      iconButton('remove', `Delete ${head.title}`, () => this.remove(head.id), { class: 'icon delete' }));
+  item(id, title) {
+    const open = make('button', { type: 'button', class: 'open', 'aria-current': id === this.current ? 'page' : null, title, on: { click: () => this.page.open(id) } }, title);
+    return make('div', { class: 'conversation', 'data-id': id }, open,
+      iconButton('edit', `Rename ${title}`, () => this.rename(id), { class: 'icon rename' }),
+      iconButton('remove', `Delete ${title}`, () => this.remove(id), { class: 'icon delete' }));
   }
 
   key(event) {
@@ -122,11 +123,11 @@ export class Sidebar {
   }
 
   async remove(id) {
-    const conversation = await loadConversation(id);
     const rows = [...this.list.querySelectorAll('.conversation')];
     const at = rows.findIndex((row) => row.dataset.id === id);
+    await this.page.gone(id);
+    const conversation = await loadConversation(id);
     await deleteConversation(id);
-    this.page.gone(id);
     await this.draw();
     this.list.querySelectorAll('.conversation .open')[Math.max(0, at - 1)]?.focus();
     if (!conversation) return;

@@ -135,6 +135,38 @@ class Storage(PageCase):
         self.open_listed(".conversation .open >> text=My title")
         expect(page.locator(".message.user")).to_have_count(2)
 
+    def test_a_deleted_conversation_is_not_brought_back_by_what_was_still_to_be_written(self):
+        page = self.page
+        self.ask("kept")
+        page.click("#new")
+        self.ask("goes")
+        self.settle()
+        # Each writing takes its time now, so that some are waiting when the conversation goes.
+        page.evaluate("""() => {
+          const begin = IDBDatabase.prototype.transaction, until = (time) => { while (performance.now() < time); };
+          IDBDatabase.prototype.transaction = function (...all) { if (all[1] === 'readwrite') until(performance.now() + 150); return begin.apply(this, all); };
+        }""")
+        page.evaluate("""() => {
+          for (let i = 0; i < 4; ++i) document.querySelector('#tokens').click();
+          document.querySelector('.conversation[data-id="' + location.hash.slice(1) + '"] .delete').click();
+        }""")
+        expect(page.locator(".toast")).to_contain_text("Deleted")
+        self.ask("afterwards")
+        self.settle()
+        page.reload()
+        expect(page.locator(".conversation .open")).to_have_text(["afterwards", "kept"])
+
+    def test_the_list_keeps_its_buttons_while_an_answer_is_written_down(self):
+        page = self.page
+        self.ask("one")
+        page.click("#new")
+        self.ask("two")
+        self.settle()
+        page.evaluate("window.before = [...document.querySelectorAll('.conversation .open')]")
+        self.ask("more of two")
+        self.settle()
+        self.assertEqual(page.evaluate("[before.length, before.every((button) => button.isConnected)]"), [2, True])
+
     def test_export_and_import_give_the_same_back(self):
         page = self.page
         page.click("#tokens")

@@ -7,9 +7,22 @@
 #include <exception>
 
 namespace lathe {
+namespace {
 
-int num_threads() { return omp_get_max_threads(); }
-void set_num_threads(int n) { omp_set_num_threads(std::max(1, n)); }
+std::atomic<int> of_process = 0;  // 0: what OpenMP gives every thread
+thread_local int of_thread = 0;   // 0: of_process
+
+}  // namespace
+
+// OpenMP keeps a number for each thread and gives new ones what the process began with: --threads would not reach a server's engine.
+int num_threads() {
+  if (of_thread > 0) return of_thread;
+  const int n = of_process.load(std::memory_order_relaxed);
+  return n > 0 ? n : omp_get_max_threads();
+}
+
+void set_num_threads(int n) { of_process.store(std::max(1, n), std::memory_order_relaxed); }
+void set_own_num_threads(int n) { of_thread = std::max(1, n); }
 
 namespace internal {
 
@@ -17,7 +30,7 @@ void parallel_for_impl(int64_t n, int64_t grain, void* context, RangeFunction fu
   if (n <= 0) return;
   grain = std::max<int64_t>(grain, 1);
   const int64_t grains = (n + grain - 1) / grain;
-  const int64_t team = std::min<int64_t>(omp_get_max_threads(), grains);
+  const int64_t team = std::min<int64_t>(num_threads(), grains);
   if (team <= 1 || omp_in_parallel()) {
     function(context, 0, n);
     return;

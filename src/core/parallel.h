@@ -7,8 +7,11 @@
 
 namespace lathe {
 
+// With how many threads the calling one computes, oneDNN's products included (ops/cpu/matmul.cc): its own number, else the process's, which is
+// OMP_NUM_THREADS or the number of processors at first.
 int num_threads();
-void set_num_threads(int n);  // n >= 1; also oneDNN's number of threads
+void set_num_threads(int n);      // n >= 1; the process's
+void set_own_num_threads(int n);  // n >= 1; the calling thread's
 
 namespace internal {
 using RangeFunction = void (*)(void* context, int64_t begin, int64_t end);

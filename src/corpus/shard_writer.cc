@@ -171,10 +171,7 @@ Status ShardWriter::add(MixDocument document) {
 
 Status ShardWriter::hand_over() {
   if (writing_.valid()) LATHE_TRY_STATUS(writing_.get());
-  writing_ = std::async(std::launch::async, [this, threads = num_threads(), chunks = std::move(waiting_)]() mutable {
-    set_num_threads(threads);  // a new thread has its own number
-    return write(chunks);
-  });
+  writing_ = std::async(std::launch::async, [this, chunks = std::move(waiting_)]() mutable { return write(chunks); });
   waiting_.clear();
   return {};
 }

@@ -14,7 +14,7 @@ constexpr const char* kChatFamily = "chat";
 
 // Linux knows priorities per thread: the training's threads keep theirs.
 void stand_back() {
-  set_num_threads(1);
+  set_own_num_threads(1);
   constexpr int kLowest = 19;
   [[maybe_unused]] const int failed = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowest);  // no harm in it
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/parallel.h"
+
 namespace lathe::serve {
 
 TaskThreads::TaskThreads(int64_t threads, int64_t most_waiting) : most_waiting_(most_waiting) {
@@ -29,6 +31,7 @@ void TaskThreads::stop() {
 }
 
 void TaskThreads::run() {
+  set_own_num_threads(1);  // the processors are the models'
   while (true) {
     std::function<void()> task;
     {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <new>
+#include <thread>
 #include <vector>
 
 namespace lathe {
@@ -37,6 +38,25 @@ TEST(ParallelFor, AnExceptionOfAnyThreadReachesTheCaller) {
   std::atomic<int> calls = 0;
   parallel_for(4, 1, [&](int64_t begin, int64_t end) { calls += static_cast<int>(end - begin); });
   EXPECT_EQ(calls, 4) << "the team is as good as before";
+  set_num_threads(threads);
+}
+
+// --threads holds for the threads of a server, too, but for those that ask for less.
+TEST(ParallelFor, ANewThreadComputesWithTheNumberOfTheProcess) {
+  const int threads = num_threads();
+  set_num_threads(3);
+  const auto ranges_of = [](int own) {
+    std::atomic<int> ranges = 0;
+    std::thread([&] {
+      if (own > 0) set_own_num_threads(own);
+      parallel_for(6, 1, [&](int64_t, int64_t) { ++ranges; });
+    }).join();
+    return ranges.load();
+  };
+  EXPECT_EQ(ranges_of(0), 3);
+  EXPECT_EQ(ranges_of(1), 1);
+  EXPECT_EQ(ranges_of(2), 2);
+  EXPECT_EQ(num_threads(), 3) << "what a thread sets for itself is its own";
   set_num_threads(threads);
 }
 

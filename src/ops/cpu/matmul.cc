@@ -2,6 +2,8 @@
 // thread: making one costs a JIT compilation (once in the process: the library keeps the code), running one does not. Called
 // from inside a parallel_for a product runs on the thread that asks. oneDNN's blocked kernel sums each output element over k upwards in fixed
 // blocks, whatever M, N and the number of threads (checked by tests/ops/matmul_test.cc on this machine's ISA).
+#include <omp.h>
+
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <tuple>
 
 #include "core/machine.h"
+#include "core/parallel.h"
 #include "ops/cpu/blocked_product.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/few_rows.h"
@@ -104,6 +107,7 @@ void library_matmul(T a, Transpose ta, T b, Transpose tb, T c, bool accumulate) 
   }
   if (!library_keeps_order(a.dtype())) return blocked_product(a, ta, b, tb, c, accumulate);
   static thread_local Products own;
+  if (const int threads = num_threads(); omp_get_max_threads() != threads) omp_set_num_threads(threads);
   Product& product = own.get(key);
   product.a.set_data_handle(a.raw());
   product.b.set_data_handle(b.raw());

@@ -192,10 +192,11 @@ TEST(TrapS11, SlowClientsInAllPlacesKeepNobodyElseWaiting) {
     EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20)) << "one after the other they would take 100 s";
     ::usleep(20000);
   }
-  EXPECT_TRUE(eventually([&] {
+  const auto all_are_gone = [&] {
     drip();
     return server->figures().connections == 0;
-  }));
+  };
+  EXPECT_TRUE(eventually(all_are_gone, 9)) << "the usual limits are 10 and 30 s";
 }
 
 // A server that is told to stop while 8 streams run: each ends whole, or is told why, within the time given.

@@ -75,12 +75,20 @@ class Served(PageCase):
         self.assertEqual(self.texts(".error"), [])
         self.assertEqual(self.texts(".branches"), ["3/3"])
 
+    def long(self):
+        """Answers have a thousand tokens from here on: what the small model draws may well be its end at once, or spaces alone."""
+        def asked(route):
+            route.continue_(post_data=json.dumps({**route.request.post_data_json, "ignore_eos": True, "max_tokens": 1000}))
+        self.page.route("**/v1/chat/completions", asked)
+
     def test_stop_and_a_killed_server(self):
         page = self.page
+        self.long()
         self.say("Tell me a long story.")
         self.wait("document.querySelector('.message.assistant .text')?.textContent.length > 0")
         page.keyboard.press("Escape")
         self.idle()
+        page.unroute("**/v1/chat/completions")
         port = self.mock.port
         self.mock.stop()
         self.ask("Are you there?")

@@ -17,7 +17,7 @@ curl -sSN --max-time 600 "$url/events" >events.txt &
 events=$!
 curl -sSN "$url/chat" -H 'Content-Type: application/json' \
   -d '{"messages": [{"role": "user", "content": "document 1: w3 w"}], "continue": true, "max_tokens": 12, "temperature": 0}' >answer.txt || fail "no answer"
-curl -sS "$url/history" >middle.json || fail "no history after the answer"
+until curl -sS "$url/history" >middle.json && grep -q '"train/loss"' middle.json; do kill -0 "$pid" || fail "no history after the answer"; sleep 0.02; done
 [ "$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history")" = 403 ] || fail "a foreign name was answered"
 wait "$pid" || fail "the run with a dashboard"
 wait "$events" || true  # until all that was sent is written; how the connection ended is no matter

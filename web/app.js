@@ -252,12 +252,13 @@ async function askForKey(hint) {
 
 // What the server is and has.
 async function learn() {
+  const key = apiKey.get();
   try {
     info = await pageInfo();
     if (info.models.length === 0) info.models = await listModels();
     if (info.keyNeeded && apiKey.get() === '') askForKey('This server asks for a key.');
   } catch (error) {
-    if (error.status === 401) askForKey(apiKey.get() === '' ? 'This server asks for a key.' : 'The server did not take the key.');
+    if (error.status === 401 && key === apiKey.get()) askForKey(key === '' ? 'This server asks for a key.' : 'The server did not take the key.');
     return refresh();
   }
   info.model ||= info.models[0] ?? '';

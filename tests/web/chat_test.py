@@ -414,6 +414,7 @@ class Server(PageCase):
         expect(self.page.locator("dialog")).to_contain_text("did not take the key")
         self.page.fill("dialog input", "s3cret")
         self.page.press("dialog input", "Enter")
+        expect(self.page.locator("dialog")).to_have_count(0)  # the key is taken then; the model was known before
         self.wait("document.querySelector('#model').value === 'tiny'")
         self.ask("hello")
         self.assertEqual(self.answers(), ["You said: hello"])

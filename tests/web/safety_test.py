@@ -249,6 +249,7 @@ class Storage(PageCase):
         self.page.goto(self.mock.url)
         self.page.fill("dialog input", "s3cret")
         self.page.press("dialog input", "Enter")
+        expect(self.page.locator("dialog")).to_have_count(0)
         self.wait("document.querySelector('#model').value === 'tiny'")
         self.ask("hello")
         self.assertEqual(self.answers(), ["You said: hello"])

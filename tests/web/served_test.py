@@ -107,6 +107,7 @@ class Served(PageCase):
         self.page.reload()
         self.page.fill("dialog input", "a-secret-of-the-test")
         self.page.press("dialog input", "Enter")
+        expect(self.page.locator("dialog")).to_have_count(0)
         self.wait("document.querySelector('#model').value !== ''")
         self.short()
         self.ask("What is 1 + 2?")

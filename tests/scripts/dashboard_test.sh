@@ -9,18 +9,33 @@ last=$bases/plain/step_400
 
 flags=(--num-iterations 400 --save-every -1 --eval-every 100 --sample-every 100 --log-every 10 --threads 2)
 run train plain "${flags[@]}" || fail "the run without a dashboard"
-start train watched "${flags[@]}" --dashboard 0
-wait_line "$pid" watched.train.out 'http://127.0.0.1:[0-9]+'
-url=$(grep -o 'http://127.0.0.1:[0-9]*' watched.train.out)
-curl -sS "$url/history" >first.json || fail "no history"
-curl -sSN --max-time 600 "$url/events" >events.txt &
-events=$!
-curl -sSN "$url/chat" -H 'Content-Type: application/json' \
-  -d '{"messages": [{"role": "user", "content": "document 1: w3 w"}], "continue": true, "max_tokens": 12, "temperature": 0}' >answer.txt || fail "no answer"
-until curl -sS "$url/history" >middle.json && grep -q '"train/loss"' middle.json; do kill -0 "$pid" || fail "no history after the answer"; sleep 0.02; done
-[ "$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history")" = 403 ] || fail "a foreign name was answered"
-wait "$pid" || fail "the run with a dashboard"
-wait "$events" || true  # until all that was sent is written; how the connection ended is no matter
+# watch: looks, listens and asks while the run goes on; not 0 where the run was over before all of that
+watch() {
+  wait_line "$pid" watched.train.out 'http://127.0.0.1:[0-9]+'
+  url=$(grep -o 'http://127.0.0.1:[0-9]*' watched.train.out)
+  curl -sS "$url/history" >first.json || return
+  curl -sSN --max-time 600 "$url/events" >events.txt &
+  events=$!
+  until grep -qs '^data: ' events.txt; do kill -0 "$events" || return; sleep 0.02; done
+  curl -sSN "$url/chat" -H 'Content-Type: application/json' \
+    -d '{"messages": [{"role": "user", "content": "document 1: w3 w"}], "continue": true, "max_tokens": 12, "temperature": 0}' >answer.txt || return
+  until curl -sS "$url/history" >middle.json && grep -q '"train/loss"' middle.json; do kill -0 "$pid" || return; sleep 0.02; done
+  foreign=$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history") || return
+}
+# Where the run was faster it is begun anew.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf "$bases/watched" watched.train.out answer.txt events.txt
+  watched='' events='' foreign=
+  start train watched "${flags[@]}" --dashboard 0
+  if watch; then watched=1; fi
+  wait "$pid" || fail "the run with a dashboard"
+  [ -z "$events" ] || wait "$events" || true  # until all that was sent is written; how the connection ended is no matter
+  # Asked before the last steps: lines of these come by themselves.
+  if [ -n "$watched" ] && grep -q '^data: {"done": true}$' answer.txt && grep -q '^data: {"line": {"step": 3[0-9][0-9], ' events.txt; then break; fi
+  watched=
+done
+[ -n "$watched" ] || fail "the page of a run does not answer, or every run was over before"
+[ "$foreign" = 403 ] || fail "a foreign name was answered"
 
 has answer.txt '^data: \{"step": [0-9]+, "copy_mb": [0-9.]+\}$' '^data: \{"token": ' '^data: \{"done": true\}$'
 has middle.json '"train/loss"' '"steps": 400' '"chat": true' '"stage": "base"' '"limit_tokens_per_second"'

@@ -80,13 +80,22 @@ cp before.csv "$whole/results.csv"
 
 mv "$LATHE_BASE_DIR/base_checkpoints" kept
 for sign in "$LATHE_BASE_DIR/scaling_laws_results_torn/scaling_3e9_d3_train.log" "$LATHE_BASE_DIR/base_checkpoints/scaling_1.5e10_d3/step_30"; do
-  "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >>torn.out 2>>torn.err &
-  pid=$!
-  until [ -e "$sign" ]; do
-    kill -0 "$pid" 2>/dev/null || { tail -5 torn.err; fail "the grid was over before $sign"; }
-    sleep 0.02
+  caught=
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >>torn.out 2>>torn.err &
+    pid=$!
+    until [ -e "$sign" ] || ! kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+    # Stopped it holds its folder, and is not over before the other has tried.
+    kill -STOP "$pid" 2>/dev/null || true
+    until grep -qs '^State:[[:space:]]*[TZX]' "/proc/$pid/status" || [ ! -e "/proc/$pid" ]; do sleep 0.02; done
+    if grep -qs '^State:[[:space:]]*T' "/proc/$pid/status" && [ "$(grep -c . "$LATHE_BASE_DIR/scaling_laws_results_torn/results.csv")" -lt 7 ]; then caught=1; break; fi
+    # It was faster: from the start again.
+    kill -9 "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    [ -e "$sign" ] || { tail -5 torn.err; fail "the grid was over without $sign"; }
+    rm -rf "$LATHE_BASE_DIR/scaling_laws_results_torn" "$LATHE_BASE_DIR/base_checkpoints"
   done
-  kill -STOP "$pid" || fail "the grid was over before it was killed"  # it holds its folder, and is not over before the other has tried
+  [ -n "$caught" ] || fail "every grid was over before it was killed"
   if "$lathe" scaling --label torn "${grid[@]}" "${flags[@]}" >second.out 2>second.err; then fail "two grids in one folder"; fi
   kill -9 "$pid" || fail "the grid was over before it was killed"
   wait "$pid" 2>/dev/null || true

@@ -43,8 +43,8 @@ cmp whole.jsonl parts.jsonl || fail "a killed run ends with other bytes"
 ! "${ask[@]}" --output whole.jsonl --temperature 0.5 2>other.err || fail "other settings were accepted"
 grep -q 'temperature was' other.err || fail "other settings are not named"
 
-# How even the times between tokens are is the soak's own question, over minutes on a machine of its own. Of this small model half of the tokens come within
-# microseconds of each other, and any pause of the machine is ten thousand times as long: not asked here.
-SECONDS_OF_LOAD=4 CLIENTS=8 IDLE=40 KILL=0.1 MOST_GROWTH=1.3 MOST_TAIL=1e9 "$LATHE_SOURCE/bench/soak_serve" "$lathe" --tag small --source sft --threads 1 >soak.out 2>soak.err ||
+# How even the times between tokens are is the soak's own question, over minutes on a machine of its own; here the most, a wait of five seconds, is what no busy
+# machine makes of it.
+SECONDS_OF_LOAD=4 CLIENTS=8 IDLE=40 KILL=0.1 MOST_GROWTH=1.3 MOST_TAIL=5000 "$LATHE_SOURCE/bench/soak_serve" "$lathe" --tag small --source sft --threads 1 >soak.out 2>soak.err ||
   { cat soak.out soak.err; fail "the soak failed"; }
 grep -q 'no errors' soak.out || fail "the soak does not say how it ended"

@@ -1,4 +1,6 @@
 // What becomes of requests when clients leave, the queue is full, the engine dies.
+#include <algorithm>
+
 #include "tests/serve/api_fixture.h"
 
 namespace lathe::serve {
@@ -69,12 +71,12 @@ TEST(TrapS3, AFullQueueAnswers503) {
   }
   // One is with the engine and two wait; the others are answered while it stands still.
   ASSERT_TRUE(eventually([&] {
-    const HttpFigures now = server.figures();
-    return now.requests == 12 && now.answering == 3;
+    return std::count_if(clients.begin(), clients.end(), [](auto& client) { return client->holds("\r\n\r\n") || client->receive(0); }) == 9;
   }));
+  EXPECT_TRUE(eventually([&] { return server.figures().answering == 3; }));
   int refused = 0;
   for (auto& client : clients) {
-    if (!client->receive(0)) continue;
+    if (!client->holds("\r\n\r\n")) continue;
     const RawResponse response = client->response();
     EXPECT_EQ(response.status, 503) << response.body;
     EXPECT_EQ(response.headers.at("retry-after"), "5");
@@ -92,10 +94,11 @@ TEST(TrapS3, AFullQueueAnswers503) {
 
 // C-11.22
 TEST(TrapS5, ADeadEngineIsToldByEveryPath) {
-  std::atomic<bool> die = false;
+  std::atomic<bool> both = false, die = false;
   std::atomic<int> steps = 0;
   ApiServer server;
   server.worker().set_fault_for_test([&] {
+    while (!both) ::usleep(500);  // whichever of the two comes first: twenty steps are over in no time
     if (++steps > 20)  // long before the answers end
       while (!die) ::usleep(500);
     if (die) throw std::runtime_error("out of memory");
@@ -103,8 +106,12 @@ TEST(TrapS5, ADeadEngineIsToldByEveryPath) {
   RawClient stream(server.port()), whole(server.port());
   stream.post("/v1/chat/completions", ask("forever", R"("stream": true, "max_tokens": 500)"));
   whole.post("/v1/completions", R"({"prompt": "a", "ignore_eos": true, "max_tokens": 500})");
-  ASSERT_TRUE(stream.wait_for("\"x\""));
-  die = true;
+  const bool asked = eventually([&] { return server.worker().state().figures.waiting == 2; });
+  both = true;
+  const bool begun = stream.wait_for("\"x\"");
+  die = true;  // also where the test went wrong: the engine's thread would never end
+  ASSERT_TRUE(asked);
+  ASSERT_TRUE(begun);
   const RawResponse broken = stream.response();
   const std::vector<std::string> events = events_of(broken.body);
   ASSERT_FALSE(events.empty());

@@ -37,6 +37,8 @@ class PageCase(unittest.TestCase):
         self.context = browser().new_context(**{"viewport": {"width": 1280, "height": 800}, **self.options})
         self.addCleanup(self.context.close)
         self.context.set_default_timeout(1000 * patience)
+        # Lines that go away by themselves after some seconds stay as long as a slow machine may need to look at them.
+        self.context.add_init_script(f"window.setInterval = ((usual) => (act, wait) => usual(act, {patience} * wait))(window.setInterval);")
         self.errors = []
         self.page = self.open_page()
 

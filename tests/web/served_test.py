@@ -58,6 +58,7 @@ class Served(PageCase):
     def test_asks_continues_branches_and_shows_tokens(self):
         page = self.page
         self.short()
+        self.length(24)
         self.ask("What is 12 + 30?")
         self.assertEqual(self.texts(".error"), [])
         first = self.answers()[0]
@@ -75,15 +76,15 @@ class Served(PageCase):
         self.assertEqual(self.texts(".error"), [])
         self.assertEqual(self.texts(".branches"), ["3/3"])
 
-    def long(self):
-        """Answers have a thousand tokens from here on: what the small model draws may well be its end at once, or spaces alone."""
+    def length(self, tokens):
+        """Answers have so many tokens from here on: what the small model says may well be its end at once, or spaces alone."""
         def asked(route):
-            route.continue_(post_data=json.dumps({**route.request.post_data_json, "ignore_eos": True, "max_tokens": 1000}))
+            route.continue_(post_data=json.dumps({**route.request.post_data_json, "ignore_eos": True, "max_tokens": tokens}))
         self.page.route("**/v1/chat/completions", asked)
 
     def test_stop_and_a_killed_server(self):
         page = self.page
-        self.long()
+        self.length(1000)
         self.say("Tell me a long story.")
         self.wait("document.querySelector('.message.assistant .text')?.textContent.length > 0")
         page.keyboard.press("Escape")
@@ -110,6 +111,7 @@ class Served(PageCase):
         expect(self.page.locator("dialog")).to_have_count(0)
         self.wait("document.querySelector('#model').value !== ''")
         self.short()
+        self.length(24)
         self.ask("What is 1 + 2?")
         self.assertEqual(self.texts(".error"), [])
         self.assertEqual(len(self.answers()), 1)

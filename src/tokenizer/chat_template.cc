@@ -73,6 +73,7 @@ std::string framed_jinja(const ChatTemplate::Layout& row) {
   const auto when = [&](const char* role, const std::string& text) { return join_text("{% if message['role'] == '", role, "' %}", text, "{% endif %}"); };
   const auto framed = [&](const Frame& frame, const std::string& text) { return put(literal(frame.before) + " + " + text + " + " + literal(frame.after)); };
   const bool own_turn = row.system_place == SystemPlace::kTurn;
+  const char* between = *row.system_turn.before != 0 ? row.system_turn.after : kBetweenTurns;  // a system's words and the user's
   const std::string head = *row.system_head != 0 ? row.system_head : row.default_system;
   std::string out = join_text(put(literal_of(row.first)), "{% set chat = namespace(system='') %}");
   if (row.system_place == SystemPlace::kLastUser)
@@ -84,7 +85,7 @@ std::string framed_jinja(const ChatTemplate::Layout& row) {
     user = put(literal(row.user_turn.before) + " + (chat.system if loop.index0 == chat.last else '') + (" + content + ") + " + literal(row.user_turn.after));
   return join_text(out, "{% for message in messages %}",
                    when("system", own_turn ? framed(row.system_turn, "(" + system_text + ")")
-                                           : "{% set chat.system = chat.system + (" + content + ") + '\\n\\n' %}"),
+                                           : join_text("{% set chat.system = chat.system + ", literal(row.system_turn.before), " + (", content, ") + ", literal(between), " %}")),
                    when("user", user), when("assistant", framed(row.assistant_turn, literal_of(row.answer_prefix) + " + (" + content + ")")),
                    "{% endfor %}{% if add_generation_prompt %}", put(literal(row.assistant_turn.before)), "{% endif %}");
 }
@@ -130,7 +131,7 @@ ChatTemplate::Recognised ChatTemplate::recognise(std::string_view jinja) {
     return {has("<tool_call>") ? "hermes" : "chatml_strict", true};
   }
   if (has("<|start_header_id|>")) return {has("Cutting Knowledge Date") ? "llama3.1" : "llama3", true};
-  if (has("[INST]") && has("<<SYS>>")) return {"llama2", false};
+  if (has("[INST]") && has("<<SYS>>")) return {"llama2", true};
   if (has("[INST]")) return {has(" [/INST]") ? "mistral_v1" : "mistral", true};
   if (has("<start_of_turn>")) return {"gemma", true};
   if (has("<|user|>") && has("<|assistant|>")) return has("<|end|>") ? Recognised{"phi3", false} : Recognised{"zephyr", true};

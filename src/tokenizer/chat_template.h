@@ -6,7 +6,7 @@
 //   human          Human: / Assistant: (the lab's "chat", whose name the chat family has here)
 //   alpaca         the published Stanford Alpaca prompt, with and without an input
 // and those of other programs' models, by the texts that were published with them:
-//   llama3, llama3.1, mistral ([INST] as tokens), mistral_v1 ([INST] as text), gemma, zephyr, hermes and qwen2.5 (ChatML with tools)
+//   llama3, llama3.1, mistral ([INST] as tokens), mistral_v1 ([INST] as text), llama2, gemma, zephyr, hermes and qwen2.5 (ChatML with tools)
 // Every text between two markers is encoded by itself, so what a user types can neither become a marker nor move the
 // mask, and a prompt has the same tokens as the conversation that begins with it, whatever the tokenizer.
 #pragma once
@@ -67,7 +67,7 @@ class ChatTemplate {
   std::string shown(std::string answer) const;
 
   // What a template in that language is, by its markers; it is never executed. name: where this table has it (ours), else the
-  // common word ("llama2", "phi3"), empty where it is not known.
+  // common word ("phi3"), empty where it is not known.
   struct Recognised {
     std::string name;
     bool ours = false;

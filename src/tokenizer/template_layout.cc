@@ -34,6 +34,9 @@ constexpr ChatTemplate::Layout kLayouts[] = {
      .answer_prefix = " ", .system_place = SystemPlace::kLastUser, .tools = ToolNotation::kMistral, .trim = true, .marks = {"[INST]", "[/INST]"}},
     {.name = "mistral_v1", .style = Style::kFramed, .first = "<s>", .user_turn = {"[INST] ", " [/INST]"}, .assistant_turn = {"", "\x03"},
      .answer_prefix = " ", .system_place = SystemPlace::kFirstUser, .trim = true},
+    // Llama-2-chat: each question begins a text.
+    {.name = "llama2", .style = Style::kFramed, .system_turn = {"<<SYS>>\n", "\n<</SYS>>\n\n"}, .user_turn = {"<s>[INST] ", " [/INST]"},
+     .assistant_turn = {"", " \x03"}, .answer_prefix = " ", .system_place = SystemPlace::kFirstUser, .trim = true},
     {.name = "gemma", .style = Style::kFramed, .first = "<bos>", .user_turn = {"<start_of_turn>user\n", "<end_of_turn>\n"},
      .assistant_turn = {"<start_of_turn>model\n", "<end_of_turn>\n"}, .system_place = SystemPlace::kFirstUser, .trim = true,
      .marks = {"<start_of_turn>", "<end_of_turn>"}},

@@ -25,7 +25,7 @@ enum class Style {
 
 enum class SystemPlace {
   kTurn,       // a turn of its own
-  kFirstUser,  // before the text of the user's message that follows it, with a blank line between
+  kFirstUser,  // before the text of the user's message that follows it: in the system's frame, or with a blank line between
   kLastUser,   // the same, of the last one
 };
 

@@ -168,7 +168,11 @@ class TurnWriter {
       waiting_.clear();
     }
     if (form_.place == SystemPlace::kFirstUser && !waiting_parts_.empty()) {
-      if (waiting_parts_.size() == 1) {
+      if (!form_.system_before.empty()) {
+        out_.literal(form_.system_before);
+        put(waiting_parts_, 0);
+        out_.literal(form_.system_after);
+      } else if (waiting_parts_.size() == 1) {
         text = waiting_ + kBetweenTurns;
       } else {
         put(waiting_parts_, 0);

@@ -14,7 +14,7 @@ namespace lathe::train {
 
 struct ChatRecord {
   std::string chat_template;  // a name of tokenizer/chat_template.h; empty: none is known
-  std::string foreign;        // what the model's own template is, where this program cannot write it ("unknown", "llama2", ...)
+  std::string foreign;        // what the model's own template is, where this program cannot write it ("unknown", "phi3", ...)
   bool guessed = false;       // by the tokenizer's special tokens, for the record says nothing
   // Where the record says something. Models of the chat family have none: their settings are those of training.
   std::optional<double> temperature, top_p, repetition_penalty;

@@ -32,6 +32,8 @@ TEST(ChatFormat, WritesThePublishedTextsOfOtherPrograms) {
             "<|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n");
   EXPECT_EQ(text_of("mistral", talk()), "<s>[INST] hi[/INST] yo</s>[INST] Be brief.\n\nmore[/INST]");
   EXPECT_EQ(text_of("mistral_v1", talk()), "<s>[INST] Be brief.\n\nhi [/INST] yo</s>[INST] more [/INST]");
+  EXPECT_EQ(text_of("llama2", talk()), "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nhi [/INST] yo </s><s>[INST] more [/INST]");
+  EXPECT_EQ(text_of("llama2", {{"user", " hi "}}), "<s>[INST] hi [/INST]");
   EXPECT_EQ(text_of("gemma", talk()),
             "<bos><start_of_turn>user\nBe brief.\n\nhi<end_of_turn>\n<start_of_turn>model\nyo<end_of_turn>\n<start_of_turn>user\nmore<end_of_turn>\n"
             "<start_of_turn>model\n");

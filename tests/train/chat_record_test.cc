@@ -87,7 +87,7 @@ TEST(ChatRecord, WithoutARecordSpecialTokensDecide) {
   const Json recorded = testing::take(parse_json(R"({"chat_template": "instruct"})"));
   EXPECT_EQ(chat_record(model_with(recorded, "sft", chatml)).chat_template, "instruct");
   EXPECT_FALSE(chat_record(model_with(recorded, "sft", chatml)).guessed);
-  EXPECT_EQ(chat_record(model_with(testing::take(parse_json(R"({"foreign_chat_template": "llama2"})")), "sft", chatml)).chat_template, "");
+  EXPECT_EQ(chat_record(model_with(testing::take(parse_json(R"({"foreign_chat_template": "phi3"})")), "sft", chatml)).chat_template, "");
 }
 
 }  // namespace

@@ -50,7 +50,14 @@ const chat = {
     }
     saving = saving.then(async () => {
       if (conversation === deleted) return;
-      await saveConversation(structuredClone(conversation));
+      let writing = await saveConversation(structuredClone(conversation));
+      if (writing === null) {  // another window has gone on with it: both stay
+        Object.assign(conversation, { id: newId(), title: `${conversation.title} (copy)`, writing: undefined });
+        if (conversation === chat.conversation) history.replaceState(null, '', `#${conversation.id}`);
+        toast('Another window has gone on with this conversation: what was said here is a conversation of its own now.');
+        writing = await saveConversation(structuredClone(conversation));
+      }
+      conversation.writing = writing;
       await sidebar.draw(chat.conversation.id);
     });
     if (conversation === chat.conversation) history.replaceState(null, '', `#${conversation.id}`);

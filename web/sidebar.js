@@ -2,7 +2,7 @@
 
 import { iconButton, make } from './dom.js';
 import { toast } from './dialogs.js';
-import { deleteConversation, listHeads, loadConversation, saveConversation, visitConversations } from './store.js';
+import { deleteConversation, listHeads, loadConversation, renameConversation, saveConversation, visitConversations } from './store.js';
 
 const day = 86400000;
 
@@ -102,8 +102,7 @@ export class Sidebar {
       over = true;
       const title = input.value.trim();
       if (keep && title !== '' && title !== open.textContent) {
-        const conversation = await loadConversation(id);
-        if (conversation) await saveConversation({ ...conversation, title, named: true });
+        await renameConversation(id, title);
         this.page.renamed(id, title);
       }
       input.replaceWith(open);

@@ -38,6 +38,7 @@ function begin(mode) {
     transaction.oncomplete = resolve;
     transaction.onabort = () => reject(transaction.error ?? new Error('aborted'));
   });
+  done.catch(() => {});  // who waits for it is told; a request that failed was told of before
   return { whole: transaction.objectStore('conversations'), heads: transaction.objectStore('heads'), done };
 }
 
@@ -53,25 +54,43 @@ export async function loadConversation(id) {
   return database ? await settled(begin('readonly').whole.get(id)) : undefined;
 }
 
-// False when it could only be kept in memory.
+// Every writing has a name, and `conversation.writing` is the one that this state has grown from. The answer is the new one, or null where
+// another window has written in the meantime: nothing is kept then.
 export async function saveConversation(conversation) {
   try {
     if (!database) throw new Error('no storage');
     const { whole, heads, done } = begin('readwrite');
-    whole.put(conversation);
+    const stored = await settled(whole.get(conversation.id));
+    if (stored && stored.writing !== conversation.writing) return null;
+    const writing = newId();
+    whole.put({ ...conversation, writing });
     heads.put(headOf(conversation));
     await done;
     memory.delete(conversation.id);
     channel?.postMessage(conversation.id);
-    return true;
+    return writing;
   } catch (error) {
     memory.set(conversation.id, structuredClone(conversation));
     if (database) {
       const full = error.name === 'QuotaExceededError';
       onTrouble(`${full ? "The browser's storage is full" : `The browser could not keep this (${error.message})`}: what is new is lost when the page is closed. Export it, or delete conversations.`);
     }
-    return false;
+    return conversation.writing;
   }
+}
+
+// What was said in it stays as it is.
+export async function renameConversation(id, title) {
+  if (memory.has(id)) Object.assign(memory.get(id), { title, named: true });
+  if (!database) return;
+  const { whole, heads, done } = begin('readwrite');
+  const stored = await settled(whole.get(id));
+  if (!stored) return;
+  Object.assign(stored, { title, named: true });
+  whole.put(stored);
+  heads.put(headOf(stored));
+  await done;
+  channel?.postMessage(id);
 }
 
 export async function deleteConversation(id) {

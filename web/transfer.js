@@ -8,7 +8,8 @@ import { checkSettings } from './settings_table.js';
 export const mostImportBytes = 64 * 1024 * 1024;
 const format = 'lathe conversations';
 
-export const toJson = (conversations) => JSON.stringify({ format, version: 1, conversations }, null, 1);
+// `writing` (store.js) is the browser's own affair.
+export const toJson = (conversations) => JSON.stringify({ format, version: 1, conversations: conversations.map(({ writing, ...rest }) => rest) }, null, 1);
 
 // With more backticks than the text has in a row.
 function fenced(text) {

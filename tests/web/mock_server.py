@@ -35,7 +35,7 @@ class MockServer:
         self.counting = threading.Lock()
         self.info = {"models": ["tiny", "other"], "default_model": "tiny", "defaults": {"temperature": 0.8, "top_k": 50, "max_tokens": 512},
                      "dashboard": None, "report": None, "context_length": 2048}
-        self.answers = {}  # last message -> text or list of pieces, beside those below
+        self.answers = {}  # last message -> text or list of pieces and events to wait for, beside those below
         self.extra = {}    # path -> (type, text)
         self.__dict__.update(settings)
         mock = self
@@ -170,6 +170,9 @@ class MockServer:
                 while True:
                     send(chunk({"content": "x"}))
                     time.sleep(0.005)
+            if isinstance(piece, threading.Event):
+                piece.wait()
+                continue
             count += 1
             if self.gate:
                 self.gate.acquire()

@@ -289,6 +289,28 @@ class Storage(PageCase):
         self.ask("and again from the first")
         self.assertEqual([content for role, content in self.sent() if role == "user"], ["from the first", "from the second", "and again from the first"])
 
+    def test_windows_that_go_on_with_one_conversation_lose_nothing(self):
+        held = threading.Event()
+        self.mock.answers["held"] = [held, "at last"]
+        self.say("held")
+        other = self.open_page()
+        self.open_listed(".conversation .open", other)
+        self.ask("from the second", other)
+        self.settle(other)
+        held.set()
+        self.idle()
+        expect(self.page.locator(".toast")).to_contain_text("Another window has gone on")
+        expect(self.page.locator(".conversation .open")).to_have_text(["held (copy)", "held"])
+        self.settle()
+        for page, title, users, last in ((self.page, "held (copy)", ["held"], "at last"), (other, "held", ["held", "from the second"], "You said: from the second")):
+            page.reload()
+            expect(page.locator(".conversation [aria-current=page]")).to_have_text(title)
+            expect(page.locator(".message.user .text")).to_have_text(users)
+            expect(page.locator(".message.assistant").last).to_contain_text(last)
+        self.ask("and again", other)
+        self.settle(other)
+        expect(other.locator(".conversation")).to_have_count(2)
+
     def test_a_title_that_is_being_typed_outlasts_an_answer(self):
         page = self.page
         self.ask("kept")

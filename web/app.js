@@ -11,7 +11,7 @@ import { asRequest, fields } from './settings_table.js';
 import { openSettings } from './settings_panel.js';
 import { listenToKeys, openHelp } from './shortcuts.js';
 import { Sidebar } from './sidebar.js';
-import { loadConversation, newId, openStore, saveConversation } from './store.js';
+import { loadConversation, newId, openStore, renameConversation, saveConversation } from './store.js';
 import { Thread } from './thread.js';
 import { makeLane } from './tree.js';
 import { showTabs, turnTheme } from './views.js';
@@ -19,6 +19,7 @@ import { showTabs, turnTheme } from './views.js';
 const input = byId('input');
 let info = { models: [], model: '', defaults: {}, keyNeeded: false, dashboard: null, report: null, contextLength: null };
 let saving = Promise.resolve();
+let later = 0;  // a timer: what another window has written is shown when no dialog is open any more
 let deleted = null;  // its answer under way must not bring it back
 
 const makeConversation = () => ({ id: newId(), title: 'New conversation', named: false, created: Date.now(), updated: Date.now(), settings: { system: '' }, compare: false, tokens: false, lanes: [makeLane()] });
@@ -51,6 +52,7 @@ const chat = {
     saving = saving.then(async () => {
       if (conversation === deleted) return;
       let writing = await saveConversation(structuredClone(conversation));
+      if (writing === null && conversation === deleted) return;
       if (writing === null) {  // another window has gone on with it: both stay
         Object.assign(conversation, { id: newId(), title: `${conversation.title} (copy)`, writing: undefined });
         if (conversation === chat.conversation) history.replaceState(null, '', `#${conversation.id}`);
@@ -58,7 +60,7 @@ const chat = {
         writing = await saveConversation(structuredClone(conversation));
       }
       conversation.writing = writing;
-      await sidebar.draw(chat.conversation.id);
+      await sidebar.draw(chat.conversation.id).catch(() => {});  // a list that can't be read keeps nothing from being written
     });
     if (conversation === chat.conversation) history.replaceState(null, '', `#${conversation.id}`);
     return saving;
@@ -98,11 +100,21 @@ function showLanes() {
 
 // Another window has written a conversation: the one that is open here is read again, or it would be overwritten by what this window knows.
 async function seenElsewhere(id) {
-  const stands = () => id === chat.conversation.id && !chat.busy() && !document.querySelector('dialog, .editor');
+  const stands = () => id === chat.conversation.id && !chat.busy();
+  const isEdited = () => document.querySelector('dialog, .editor') !== null;
   sidebar.draw();
-  if (!stands()) return;
-  await saving;
-  const conversation = await loadConversation(id);
+  clearTimeout(later);
+  let conversation;
+  for (let before = null; before !== saving || isEdited();) {  // until nothing was written or opened here while it was read
+    if (!stands()) return;
+    if (isEdited()) {
+      later = setTimeout(() => seenElsewhere(id), 300);
+      return;
+    }
+    before = saving;
+    await before;
+    conversation = await loadConversation(id);
+  }
   if (!conversation || !stands()) return;
   const places = chat.threads.map((thread) => [thread.following, thread.element.scrollTop]);
   chat.conversation = conversation;
@@ -235,10 +247,13 @@ function showMenu() {
     [conversation.compare ? 'One model' : 'Two models side by side', 'Alt+M', turnCompare],
     ...(isEmpty(conversation) ? [] : [
       ['Rename', null, async () => {
-        const title = await askLine('Rename', 'Title', conversation.title);
-        if (title?.trim()) Object.assign(conversation, { title: title.trim(), named: true });
-        await chat.save();
+        const title = (await askLine('Rename', 'Title', conversation.title))?.trim();
+        if (!title) return;
+        Object.assign(conversation, { title, named: true });
         refresh();
+        await saving;
+        await renameConversation(conversation.id, title);
+        await sidebar.draw();
       }],
       ['Export as Markdown', null, () => exportOne(conversation, 'md')],
       ['Export as JSON', null, () => exportOne(conversation, 'json')],

@@ -2,7 +2,7 @@
 
 import { iconButton, make } from './dom.js';
 import { toast } from './dialogs.js';
-import { deleteConversation, listHeads, loadConversation, renameConversation, saveConversation, visitConversations } from './store.js';
+import { deleteConversation, listHeads, loadConversation, renameConversation, restoreConversation, visitConversations } from './store.js';
 
 const day = 86400000;
 
@@ -102,8 +102,8 @@ export class Sidebar {
       over = true;
       const title = input.value.trim();
       if (keep && title !== '' && title !== open.textContent) {
-        await renameConversation(id, title);
         this.page.renamed(id, title);
+        await renameConversation(id, title);
       }
       input.replaceWith(open);
       open.focus();
@@ -131,7 +131,7 @@ export class Sidebar {
     this.list.querySelectorAll('.conversation .open')[Math.max(0, at - 1)]?.focus();
     if (!conversation) return;
     toast(`Deleted "${conversation.title}"`, 'Undo', async () => {
-      await saveConversation(conversation);
+      await restoreConversation(conversation);
       await this.draw();
     });
   }

@@ -9,7 +9,8 @@ const channel = 'BroadcastChannel' in window ? new BroadcastChannel('lathe') : n
 // Not crypto.randomUUID: that is missing on plain http beyond this machine.
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-const headOf = ({ id, title, created, updated }) => ({ id, title, created, updated });
+// The head has the last word on what it holds: names are given there, and `writing` names the last writing of the whole.
+const headOf = ({ id, title, named, created, updated, writing }) => ({ id, title, named, created, updated, writing });
 const settled = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
   request.onerror = () => reject(request.error);
@@ -51,46 +52,73 @@ export async function listHeads() {
 
 export async function loadConversation(id) {
   if (memory.has(id)) return structuredClone(memory.get(id));
-  return database ? await settled(begin('readonly').whole.get(id)) : undefined;
+  if (!database) return undefined;
+  const { whole, heads } = begin('readonly');
+  const [conversation, head] = await Promise.all([settled(whole.get(id)), settled(heads.get(id))]);
+  return conversation && { ...conversation, ...head };
 }
 
-// Every writing has a name, and `conversation.writing` is the one that this state has grown from. The answer is the new one, or null where
-// another window has written in the meantime: nothing is kept then.
+function tell(error) {
+  if (!database) return;
+  const full = error.name === 'QuotaExceededError';
+  onTrouble(`${full ? "The browser's storage is full" : `The browser could not keep this (${error.message})`}: what is new is lost when the page is closed. Export it, or delete conversations.`);
+}
+
+// `conversation.writing` is the writing that this state has grown from. The answer is the new one, or null where another window has written
+// in the meantime: nothing is kept then.
 export async function saveConversation(conversation) {
   try {
     if (!database) throw new Error('no storage');
     const { whole, heads, done } = begin('readwrite');
-    const stored = await settled(whole.get(conversation.id));
-    if (stored && stored.writing !== conversation.writing) return null;
+    const head = await settled(heads.get(conversation.id));
+    if (head && head.writing !== conversation.writing) {
+      memory.delete(conversation.id);
+      return null;
+    }
     const writing = newId();
-    whole.put({ ...conversation, writing });
-    heads.put(headOf(conversation));
+    whole.put(conversation);
+    heads.put({ ...headOf(conversation), ...(head?.named ? { title: head.title, named: true } : {}), writing });
     await done;
     memory.delete(conversation.id);
     channel?.postMessage(conversation.id);
     return writing;
   } catch (error) {
     memory.set(conversation.id, structuredClone(conversation));
-    if (database) {
-      const full = error.name === 'QuotaExceededError';
-      onTrouble(`${full ? "The browser's storage is full" : `The browser could not keep this (${error.message})`}: what is new is lost when the page is closed. Export it, or delete conversations.`);
-    }
+    tell(error);
     return conversation.writing;
   }
 }
 
-// What was said in it stays as it is.
 export async function renameConversation(id, title) {
-  if (memory.has(id)) Object.assign(memory.get(id), { title, named: true });
+  const name = { title, named: true };
+  if (memory.has(id)) Object.assign(memory.get(id), name);
   if (!database) return;
-  const { whole, heads, done } = begin('readwrite');
-  const stored = await settled(whole.get(id));
-  if (!stored) return;
-  Object.assign(stored, { title, named: true });
-  whole.put(stored);
-  heads.put(headOf(stored));
-  await done;
-  channel?.postMessage(id);
+  try {
+    const { heads, done } = begin('readwrite');
+    const head = await settled(heads.get(id));
+    if (!head) return;
+    heads.put({ ...head, ...name });
+    await done;
+    channel?.postMessage(id);
+  } catch (error) {
+    tell(error);
+  }
+}
+
+// As it was before it was deleted, for windows that still show it, too; unless one of them has written it again.
+export async function restoreConversation(conversation) {
+  try {
+    if (!database) throw new Error('no storage');
+    const { whole, heads, done } = begin('readwrite');
+    if (await settled(heads.get(conversation.id))) return;
+    whole.put(conversation);
+    heads.put(headOf(conversation));
+    await done;
+    channel?.postMessage(conversation.id);
+  } catch (error) {
+    memory.set(conversation.id, conversation);
+    tell(error);
+  }
 }
 
 export async function deleteConversation(id) {
@@ -106,7 +134,7 @@ export async function deleteConversation(id) {
 // One after the other, so that not all are in memory at a time: visit(conversation) answers false to end.
 export async function visitConversations(visit) {
   for (const head of await listHeads()) {
-    const conversation = await loadConversation(head.id);
-    if (conversation && visit(conversation) === false) return;
+    const conversation = memory.get(head.id) ?? (await settled(begin('readonly').whole.get(head.id)));
+    if (conversation && visit({ ...conversation, ...head }) === false) return;
   }
 }

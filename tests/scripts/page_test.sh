@@ -24,7 +24,7 @@ check() {
 check chat access &
 first=$!
 status=0
-check safety markdown || status=1
+check safety windows markdown || status=1
 wait "$first" || status=1  # never left behind
 [ "$status" = 0 ] || fail "the page"
 make_model

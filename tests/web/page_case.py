@@ -7,6 +7,11 @@ from mock_server import MockServer
 
 started = {}
 patience = 60  # seconds: for what takes some milliseconds where the machine has nothing else to do
+full = """(() => {
+  const put = IDBObjectStore.prototype.put;
+  IDBObjectStore.prototype.put = function (value) { throw new DOMException('full', 'QuotaExceededError'); };
+  window.mend = () => { IDBObjectStore.prototype.put = put; };
+})()"""  # from here on the storage is full, until mend()
 expect.set_options(timeout=1000 * patience)
 
 

@@ -1,9 +1,9 @@
 """Nothing that a model, a server or a file says becomes part of the page; what is kept stays kept, and what can't be is told."""
-import json, pathlib, tempfile, threading
+import json, pathlib, tempfile
 
 from playwright.sync_api import expect
 
-from page_case import PageCase, patience, run
+from page_case import PageCase, full, patience, run
 
 attacks = ["<img src=x onerror=\"hacked=1\">", "<script>hacked=1</script>", "<svg onload=hacked=1>", "<svg><a xlink:href=\"javascript:hacked=1\">x</a></svg>", "<math href=\"javascript:hacked=1\">x</math>",
            "<iframe srcdoc=\"<script>parent.hacked=1</script>\">", "[x](javascript:hacked=1)", "[x](JaVaScRiPt:hacked=1)", "[x](java\tscript:hacked=1)", "[x](data:text/html,<script>hacked=1</script>)", "[x](vbscript:x)",
@@ -221,7 +221,7 @@ class Storage(PageCase):
 
     def test_full_storage_is_told_and_the_page_goes_on(self):
         self.ask("kept")
-        self.page.evaluate("""(() => { const put = IDBObjectStore.prototype.put; IDBObjectStore.prototype.put = function (value) { throw new DOMException('full', 'QuotaExceededError'); }; window.mend = () => { IDBObjectStore.prototype.put = put; }; })()""")
+        self.page.evaluate(full)
         self.ask("more")
         expect(self.page.locator("#trouble")).to_contain_text("storage is full")
         self.assertEqual(self.answers()[-1], "You said: more")
@@ -276,40 +276,6 @@ class Storage(PageCase):
         self.assertLessEqual(reads, 500)
         self.open_listed(".conversation .open")
         expect(self.page.locator(".message.user")).to_contain_text("needle250")
-
-    def test_two_windows_see_each_other(self):
-        other = self.open_page()
-        self.ask("from the first")
-        self.settle()  # a last writing that came late would overwrite what the other window has written since
-        expect(other.locator(".conversation .open")).to_have_text("from the first")
-        self.open_listed(".conversation .open", other)
-        self.ask("from the second", other)
-        expect(self.page.locator(".message.user")).to_have_count(2)
-        expect(self.page.locator(".message.assistant").last).to_have_text("You said: from the second")
-        self.ask("and again from the first")
-        self.assertEqual([content for role, content in self.sent() if role == "user"], ["from the first", "from the second", "and again from the first"])
-
-    def test_windows_that_go_on_with_one_conversation_lose_nothing(self):
-        held = threading.Event()
-        self.mock.answers["held"] = [held, "at last"]
-        self.say("held")
-        other = self.open_page()
-        self.open_listed(".conversation .open", other)
-        self.ask("from the second", other)
-        self.settle(other)
-        held.set()
-        self.idle()
-        expect(self.page.locator(".toast")).to_contain_text("Another window has gone on")
-        expect(self.page.locator(".conversation .open")).to_have_text(["held (copy)", "held"])
-        self.settle()
-        for page, title, users, last in ((self.page, "held (copy)", ["held"], "at last"), (other, "held", ["held", "from the second"], "You said: from the second")):
-            page.reload()
-            expect(page.locator(".conversation [aria-current=page]")).to_have_text(title)
-            expect(page.locator(".message.user .text")).to_have_text(users)
-            expect(page.locator(".message.assistant").last).to_contain_text(last)
-        self.ask("and again", other)
-        self.settle(other)
-        expect(other.locator(".conversation")).to_have_count(2)
 
     def test_a_title_that_is_being_typed_outlasts_an_answer(self):
         page = self.page

@@ -73,19 +73,21 @@ std::string framed_jinja(const ChatTemplate::Layout& row) {
   const auto when = [&](const char* role, const std::string& text) { return join_text("{% if message['role'] == '", role, "' %}", text, "{% endif %}"); };
   const auto framed = [&](const Frame& frame, const std::string& text) { return put(literal(frame.before) + " + " + text + " + " + literal(frame.after)); };
   const bool own_turn = row.system_place == SystemPlace::kTurn;
+  const bool last_user = row.system_place == SystemPlace::kLastUser;
   const char* between = *row.system_turn.before != 0 ? row.system_turn.after : kBetweenTurns;  // a system's words and the user's
   const std::string head = *row.system_head != 0 ? row.system_head : row.default_system;
   std::string out = join_text(put(literal_of(row.first)), "{% set chat = namespace(system='') %}");
-  if (row.system_place == SystemPlace::kLastUser)
+  if (last_user)
     out += "{% set chat.last = 0 %}{% for message in messages %}{% if message['role'] == 'user' %}{% set chat.last = loop.index0 %}{% endif %}{% endfor %}";
   if (!head.empty()) out += join_text("{% if messages[0]['role'] != 'system' %}", framed(row.system_turn, literal_of(head)), "{% endif %}");
   const std::string system_text = *row.system_head == 0 ? content : join_text("((", literal_of(head), " if loop.first else '') + (", content, "))");
-  std::string user = put(literal(row.user_turn.before) + " + chat.system + (" + content + ") + " + literal(row.user_turn.after)) + "{% set chat.system = '' %}";
-  if (row.system_place == SystemPlace::kLastUser)
-    user = put(literal(row.user_turn.before) + " + (chat.system if loop.index0 == chat.last else '') + (" + content + ") + " + literal(row.user_turn.after));
+  const std::string system = own_turn ? "" : join_text("(", literal(row.system_turn.before), " + chat.system + ", literal(between), " if chat.system",
+                                                       last_user ? " and loop.index0 == chat.last" : "", " else '') + ");
+  std::string user = put(join_text(literal(row.user_turn.before), " + ", system, "(", content, ") + ", literal(row.user_turn.after)));
+  if (!own_turn && !last_user) user += "{% set chat.system = '' %}";
   return join_text(out, "{% for message in messages %}",
                    when("system", own_turn ? framed(row.system_turn, "(" + system_text + ")")
-                                           : join_text("{% set chat.system = chat.system + ", literal(row.system_turn.before), " + (", content, ") + ", literal(between), " %}")),
+                                           : join_text("{% set chat.system = (chat.system + ", literal(kBetweenTurns), " if chat.system else '') + (", content, ") %}")),
                    when("user", user), when("assistant", framed(row.assistant_turn, literal_of(row.answer_prefix) + " + (" + content + ")")),
                    "{% endfor %}{% if add_generation_prompt %}", put(literal(row.assistant_turn.before)), "{% endif %}");
 }
@@ -131,7 +133,11 @@ ChatTemplate::Recognised ChatTemplate::recognise(std::string_view jinja) {
     return {has("<tool_call>") ? "hermes" : "chatml_strict", true};
   }
   if (has("<|start_header_id|>")) return {has("Cutting Knowledge Date") ? "llama3.1" : "llama3", true};
-  if (has("[INST]") && has("<<SYS>>")) return {"llama2", true};
+  // Each question begins a text, in what was published with Llama 2; others that have its marks may begin one text alone.
+  if (has("[INST]") && has("<<SYS>>")) {
+    const size_t loop = jinja.find("{% for");
+    return {"llama2", has(" [/INST]") && loop != std::string_view::npos && jinja.find("bos_token", loop) != std::string_view::npos};
+  }
   if (has("[INST]")) return {has(" [/INST]") ? "mistral_v1" : "mistral", true};
   if (has("<start_of_turn>")) return {"gemma", true};
   if (has("<|user|>") && has("<|assistant|>")) return has("<|end|>") ? Recognised{"phi3", false} : Recognised{"zephyr", true};

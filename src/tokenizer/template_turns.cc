@@ -193,7 +193,8 @@ class TurnWriter {
     ++written_;
     out_.literal(form_.assistant_before);
     const std::string text = open ? turn.text : trimmed(row_, turn.text);
-    if (!text.empty() || turn.calls.empty()) out_.text(row_.answer_prefix + text, 1);
+    const bool has_prefix = open && *row_.answer_prefix != 0 && text.starts_with(row_.answer_prefix);  // the model wrote it
+    if (!text.empty() || turn.calls.empty()) out_.text((has_prefix ? "" : row_.answer_prefix) + text, 1);
     put(calls(turn, !text.empty()), 1);
     if (!open) out_.literal(form_.assistant_after, 1);
   }

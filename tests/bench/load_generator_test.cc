@@ -85,7 +85,7 @@ TEST(LoadGenerator, AnOpenLoopComesAtItsRate) {
   options.rate = 50;
   options.seconds = 4;  // who is held up at the end for a moment misses few
   LoadFigures figures = take(run_load(options));
-  for (int turn = 0; turn < 5 && figures.asked < 140; ++turn) figures = take(run_load(options));  // held up for more than a second
+  if (figures.asked < 140) figures = take(run_load(options));  // held up for more than a second
   EXPECT_NEAR(static_cast<double>(figures.asked), 200, 60) << "Poisson: a deviation of 14";
   EXPECT_EQ(figures.answered, figures.asked);
 }

@@ -34,6 +34,9 @@ TEST(ChatFormat, WritesThePublishedTextsOfOtherPrograms) {
   EXPECT_EQ(text_of("mistral_v1", talk()), "<s>[INST] Be brief.\n\nhi [/INST] yo</s>[INST] more [/INST]");
   EXPECT_EQ(text_of("llama2", talk()), "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nhi [/INST] yo </s><s>[INST] more [/INST]");
   EXPECT_EQ(text_of("llama2", {{"user", " hi "}}), "<s>[INST] hi [/INST]");
+  // A text that is gone on with: the space before it is the model's own, and comes back with it.
+  for (const char* name : {"llama2", "mistral_v1"})
+    for (const char* begun : {"Once", " Once"}) EXPECT_EQ(text_of(name, {{"user", "hi"}, {"assistant", begun}}, {}, true), "<s>[INST] hi [/INST] Once") << name;
   EXPECT_EQ(text_of("gemma", talk()),
             "<bos><start_of_turn>user\nBe brief.\n\nhi<end_of_turn>\n<start_of_turn>model\nyo<end_of_turn>\n<start_of_turn>user\nmore<end_of_turn>\n"
             "<start_of_turn>model\n");

@@ -132,7 +132,7 @@ TEST(TrapT7, AStalledTransferIsCutAndTakenUpWhereItStood) {
 TEST(TrapT7, ASlowServerIsNoStalledOne) {
   const std::string content = content_of(80'000);
   int64_t attempts = 0;
-  for (int turn = 0; turn < 10 && attempts != 1; ++turn) {  // a server that is held up for a second has stalled: not each time
+  for (int turn = 0; turn < 3 && attempts != 1; ++turn) {  // a server that is held up for a second has stalled: not each time
     Fixture f(content);
     f.options.stall_seconds = 1;  // the whole takes 1.6 s
     f.site.fail_with({FileSite::Kind::kSlow, "", "", 0, "", ""});

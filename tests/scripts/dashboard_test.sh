@@ -13,17 +13,17 @@ run train plain "${flags[@]}" || fail "the run without a dashboard"
 watch() {
   wait_line "$pid" watched.train.out 'http://127.0.0.1:[0-9]+'
   url=$(grep -o 'http://127.0.0.1:[0-9]*' watched.train.out)
-  curl -sS "$url/history" >first.json || return
+  curl -fsS "$url/history" >first.json || return
   curl -sSN --max-time 600 "$url/events" >events.txt &
   events=$!
   until grep -qs '^data: ' events.txt; do kill -0 "$events" || return; sleep 0.02; done
-  curl -sSN "$url/chat" -H 'Content-Type: application/json' \
+  curl -fsSN "$url/chat" -H 'Content-Type: application/json' \
     -d '{"messages": [{"role": "user", "content": "document 1: w3 w"}], "continue": true, "max_tokens": 12, "temperature": 0}' >answer.txt || return
   until curl -sS "$url/history" >middle.json && grep -q '"train/loss"' middle.json; do kill -0 "$pid" || return; sleep 0.02; done
   foreign=$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/history") || return
 }
 # Where the run was faster it is begun anew.
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3; do
   rm -rf "$bases/watched" watched.train.out answer.txt events.txt
   watched='' events='' foreign=
   start train watched "${flags[@]}" --dashboard 0

@@ -70,9 +70,12 @@ train_a_as_job() { exec lathe 40_pretrain --config phase_a.json --data_dirs data
 train_a() { (train_a_as_job "$@"); }
 train_a again >"$work/a.out" 2>&1
 cmp again/micro/step_40/model.safetensors checkpoints/pretrain/micro/micro/step_40/model.safetensors || fail "two runs differ"
-# kill_once COMMAND FOLDER: kills the program once a line like $when was printed, or a save is under way. Where it was faster it is begun anew.
+# kill_once COMMAND FOLDER: kills the program once a line like $when was printed, or a save is under way. Where it was faster it is begun anew, with the
+# folder as it was.
 kill_once() {
   local pid status
+  rm -rf before
+  if [ -e "${2:?}" ]; then cp -r "$2" before; fi
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     : >"$work/k.out"
     ("$@") >"$work/k.out" 2>&1 &
@@ -84,7 +87,8 @@ kill_once() {
     [ "$status" != 137 ] || return 0
     [ "$status" = 0 ] || { tail -5 "$work/k.out"; fail "status $status before it was killed at: $when"; }
     grep -qE "$when" "$work/k.out" || { tail -5 "$work/k.out"; fail "it ended without a line like $when"; }
-    rm -rf "${2:?}"
+    rm -rf "$2"
+    if [ -e before ]; then cp -r before "$2"; fi
   done
   fail "every run was over before it was killed at: $when"
 }

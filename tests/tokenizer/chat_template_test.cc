@@ -206,6 +206,8 @@ TEST(ChatTemplateJinja, IsRecognised) {
   EXPECT_EQ(named("{{ '[INST] ' + content + ' [/INST]' }}"), "mistral_v1");
   EXPECT_EQ(named("{{ '<|im_start|>' }}{{ '<|im_end|>' }}{{ '<tool_call>' }}"), "hermes");
   EXPECT_EQ(named("{{ '[INST] <<SYS>>' }}"), "llama2");
+  EXPECT_FALSE(ChatTemplate::recognise("{{ bos_token }}{% for message in messages %}{{ '[INST] <<SYS>>' + message['content'] + ' [/INST]' }}{% endfor %}").ours);
+  EXPECT_TRUE(ChatTemplate::recognise("{% set system = '<<SYS>>' %}{% for message in messages %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% endfor %}").ours);
   EXPECT_EQ(named("{{ '<|user|>' }}{{ '<|end|>' }}{{ '<|assistant|>' }}"), "phi3");
   EXPECT_FALSE(ChatTemplate::recognise("{{ '<|user|>' }}{{ '<|end|>' }}{{ '<|assistant|>' }}").ours);
   EXPECT_EQ(named("{{ raise_exception('no') }}"), "");

@@ -60,6 +60,7 @@ class Served(PageCase):
         self.short()
         self.length(24)
         self.ask("What is 12 + 30?")
+        self.assertEqual((self.asked["max_tokens"], self.asked["temperature"]), (24, 0))
         self.assertEqual(self.texts(".error"), [])
         first = self.answers()[0]
         self.assertTrue(first.strip())
@@ -79,7 +80,8 @@ class Served(PageCase):
     def length(self, tokens):
         """Answers have so many tokens from here on: what the small model says may well be its end at once, or spaces alone."""
         def asked(route):
-            route.continue_(post_data=json.dumps({**route.request.post_data_json, "ignore_eos": True, "max_tokens": tokens}))
+            self.asked = route.request.post_data_json
+            route.continue_(post_data=json.dumps({**self.asked, "ignore_eos": True, "max_tokens": tokens}))
         self.page.route("**/v1/chat/completions", asked)
 
     def test_stop_and_a_killed_server(self):

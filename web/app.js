@@ -11,7 +11,7 @@ import { asRequest, fields } from './settings_table.js';
 import { openSettings } from './settings_panel.js';
 import { listenToKeys, openHelp } from './shortcuts.js';
 import { Sidebar } from './sidebar.js';
-import { loadConversation, newId, openStore, renameConversation, saveConversation } from './store.js';
+import { loadConversation, newId, openStore, saveConversation } from './store.js';
 import { Thread } from './thread.js';
 import { makeLane } from './tree.js';
 import { showTabs, turnTheme } from './views.js';
@@ -52,8 +52,8 @@ const chat = {
     saving = saving.then(async () => {
       if (conversation === deleted) return;
       let writing = await saveConversation(structuredClone(conversation));
-      if (writing === null && conversation === deleted) return;
       if (writing === null) {  // another window has gone on with it: both stay
+        if (conversation === deleted) return;
         Object.assign(conversation, { id: newId(), title: `${conversation.title} (copy)`, writing: undefined });
         if (conversation === chat.conversation) history.replaceState(null, '', `#${conversation.id}`);
         toast('Another window has gone on with this conversation: what was said here is a conversation of its own now.');
@@ -249,10 +249,8 @@ function showMenu() {
       ['Rename', null, async () => {
         const title = (await askLine('Rename', 'Title', conversation.title))?.trim();
         if (!title) return;
-        Object.assign(conversation, { title, named: true });
-        refresh();
         await saving;
-        await renameConversation(conversation.id, title);
+        await sidebar.name(conversation.id, title);
         await sidebar.draw();
       }],
       ['Export as Markdown', null, () => exportOne(conversation, 'md')],

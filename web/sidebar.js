@@ -90,6 +90,12 @@ export class Sidebar {
     else if (event.key === 'Delete') this.remove(row.dataset.id);
   }
 
+  // For whoever draws the list afterwards.
+  async name(id, title) {
+    this.page.renamed(id, title);
+    await renameConversation(id, title);
+  }
+
   rename(id) {
     const row = this.list.querySelector(`[data-id="${CSS.escape(id)}"]`);
     const open = row?.querySelector('.open');
@@ -101,10 +107,7 @@ export class Sidebar {
       if (over) return;
       over = true;
       const title = input.value.trim();
-      if (keep && title !== '' && title !== open.textContent) {
-        this.page.renamed(id, title);
-        await renameConversation(id, title);
-      }
+      if (keep && title !== '' && title !== open.textContent) await this.name(id, title);
       input.replaceWith(open);
       open.focus();
       await this.draw();

@@ -64,30 +64,34 @@ function tell(error) {
   onTrouble(`${full ? "The browser's storage is full" : `The browser could not keep this (${error.message})`}: what is new is lost when the page is closed. Export it, or delete conversations.`);
 }
 
-// `conversation.writing` is the writing that this state has grown from. The answer is the new one, or null where another window has written
-// in the meantime: nothing is kept then.
-export async function saveConversation(conversation) {
+// Keeps the whole under the head that nextHead(the head that stands, if any) gives, and answers with the head's writing; null: nothing is kept.
+async function keep(conversation, nextHead) {
   try {
     if (!database) throw new Error('no storage');
     const { whole, heads, done } = begin('readwrite');
-    const head = await settled(heads.get(conversation.id));
-    if (head && head.writing !== conversation.writing) {
-      memory.delete(conversation.id);
-      return null;
+    const head = nextHead(await settled(heads.get(conversation.id)));
+    if (head) {
+      whole.put(conversation);
+      heads.put(head);
+      await done;
+      channel?.postMessage(conversation.id);
     }
-    const writing = newId();
-    whole.put(conversation);
-    heads.put({ ...headOf(conversation), ...(head?.named ? { title: head.title, named: true } : {}), writing });
-    await done;
     memory.delete(conversation.id);
-    channel?.postMessage(conversation.id);
-    return writing;
+    return head?.writing ?? null;
   } catch (error) {
     memory.set(conversation.id, structuredClone(conversation));
     tell(error);
     return conversation.writing;
   }
 }
+
+// `conversation.writing` is the writing that this state has grown from. The answer is the new one, or null where another window has written
+// in the meantime: nothing is kept then.
+export const saveConversation = (conversation) => keep(conversation, (head) => (head && head.writing !== conversation.writing ? null
+  : { ...headOf(conversation), ...(head?.named ? { title: head.title, named: true } : {}), writing: newId() }));
+
+// As it was before it was deleted, for windows that still show it, too; unless one of them has written it again.
+export const restoreConversation = (conversation) => keep(conversation, (head) => (head ? null : headOf(conversation)));
 
 export async function renameConversation(id, title) {
   const name = { title, named: true };
@@ -101,22 +105,6 @@ export async function renameConversation(id, title) {
     await done;
     channel?.postMessage(id);
   } catch (error) {
-    tell(error);
-  }
-}
-
-// As it was before it was deleted, for windows that still show it, too; unless one of them has written it again.
-export async function restoreConversation(conversation) {
-  try {
-    if (!database) throw new Error('no storage');
-    const { whole, heads, done } = begin('readwrite');
-    if (await settled(heads.get(conversation.id))) return;
-    whole.put(conversation);
-    heads.put(headOf(conversation));
-    await done;
-    channel?.postMessage(conversation.id);
-  } catch (error) {
-    memory.set(conversation.id, conversation);
     tell(error);
   }
 }

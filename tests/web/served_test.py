@@ -55,6 +55,13 @@ class Served(PageCase):
         self.page.fill("#set-temperature", "0")
         self.page.keyboard.press("Escape")
 
+    def length(self, tokens):
+        """Answers have so many tokens from here on: what the small model says may well be its end at once, or spaces alone."""
+        def asked(route):
+            self.asked = route.request.post_data_json
+            route.continue_(post_data=json.dumps({**self.asked, "ignore_eos": True, "max_tokens": tokens}))
+        self.page.route("**/v1/chat/completions", asked)
+
     def test_asks_continues_branches_and_shows_tokens(self):
         page = self.page
         self.short()
@@ -76,13 +83,6 @@ class Served(PageCase):
         self.idle()
         self.assertEqual(self.texts(".error"), [])
         self.assertEqual(self.texts(".branches"), ["3/3"])
-
-    def length(self, tokens):
-        """Answers have so many tokens from here on: what the small model says may well be its end at once, or spaces alone."""
-        def asked(route):
-            self.asked = route.request.post_data_json
-            route.continue_(post_data=json.dumps({**self.asked, "ignore_eos": True, "max_tokens": tokens}))
-        self.page.route("**/v1/chat/completions", asked)
 
     def test_stop_and_a_killed_server(self):
         page = self.page
